@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.36;
+
+/*
+ * The life of a deal.
+ *
+ *   openDeals ---> Open ---commit(sectors > 0)---> Active
+ *                   |  ^                             |  \
+ *                   |  +------commit(sectors = 0)----+   \
+ *                   |                                |    \
+ *                   +-- terminate, resign -----------+--> Notice (stopAt ahead; still commits, proves, is billed)
+ *                   |                                |      |
+ *                   +-- terminateMissed, abandon, convict, prune (leaf removed) --> Stopped(reason)
+ *                                                                                     |
+ *                                                              e > stopAt + FINAL ----+--close--> Closed (terminal)
+ *
+ * A deal that reaches stopAt without an exit goes to Stopped(Ended) when anybody prunes it.
+ */
+enum State {
+    None,
+    Open,
+    Active,
+    Notice,
+    Stopped,
+    Closed
+}
+
+/// @dev Why a deal stopped. `Terminated` and `Resigned` are set with the notice, the rest when the leaf goes.
+enum Reason {
+    None,
+    Ended,
+    Terminated,
+    Resigned,
+    Missed,
+    Abandoned,
+    Convicted,
+    Exhausted
+}
+
+/// @dev Fixed at deployment. Blocks for the first three, epochs for the rest; their relations are checked there.
+struct Parameters {
+    uint32 epochBlocks;
+    uint32 commitBlocks;
+    uint32 gapBlocks;
+    uint32 multiplier; // m: penaltyRate >= m * rate
+    uint32 coverEpochs; // COVER: missed epochs that a deal's collateral pays for
+    uint32 missedEpochs; // M: missed epochs in a row after which the client may leave at once
+    uint32 exitEpochs; // EXIT: penalty epochs a resignation costs
+    uint32 finalEpochs; // FINAL: epochs between stop and close
+    uint32 rotateEpochs; // ROTATE: epochs before a new signer counts
+    uint32 maxDealEpochs;
+    uint128 minCollateral; // token base units
+}
+
+/// @dev EIP-712, signed by the provider's signer. The digest is the deal's id.
+/// Rates are in ledger units: token base units x 2^32.
+struct Terms {
+    address client;
+    address clientSigner; // the key that signs revisions and vouchers; fixed for the deal's life
+    address provider;
+    uint64 volume;
+    uint8 position;
+    uint8 k;
+    uint8 n;
+    uint96 rate; // per sector and epoch
+    uint96 egressRate; // per byte
+    uint32 capacity; // sectors, <= 2^24
+    uint32 minSectors; // billed even if empty
+    uint32 endEpoch; // exclusive
+    uint32 noticeEpochs; // 1..30
+    uint128 answerBond; // token base units
+    uint256 nonce; // of the provider, unordered
+    uint64 validUntil; // unix seconds
+}
+
+/// @dev One deal to open: what the provider signed, and what the client pays in (token base units).
+struct DealItem {
+    Terms terms;
+    bytes signature;
+    uint128 escrow;
+    uint128 egress;
+}
+
+/// @dev Names a deal: its place, and its id so that a reused slot is never mistaken for it.
+struct DealRef {
+    address provider;
+    uint16 slot;
+    bytes32 id;
+}
+
+/// @dev EIP-712, signed by client and provider. The low 16 bits of `number` are the writer's lane tag.
+struct Revision {
+    bytes32 deal;
+    uint64 number;
+    bytes24 root;
+    uint32 sectors;
+    bytes32 head;
+}
+
+/// @dev One revision to commit. `revision.deal` is the id that (provider, slot) must hold.
+struct CommitItem {
+    address provider;
+    uint16 slot;
+    Revision revision;
+    bytes clientSignature;
+    bytes providerSignature;
+}
+
+/// @dev EIP-712, signed by the provider's signer.
+struct Extension {
+    bytes32 deal;
+    uint32 endEpoch;
+    uint96 rate;
+    uint32 capacity;
+    uint256 nonce;
+    uint64 validUntil;
+}
+
+/// @dev EIP-712, signed by the deal's client key or a READ delegate. `cumulative` in ledger units, per (deal, signer).
+struct Voucher {
+    bytes32 deal;
+    uint128 cumulative;
+}
+
+struct RedeemItem {
+    address provider;
+    uint16 slot;
+    Voucher voucher;
+    bytes signature;
+}
+
+/// @dev A provider's proof for the current epoch, see docs/PROTOCOL.md section 2 for its bytes.
+struct ProofItem {
+    address provider;
+    bytes proof;
+}
+
+/// @dev What a delegate may do (bits of Scopes) and how far.
+struct Delegation {
+    uint8 scopes;
+    uint32 untilEpoch; // exclusive
+    uint128 repairBudget; // token base units left for opening deals
+    uint96 maxRate;
+    uint96 maxEgressRate;
+    uint128 egressCap; // ledger units of vouchers left
+}
+
+/// @dev Everything the market knows of a deal; amounts in ledger units.
+struct Deal {
+    bytes32 id;
+    address client;
+    address clientSigner;
+    uint64 volume;
+    uint8 position;
+    uint8 k;
+    uint8 n;
+    State state;
+    Reason reason;
+    uint96 rate;
+    uint32 capacity;
+    uint32 minSectors;
+    uint32 noticeEpochs;
+    uint32 startEpoch;
+    uint32 activeSince;
+    uint32 stopAt; // exclusive
+    uint32 settledThrough;
+    uint64 number;
+    uint32 sectors;
+    bytes24 root;
+    uint32 misses; // counted against COVER
+    uint128 escrow;
+    uint128 egress;
+    uint128 collateral; // left
+    uint128 answerBond; // token base units
+    uint32 challengeDeadline; // last epoch to answer in; 0: no challenge open
+    uint64 challengedChunk;
+    address challenger;
+}
+
+/// @dev Everything the market knows of a provider; amounts in ledger units.
+struct Provider {
+    address signer; // in force now
+    address nextSigner;
+    uint32 nextSignerFrom; // epoch; 0: none announced
+    uint96 penaltyRate;
+    uint32 deals; // unclosed
+    uint32 slots; // ever used
+    uint32 sectors; // in the sum tree
+    uint32 missCount;
+    uint32 countedThrough;
+    address relay; // of the standing tip
+    uint128 tip; // per proof
+}
