@@ -1,0 +1,82 @@
+/**
+ * Every key of an owner, from one 32-byte master key:
+ *
+ *   master -> account | volume -> mask -> slab -> position | content -> object | catalogue -> segment | head -> entry
+ *
+ * Each arrow is one HKDF-SHA256 (no salt) whose info is an ASCII label and then fixed-width big-endian fields, so no two
+ * arrows share an input and no key leads back up. docs/CODEC.md lists the labels.
+ */
+import { hkdfSync } from "node:crypto";
+import { requireInteger, requireLength, requireUint } from "./bounds.ts";
+import { idBytes, type SlabId } from "./Slab.ts";
+
+export const KEY_BYTES = 32;
+/** Random, never reused: two objects with one id would share a keystream. */
+export const OBJECT_ID_BYTES = 16;
+/** Random for each segment and each head entry, so that no counter can be lost. */
+export const SALT_BYTES = 16;
+
+const SECP256K1_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+
+/** The owner's account on chain: a secp256k1 private key of 32 bytes, never zero and below the order. */
+export function accountKey(master: Uint8Array): Uint8Array {
+  // 48 bytes reduced, as FIPS 186-5 A.2.1 asks: the bias is below 2^-128 and no derivation can fail.
+  const wide = derive(master, "account", [], 48);
+  const scalar = (BigInt(`0x${Buffer.from(wide).toString("hex")}`) % (SECP256K1_ORDER - 1n)) + 1n;
+  return new Uint8Array(Buffer.from(scalar.toString(16).padStart(64, "0"), "hex"));
+}
+
+/** All a caretaker needs to unmask one volume, and nothing else: no content key and no other volume follows from it. */
+export function maskRoot(master: Uint8Array, volume: bigint): Uint8Array {
+  requireUint("a volume id", volume, 64);
+  return derive(derive(master, "volume", [uint(volume, 8)]), "mask");
+}
+
+/** The key masking one position of one slab. */
+export function maskKey(root: Uint8Array, slab: SlabId, position: number): Uint8Array {
+  requireInteger("a position", position, 0, 254);
+  return positionKey(slabMaskKey(root, slab), position);
+}
+
+/** The mask keys of positions 0 to n - 1 of one slab, by position. */
+export function maskKeys(root: Uint8Array, slab: SlabId, n: number): Uint8Array[] {
+  requireInteger("the number of positions", n, 1, 255);
+  const key = slabMaskKey(root, slab);
+  return Array.from({ length: n }, (_, position) => positionKey(key, position));
+}
+
+/** The content key of one object, which is what a share link gives away. */
+export function objectKey(master: Uint8Array, objectId: Uint8Array): Uint8Array {
+  requireLength("an object id", objectId, OBJECT_ID_BYTES);
+  return derive(derive(master, "content"), "object", [objectId]);
+}
+
+/** The key of one catalogue segment. */
+export function segmentKey(master: Uint8Array, salt: Uint8Array): Uint8Array {
+  requireLength("a salt", salt, SALT_BYTES);
+  return derive(derive(master, "catalogue"), "segment", [salt]);
+}
+
+/** The key of one head entry. */
+export function entryKey(master: Uint8Array, salt: Uint8Array): Uint8Array {
+  requireLength("a salt", salt, SALT_BYTES);
+  return derive(derive(master, "head"), "entry", [salt]);
+}
+
+function slabMaskKey(root: Uint8Array, slab: SlabId): Uint8Array {
+  return derive(root, "slab", [idBytes(slab)]);
+}
+
+function positionKey(slabKey: Uint8Array, position: number): Uint8Array {
+  return derive(slabKey, "position", [Uint8Array.of(position)]);
+}
+
+function derive(parent: Uint8Array, label: string, fields: Uint8Array[] = [], bytes = KEY_BYTES): Uint8Array {
+  requireLength("a key", parent, KEY_BYTES);
+  const info = Buffer.concat([Buffer.from(`sublet/1/${label}`, "ascii"), ...fields]);
+  return new Uint8Array(hkdfSync("sha256", parent, new Uint8Array(0), info, bytes));
+}
+
+function uint(value: bigint, bytes: number): Uint8Array {
+  return Buffer.from(value.toString(16).padStart(2 * bytes, "0"), "hex");
+}
