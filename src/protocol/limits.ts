@@ -1,0 +1,95 @@
+/** Every limit of the wire in one file, units last in the name; the relations between them are checked at load. */
+import { BLOCK_BYTES, CHUNK_BYTES, MAX_DEAL_SECTORS, NODE_BYTES, SECTOR_BYTES, SECTOR_HEIGHT } from "../codec/sizes.ts";
+
+// ---------------------------------------------------------------- frames
+
+/** Two u32: header length, payload length. */
+export const FRAME_PREFIX_BYTES = 8;
+/** The protobuf part of a frame. Small on purpose: parsing may cost many times a message's own size in memory. */
+export const MAX_HEADER_BYTES = 65_536;
+/** The raw part of a frame: what append sends and read answers. */
+export const MAX_PAYLOAD_BYTES = SECTOR_BYTES;
+export const MAX_FRAME_BYTES = FRAME_PREFIX_BYTES + MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES;
+
+// ---------------------------------------------------------------- parts of messages
+
+export const MAX_HEAD_BYTES = 16_384;
+export const MAX_OPERATIONS = 1_024;
+export const MAX_LIST_ENTRIES = 512;
+export const MAX_SAMPLES = 8;
+/** Free text in messages (operator, region, reasons), in UTF-8 bytes. */
+export const MAX_TEXT_BYTES = 256;
+/** The sentence of a failure, in UTF-8 bytes. */
+export const MAX_SENTENCE_BYTES = 1_024;
+
+const DEAL_HEIGHT = Math.ceil(Math.log2(MAX_DEAL_SECTORS));
+/** Siblings from a sector's root to its deal's root. */
+export const MAX_SECTOR_PATH_BYTES = DEAL_HEIGHT * NODE_BYTES;
+/** Siblings on both flanks of a range of chunks, up to the sector's root. */
+export const MAX_RANGE_PROOF_BYTES = 2 * SECTOR_HEIGHT * NODE_BYTES;
+/** One chunk and its siblings up to the deal's root. */
+export const MAX_CHUNK_PROOF_BYTES = CHUNK_BYTES + (SECTOR_HEIGHT + DEAL_HEIGHT) * NODE_BYTES;
+
+// ---------------------------------------------------------------- a session (one stream)
+
+/** Requests a session may have in flight; more wait, unread, until answers have left. */
+export const MAX_IN_FLIGHT_REQUESTS = 32;
+/** Bytes of requests and of answers not yet sent that a session may hold; beyond, reading waits. */
+export const MAX_IN_FLIGHT_BYTES = 8 * SECTOR_BYTES;
+/** Bytes handed to the stream and not yet taken by the transport, above which the next frame waits. */
+export const WRITE_HIGH_WATER_BYTES = SECTOR_BYTES;
+/** A frame that was begun must be whole, and one being sent must have left, within this. */
+export const FRAME_DEADLINE_MS = 60_000;
+/** A session with nothing in flight for this long is closed; the client opens another when it needs one. */
+export const IDLE_DEADLINE_MS = 300_000;
+/** What is in flight at a graceful close may take this long to finish. */
+export const CLOSE_GRACE_MS = 5_000;
+
+/** Protobuf of one request before hello: strangers' verbs are small and carry no payload. */
+export const MAX_STRANGER_HEADER_BYTES = 4_096;
+export const MAX_STREAMS_PER_CONNECTION = 4;
+export const MAX_SESSIONS_PER_IP = 64;
+export const MAX_CONNECTIONS = 1_024;
+/** Connections one IP may open in a second. */
+export const MAX_CONNECTIONS_PER_SECOND = 32;
+
+/** Token buckets: requests at once, and refill a second. Strangers are counted by IP, others by session. */
+export const STRANGER_BURST_REQUESTS = 64;
+export const STRANGER_REQUESTS_PER_SECOND = 8;
+export const SESSION_BURST_REQUESTS = 2_048;
+export const SESSION_REQUESTS_PER_SECOND = 1_024;
+/** IPs whose buckets are remembered; the longest unused go first. */
+export const MAX_TRACKED_IPS = 8_192;
+
+// ---------------------------------------------------------------- yamux
+
+export const STREAM_WINDOW_BYTES = 4 * 1_048_576;
+/** What a paused stream may still be sent: the window, and what was under way. */
+export const READ_BUFFER_BYTES = 2 * STREAM_WINDOW_BYTES;
+
+// ---------------------------------------------------------------- the client's patience
+
+export const DIAL_TIMEOUT_MS = 10_000;
+export const REQUEST_TIMEOUT_MS = 30_000;
+
+// An operation is at most tag and length (2 + 2), slab (2 + 12), length (1 + 5); a list entry adds a root (2 + 24).
+const MAX_OPERATION_BYTES = 24;
+const MAX_ENTRY_BYTES = 50;
+const ENVELOPE_BYTES = 1_024;
+
+const relations: ReadonlyArray<readonly [string, boolean]> = [
+  ["a frame holds a whole sector", MAX_PAYLOAD_BYTES >= SECTOR_BYTES && MAX_PAYLOAD_BYTES >= BLOCK_BYTES],
+  ["a header holds the proof of any read", MAX_RANGE_PROOF_BYTES + ENVELOPE_BYTES <= MAX_HEADER_BYTES],
+  [
+    "a header holds any revise",
+    MAX_HEAD_BYTES + MAX_OPERATIONS * MAX_OPERATION_BYTES + ENVELOPE_BYTES <= MAX_HEADER_BYTES,
+  ],
+  ["a header holds any page of a list", MAX_LIST_ENTRIES * MAX_ENTRY_BYTES + ENVELOPE_BYTES <= MAX_HEADER_BYTES],
+  ["a header holds any samples", MAX_SAMPLES * (MAX_CHUNK_PROOF_BYTES + 128) + ENVELOPE_BYTES <= MAX_HEADER_BYTES],
+  ["a header holds any failure", MAX_SENTENCE_BYTES + 2 * MAX_TEXT_BYTES + ENVELOPE_BYTES <= MAX_HEADER_BYTES],
+  ["a session may always have one largest frame each way", MAX_IN_FLIGHT_BYTES >= 2 * MAX_FRAME_BYTES],
+  ["a paused stream takes what its window promised", READ_BUFFER_BYTES > STREAM_WINDOW_BYTES],
+  ["a stranger can say hello", MAX_STRANGER_HEADER_BYTES >= ENVELOPE_BYTES],
+  ["an idle session outlives a slow frame", IDLE_DEADLINE_MS > FRAME_DEADLINE_MS],
+];
+for (const [relation, holds] of relations) if (!holds) throw new Error(`limits.ts contradicts itself: ${relation}`);
