@@ -221,6 +221,10 @@ interface Local {
   /** Amounts in base units of the asset: the token's, or wei. */
   InsufficientFunds: { asset: "token" | "gas"; account: Address; have: bigint; need: bigint; missing: bigint };
   TransactionFailed: { call: string; reason: string };
+  /** The contract refused: its custom error and that error's arguments by name. */
+  ChainRejected: { call: string; error: string; args: Readonly<Record<string, string | number | bigint | boolean>> };
+  /** Sent and not mined yet: the outcome is unknown. */
+  TransactionPending: { call: string; hash: Hex; limitMs: number };
 
   // ---- this machine
   WrongPassword: { keystore: string };
@@ -269,6 +273,17 @@ const LOCAL: { readonly [Code in keyof Local]: { say: (error: Local[Code]) => st
       `${e.account} has ${e.have} base units of ${e.asset} and needs ${e.need}: send it ${e.missing} more, then repeat`,
   },
   TransactionFailed: { say: (e) => `the transaction ${e.call} failed: ${e.reason}` },
+  ChainRejected: {
+    say: (e) =>
+      `the market refused ${e.call}: ${e.error}(${Object.entries(e.args)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(", ")}); nothing was changed`,
+  },
+  TransactionPending: {
+    say: (e) =>
+      `transaction ${e.hash} (${e.call}) is sent and not mined after ${e.limitMs} ms: its outcome is unknown; ` +
+      "look it up before doing the same again",
+  },
   WrongPassword: { say: (e) => `the password does not open keystore ${e.keystore}: try again; nothing was changed` },
   NotInitialized: { say: (e) => `there is nothing set up in ${e.home}: run init first, or choose another home` },
   HomeBusy: {

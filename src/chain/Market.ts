@@ -1,0 +1,321 @@
+/** A storage market with an account to act for: one function a call of the contract. */
+import {
+  type Address,
+  type ContractFunctionArgs,
+  type ContractFunctionName,
+  encodeFunctionData,
+  type Hash,
+  type Hex,
+  type LocalAccount,
+  parseAbi,
+  type RpcLog,
+  type TransactionReceipt,
+} from "viem";
+import { privateKeyToAccount } from "viem/accounts";
+import { SubletException } from "../protocol/Errors.ts";
+import type { Revision, Terms } from "../protocol/Messages.ts";
+import type { Extension, Voucher } from "../protocol/TypedData.ts";
+import { marketTokenAbi, storageMarketAbi } from "./abi.ts";
+import { decode, type MarketEvent } from "./Events.ts";
+import {
+  type Connection,
+  type DealRef,
+  type Delegation,
+  type Facts,
+  LEDGER_ONE,
+  MarketReader,
+  reach,
+} from "./MarketReader.ts";
+import * as Permit from "./Permit.ts";
+import { Sender, type SendOptions } from "./Sender.ts";
+
+type Abi = typeof storageMarketAbi;
+type CallName = ContractFunctionName<Abi, "nonpayable">;
+type CallArgs<Name extends CallName> = ContractFunctionArgs<Abi, "nonpayable", Name>;
+
+const multicallAbi = parseAbi(["function multicall(bytes[] data) returns (bytes[] results)"]);
+
+/** One call, ready to be sent, alone or with others in one transaction. */
+export interface Call {
+  readonly name: string;
+  readonly data: Hex;
+}
+
+export function call<Name extends CallName>(name: Name, args: CallArgs<Name>): Call {
+  return { name, data: encodeFunctionData({ abi: storageMarketAbi, functionName: name, args } as never) };
+}
+
+/** A mined transaction and what the market said in it. */
+export interface Sent {
+  readonly hash: Hash;
+  readonly block: bigint;
+  readonly gasUsed: bigint;
+  /** Wei: what the sender paid for it. */
+  readonly fee: bigint;
+  readonly events: readonly MarketEvent[];
+}
+
+/** `escrow`, `egress`: token base units. */
+export interface DealItem {
+  readonly terms: Terms;
+  readonly signature: Hex;
+  readonly escrow: bigint;
+  readonly egress: bigint;
+}
+
+export interface CommitItem {
+  readonly provider: Address;
+  readonly slot: number;
+  readonly revision: Revision;
+  readonly clientSignature: Hex;
+  readonly providerSignature: Hex;
+}
+
+export interface RedeemItem {
+  readonly provider: Address;
+  readonly slot: number;
+  readonly voucher: Voucher;
+  readonly signature: Hex;
+}
+
+export interface ProofItem {
+  readonly provider: Address;
+  readonly proof: Hex;
+}
+
+export interface AccountConnection extends Connection {
+  /** A private key, or an account that holds one; without it everything can be read and nothing sent. */
+  readonly account?: LocalAccount | Hex;
+}
+
+export class Market extends MarketReader {
+  readonly #sender: Sender | undefined;
+
+  constructor(facts: Facts, account?: LocalAccount) {
+    super(facts);
+    this.#sender = account && Sender.of(account, facts.node, facts.url, facts.chainId, facts.pollMs);
+  }
+
+  /** @throws SubletException ChainUnavailable, WrongChain, NotAMarket */
+  static override async connect(connection: AccountConnection): Promise<Market> {
+    const { account } = connection;
+    return new Market(await reach(connection), typeof account === "string" ? privateKeyToAccount(account) : account);
+  }
+
+  /** Who sends. */
+  get sender(): Address {
+    return this.#ownSender().account.address;
+  }
+
+  // ---------------------------------------------------------------- accounts
+
+  /** `penaltyRate`: ledger units per missed sector-epoch, even. */
+  register(signer: Address, penaltyRate: bigint): Promise<Sent> {
+    return this.send(call("register", [signer, penaltyRate]));
+  }
+
+  setSigner(signer: Address): Promise<Sent> {
+    return this.send(call("setSigner", [signer]));
+  }
+
+  announce(data: Hex): Promise<Sent> {
+    return this.send(call("announce", [data]));
+  }
+
+  setTip(relay: Address, tip: bigint): Promise<Sent> {
+    return this.send(call("setTip", [relay, tip]));
+  }
+
+  cancelNonce(nonce: bigint): Promise<Sent> {
+    return this.send(call("cancelNonce", [nonce]));
+  }
+
+  /** Token base units, with a permit where the allowance is too small. */
+  deposit(owner: Address, amount: bigint): Promise<Sent> {
+    return this.#paying(amount, call("deposit", [owner, amount]));
+  }
+
+  /** Token base units of the free balance. */
+  withdraw(amount: bigint, to: Address): Promise<Sent> {
+    return this.send(call("withdraw", [amount, to]));
+  }
+
+  authorize(delegate: Address, delegation: Delegation): Promise<Sent> {
+    return this.send(call("authorize", [delegate, delegation]));
+  }
+
+  revoke(delegate: Address): Promise<Sent> {
+    return this.send(call("revoke", [delegate]));
+  }
+
+  // ---------------------------------------------------------------- deals
+
+  /**
+   * Opens deals in one transaction, with a permit for what the free balance does not pay.
+   * @throws SubletException InsufficientFunds of the token, before anything is sent
+   */
+  async openDeals(items: readonly DealItem[], minOpened: number): Promise<Sent> {
+    const cost = items.reduce((sum, { escrow, egress }) => sum + escrow + egress, 0n);
+    const client = items[0]?.terms.client ?? this.sender;
+    const { balance, locked } = await this.account(client);
+    const free = (balance - locked) / LEDGER_ONE;
+    const wanted = call("openDeals", [items, BigInt(minOpened)]);
+    return this.#paying(cost > free ? cost - free : 0n, wanted, client);
+  }
+
+  commit(items: readonly CommitItem[]): Promise<Sent> {
+    return this.send(call("commit", [items]));
+  }
+
+  settle(deals: readonly DealRef[]): Promise<Sent> {
+    return this.send(call("settle", [deals]));
+  }
+
+  extend(deal: DealRef, extension: Extension, signature: Hex): Promise<Sent> {
+    return this.send(call("extend", [deal, extension, signature]));
+  }
+
+  refill(deal: DealRef): Promise<Sent> {
+    return this.send(call("refill", [deal]));
+  }
+
+  /** Token base units, with a permit where the allowance is too small. */
+  topUp(deal: DealRef, escrow: bigint, egress: bigint): Promise<Sent> {
+    return this.#paying(escrow + egress, call("topUp", [deal, escrow, egress]));
+  }
+
+  redeem(items: readonly RedeemItem[]): Promise<Sent> {
+    return this.send(call("redeem", [items]));
+  }
+
+  // ---------------------------------------------------------------- proofs
+
+  /** `header`: of the current epoch's challenge block, see {@link MarketReader.header}. */
+  recordSeed(header: Hex): Promise<Sent> {
+    return this.send(call("recordSeed", [header]));
+  }
+
+  /** `header`, if given, records the seed in the same transaction first. */
+  prove(provider: Address, seed: Hex, proof: Hex, header?: Hex): Promise<Sent> {
+    const proving = call("prove", [provider, seed, proof]);
+    return header ? this.sendAll([call("recordSeed", [header]), proving]) : this.send(proving);
+  }
+
+  proveMany(seed: Hex, items: readonly ProofItem[], header?: Hex): Promise<Sent> {
+    const proving = call("proveMany", [seed, items]);
+    return header ? this.sendAll([call("recordSeed", [header]), proving]) : this.send(proving);
+  }
+
+  // ---------------------------------------------------------------- exits and challenges
+
+  terminate(deal: DealRef): Promise<Sent> {
+    return this.send(call("terminate", [deal]));
+  }
+
+  resign(deal: DealRef): Promise<Sent> {
+    return this.send(call("resign", [deal]));
+  }
+
+  terminateMissed(deal: DealRef): Promise<Sent> {
+    return this.send(call("terminateMissed", [deal]));
+  }
+
+  abandon(deal: DealRef): Promise<Sent> {
+    return this.send(call("abandon", [deal]));
+  }
+
+  prune(deals: readonly DealRef[]): Promise<Sent> {
+    return this.send(call("prune", [deals]));
+  }
+
+  close(deals: readonly DealRef[]): Promise<Sent> {
+    return this.send(call("close", [deals]));
+  }
+
+  /** Pays the deal's answer bond, with a permit where the allowance is too small. */
+  async challenge(deal: DealRef, chunk: bigint): Promise<Sent> {
+    const { answerBond } = await this.deal(deal.provider, deal.slot);
+    return this.#paying(answerBond, call("challenge", [deal, chunk]));
+  }
+
+  answer(deal: DealRef, proof: Hex): Promise<Sent> {
+    return this.send(call("answer", [deal, proof]));
+  }
+
+  convict(deal: DealRef): Promise<Sent> {
+    return this.send(call("convict", [deal]));
+  }
+
+  // ---------------------------------------------------------------- sending
+
+  /** @throws SubletException ChainRejected, InsufficientFunds, ChainUnavailable, TransactionPending */
+  async send(wanted: Call, options?: SendOptions): Promise<Sent> {
+    return this.#sent(
+      await this.#ownSender().send({ call: wanted.name, to: this.address, data: wanted.data }, options),
+    );
+  }
+
+  /** Several calls in one transaction: all of them or none. */
+  sendAll(calls: readonly Call[], options?: SendOptions): Promise<Sent> {
+    const [only] = calls;
+    if (only && calls.length === 1) return this.send(only, options);
+    const data = encodeFunctionData({ abi: multicallAbi, args: [calls.map((each) => each.data)] });
+    return this.send({ name: calls.map((each) => each.name).join(" + "), data }, options);
+  }
+
+  /** Tokens out of the sender's own wallet. */
+  async transferToken(to: Address, amount: bigint): Promise<Sent> {
+    const data = encodeFunctionData({ abi: marketTokenAbi, functionName: "transfer", args: [to, amount] });
+    return this.#sent(await this.#ownSender().send({ call: "token.transfer", to: this.token, data }));
+  }
+
+  #ownSender(): Sender {
+    if (this.#sender) return this.#sender;
+    throw new SubletException({
+      code: "BadArgument",
+      name: "account",
+      value: "none",
+      reason: "sending needs one: connect with a key",
+    });
+  }
+
+  /** Sends `wanted`, which takes `amount` from the payer's wallet, after making sure that it is there and may be taken. */
+  async #paying(amount: bigint, wanted: Call, payer: Address = this.sender): Promise<Sent> {
+    if (amount === 0n) return this.send(wanted);
+    const [have, allowance] = await Promise.all([this.tokenBalance(payer), this.tokenAllowance(payer)]);
+    if (have < amount) {
+      const missing = amount - have;
+      throw new SubletException({
+        code: "InsufficientFunds",
+        asset: "token",
+        account: payer,
+        have,
+        need: amount,
+        missing,
+      });
+    }
+    const { account } = this.#ownSender();
+    if (allowance >= amount || payer.toLowerCase() !== account.address.toLowerCase()) return this.send(wanted);
+    const permit = await this.asked("permit", () =>
+      Permit.sign(this.node, this.token, this.chainId, account, this.address, amount),
+    );
+    if (permit) {
+      const { owner, value, deadline, v, r, s } = permit;
+      return this.sendAll([call("permit", [owner, value, deadline, v, r, s]), wanted]);
+    }
+    const data = encodeFunctionData({ abi: marketTokenAbi, functionName: "approve", args: [this.address, amount] });
+    await this.#ownSender().send({ call: "token.approve", to: this.token, data });
+    return this.send(wanted);
+  }
+
+  #sent(receipt: TransactionReceipt): Sent {
+    const events: MarketEvent[] = [];
+    for (const log of receipt.logs) {
+      if (log.address.toLowerCase() !== this.address.toLowerCase()) continue;
+      const event = decode(log as unknown as RpcLog);
+      if (event) events.push(event);
+    }
+    const { transactionHash: hash, blockNumber: block, gasUsed, effectiveGasPrice } = receipt;
+    return { hash, block, gasUsed, fee: gasUsed * effectiveGasPrice, events };
+  }
+}

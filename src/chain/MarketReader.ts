@@ -1,0 +1,341 @@
+/** A storage market on its chain, for reading. Everything that the node says goes through here. */
+import {
+  type Address,
+  type Client,
+  type ContractFunctionArgs,
+  type ContractFunctionName,
+  type ContractFunctionReturnType,
+  createClient,
+  custom,
+  type EIP1193RequestFn,
+  type Hash,
+  type Hex,
+  http,
+  type PublicActions,
+  publicActions,
+} from "viem";
+import { SubletException } from "../protocol/Errors.ts";
+import { marketTokenAbi, storageMarketAbi } from "./abi.ts";
+import { type Block, type Head, heads } from "./Blocks.ts";
+import { Epochs } from "./Epochs.ts";
+import * as Events from "./Events.ts";
+import { chainFailure, isUnanswered } from "./Failure.ts";
+import * as Header from "./Header.ts";
+
+type Abi = typeof storageMarketAbi;
+type View = ContractFunctionName<Abi, "pure" | "view">;
+type ViewArgs<Name extends View> = ContractFunctionArgs<Abi, "pure" | "view", Name>;
+type ViewResult<Name extends View> = ContractFunctionReturnType<Abi, "pure" | "view", Name, ViewArgs<Name>>;
+
+export type Parameters = ViewResult<"parameters">;
+export type Deal = ViewResult<"deal">;
+export type Provider = ViewResult<"providerOf">;
+export type Delegation = ViewResult<"delegationOf">;
+/** Where a deal is kept, and its id: a reused slot is never mistaken for it. */
+export interface DealRef {
+  readonly provider: Address;
+  readonly slot: number;
+  readonly id: Hash;
+}
+
+/** `Deal.state`, as the contract numbers it. */
+export const DealState = { None: 0, Open: 1, Active: 2, Notice: 3, Stopped: 4, Closed: 5 } as const;
+/** `Deal.reason`, as the contract numbers it. */
+export const StopReason = {
+  None: 0,
+  Ended: 1,
+  Terminated: 2,
+  Resigned: 3,
+  Missed: 4,
+  Abandoned: 5,
+  Convicted: 6,
+  Exhausted: 7,
+} as const;
+
+/** What a delegation allows: bits of `Delegation.scopes`. */
+export const Scope = { Read: 1, Write: 2, Repair: 4, Audit: 8 } as const;
+
+/** Ledger units in one token base unit. */
+export const LEDGER_ONE = 1n << 32n;
+
+export interface Connection {
+  readonly rpcUrl: string;
+  readonly market: Address;
+  /** What the node has to be on; any chain if left out. */
+  readonly chainId?: number;
+  /** Milliseconds between two looks at the chain while waiting for it. */
+  readonly pollMs?: number;
+  /** Milliseconds that one request may take. */
+  readonly timeoutMs?: number;
+  /** Answers requests in place of `rpcUrl`, which then only names it: a node inside the same process. */
+  readonly request?: EIP1193RequestFn;
+}
+
+export type Node = Client & PublicActions;
+
+/** What every reader knows from the start: read once, fixed at deployment. */
+export interface Facts {
+  readonly node: Node;
+  readonly url: string;
+  readonly address: Address;
+  readonly chainId: number;
+  readonly pollMs: number;
+  readonly parameters: Parameters;
+  readonly epochs: Epochs;
+  readonly token: Address;
+  readonly seedSource: Address;
+}
+
+const POLL_MS = 250;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/**
+ * Reaches the node and makes sure that it is the right chain and holds a market.
+ * @throws SubletException ChainUnavailable, WrongChain, NotAMarket
+ */
+export async function reach(connection: Connection): Promise<Facts> {
+  const { rpcUrl: url, market: address, pollMs = POLL_MS, timeoutMs = REQUEST_TIMEOUT_MS } = connection;
+  const transport = connection.request ? custom({ request: connection.request }) : http(url, { timeout: timeoutMs });
+  // No cache: what is "latest" decides whether a call is in time.
+  const node = createClient({ transport, cacheTime: 0, pollingInterval: pollMs }).extend(publicActions);
+  const chainId = await node.getChainId().catch((thrown: unknown) => {
+    throw chainUnavailable(thrown, url);
+  });
+  if (connection.chainId !== undefined && connection.chainId !== chainId) {
+    throw new SubletException({ code: "WrongChain", expected: connection.chainId, actual: chainId });
+  }
+  const view = { address, abi: storageMarketAbi } as const;
+  try {
+    const [parameters, genesis, token, seedSource] = await Promise.all([
+      node.readContract({ ...view, functionName: "parameters" }),
+      node.readContract({ ...view, functionName: "genesis" }),
+      node.readContract({ ...view, functionName: "token" }),
+      node.readContract({ ...view, functionName: "seedSource" }),
+    ]);
+    const epochs = new Epochs(genesis, parameters);
+    return { node, url, address, chainId, pollMs, parameters, epochs, token, seedSource };
+  } catch (thrown) {
+    if (isUnanswered(thrown)) throw chainUnavailable(thrown, url);
+    throw new SubletException({ code: "NotAMarket", address }, { cause: thrown });
+  }
+}
+
+export class MarketReader implements Facts {
+  readonly node: Node;
+  readonly url: string;
+  readonly address: Address;
+  readonly chainId: number;
+  readonly pollMs: number;
+  readonly parameters: Parameters;
+  readonly epochs: Epochs;
+  readonly token: Address;
+  readonly seedSource: Address;
+
+  constructor(facts: Facts) {
+    this.node = facts.node;
+    this.url = facts.url;
+    this.address = facts.address;
+    this.chainId = facts.chainId;
+    this.pollMs = facts.pollMs;
+    this.parameters = facts.parameters;
+    this.epochs = facts.epochs;
+    this.token = facts.token;
+    this.seedSource = facts.seedSource;
+  }
+
+  /** {@link reach}, then a reader. Every method throws ChainUnavailable when the node stops answering. */
+  static async connect(connection: Connection): Promise<MarketReader> {
+    return new MarketReader(await reach(connection));
+  }
+
+  // ---------------------------------------------------------------- the market's views; `at` a block, latest if left out
+
+  /** Ledger units. */
+  async account(owner: Address, at?: bigint): Promise<{ balance: bigint; locked: bigint }> {
+    const [balance, locked] = await this.view("account", [owner], at);
+    return { balance, locked };
+  }
+
+  provider(address: Address, at?: bigint): Promise<Provider> {
+    return this.view("providerOf", [address], at);
+  }
+
+  deal(provider: Address, slot: number, at?: bigint): Promise<Deal> {
+    return this.view("deal", [provider, slot], at);
+  }
+
+  /** Sector counts by slot, from slot `from`: the leaves of the sum tree. */
+  leaves(provider: Address, from: number, count: number, at?: bigint): Promise<readonly number[]> {
+    return this.view("leaves", [provider, BigInt(from), BigInt(count)], at);
+  }
+
+  proven(provider: Address, epoch: number, at?: bigint): Promise<boolean> {
+    return this.view("proven", [provider, epoch], at);
+  }
+
+  /** Bit i of the word is epoch 256 `word` + i. */
+  provenWord(provider: Address, word: number, at?: bigint): Promise<bigint> {
+    return this.view("provenWord", [provider, BigInt(word)], at);
+  }
+
+  /** The last recorded seed and its epoch. */
+  async seed(at?: bigint): Promise<{ epoch: number; seed: Hex }> {
+    const [epoch, seed] = await this.view("seed", [], at);
+    return { epoch, seed };
+  }
+
+  delegation(client: Address, delegate: Address, at?: bigint): Promise<Delegation> {
+    return this.view("delegationOf", [client, delegate], at);
+  }
+
+  /** Ledger units that `signer`'s vouchers for a deal have been paid. */
+  redeemed(deal: Hash, signer: Address, at?: bigint): Promise<bigint> {
+    return this.view("redeemed", [deal, signer], at);
+  }
+
+  nonceUsed(provider: Address, nonce: bigint, at?: bigint): Promise<boolean> {
+    return this.view("nonceUsed", [provider, nonce], at);
+  }
+
+  /** The block of the client's last opening; 0: none. */
+  lastOpening(client: Address, at?: bigint): Promise<bigint> {
+    return this.view("lastOpening", [client], at);
+  }
+
+  /** Ledger units. */
+  burnt(at?: bigint): Promise<bigint> {
+    return this.view("burnt", [], at);
+  }
+
+  view<Name extends View>(functionName: Name, args: ViewArgs<Name>, at?: bigint): Promise<ViewResult<Name>> {
+    const call = { address: this.address, abi: storageMarketAbi, functionName, args, ...(at && { blockNumber: at }) };
+    return this.asked(functionName, () => this.node.readContract(call as never)) as Promise<ViewResult<Name>>;
+  }
+
+  // ---------------------------------------------------------------- balances
+
+  /** Token base units. */
+  tokenBalance(owner: Address, at?: bigint): Promise<bigint> {
+    return this.#token("balanceOf", [owner], at);
+  }
+
+  /** Token base units that the market may take from `owner`. */
+  tokenAllowance(owner: Address): Promise<bigint> {
+    return this.#token("allowance", [owner, this.address]);
+  }
+
+  tokenDecimals(): Promise<number> {
+    return this.#token("decimals", []);
+  }
+
+  tokenSymbol(): Promise<string> {
+    return this.#token("symbol", []);
+  }
+
+  /** Wei. */
+  gasBalance(owner: Address): Promise<bigint> {
+    return this.asked("eth_getBalance", () => this.node.getBalance({ address: owner }));
+  }
+
+  // ---------------------------------------------------------------- blocks
+
+  blockNumber(): Promise<bigint> {
+    return this.asked("eth_blockNumber", () => this.node.getBlockNumber());
+  }
+
+  block(number?: bigint): Promise<Block> {
+    return this.asked("eth_getBlockByNumber", () =>
+      this.node.getBlock(number === undefined ? {} : { blockNumber: number }),
+    );
+  }
+
+  /** The header's RLP, checked against the block's hash: what `recordSeed` takes. */
+  header(number: bigint): Promise<{ header: Hex; hash: Hash; prevRandao: Hex }> {
+    return this.asked("eth_getBlockByNumber", () => Header.rlp(this.node, number));
+  }
+
+  /** Every new head from now on, by polling; goes on through outages of the node. See {@link heads}. */
+  heads(signal?: AbortSignal): AsyncGenerator<Head> {
+    return heads(this.node, this.pollMs, signal);
+  }
+
+  /**
+   * How many blocks, its own among them, stand on a mined transaction: 1 in the newest block; 0: not on the chain
+   * (any more), so a reorganisation may have taken it out.
+   */
+  async depth(transaction: Hash): Promise<number> {
+    return this.asked("eth_getTransactionReceipt", async () => {
+      const receipt = await this.node.getTransactionReceipt({ hash: transaction }).catch((thrown: Error) => {
+        if (thrown.name === "TransactionReceiptNotFoundError") return undefined;
+        throw thrown;
+      });
+      if (!receipt) return 0;
+      const block = await this.node.getBlock({ blockNumber: receipt.blockNumber });
+      if (block.hash !== receipt.blockHash) return 0;
+      return Number((await this.node.getBlockNumber()) - receipt.blockNumber) + 1;
+    });
+  }
+
+  // ---------------------------------------------------------------- events
+
+  /** Events in chain order; the market's whole past unless `from` and `to` say otherwise. */
+  async *events<Name extends Events.EventName>(
+    filter: Partial<Events.EventFilter<Name>> = {},
+  ): AsyncGenerator<Events.EventOf<Name>> {
+    try {
+      const to = filter.to ?? (await this.blockNumber());
+      yield* Events.read(this.node, this.address, { ...filter, from: filter.from ?? this.epochs.genesis, to });
+    } catch (thrown) {
+      throw chainFailure(thrown, "eth_getLogs", this.url);
+    }
+  }
+
+  /** A client's openings, newest first, by their back links: reads only the blocks that hold some. */
+  async *openings(client: Address): AsyncGenerator<Events.EventOf<"DealOpened">> {
+    let block = await this.lastOpening(client);
+    while (block > 0n) {
+      const opened: Events.EventOf<"DealOpened">[] = [];
+      const filter = { from: block, to: block, names: ["DealOpened"], subject: [client] } as const;
+      for await (const event of this.events(filter)) opened.push(event);
+      if (opened.length === 0) throw new Error(`block ${block} holds no opening of ${client}: the node lacks its logs`);
+      // Several transactions of one block name different predecessors: the earliest leads out of the block.
+      let before = block;
+      for (const { args } of opened) if (args.previousBlock < before) before = args.previousBlock;
+      yield* opened.reverse();
+      if (before >= block) return;
+      block = before;
+    }
+  }
+
+  /** The last announcement of each provider, with the block it was made in, from block `from` on. */
+  async announcements(from?: bigint): Promise<Map<Address, { data: Hex; block: bigint }>> {
+    const latest = new Map<Address, { data: Hex; block: bigint }>();
+    for await (const { args, block } of this.events({ ...(from !== undefined && { from }), names: ["Announced"] })) {
+      latest.set(args.provider, { data: args.data, block });
+    }
+    return latest;
+  }
+
+  // ---------------------------------------------------------------- inside
+
+  /** Does what it is given and throws the project's errors for what viem throws. */
+  protected async asked<T>(call: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (thrown) {
+      throw chainFailure(thrown, call, this.url);
+    }
+  }
+
+  #token<T>(functionName: string, args: readonly unknown[], at?: bigint): Promise<T> {
+    const call = { address: this.token, abi: marketTokenAbi, functionName, args, ...(at && { blockNumber: at }) };
+    return this.asked(`token.${functionName}`, () => this.node.readContract(call as never)) as Promise<T>;
+  }
+}
+
+function chainUnavailable(thrown: unknown, url: string): Error {
+  const failure = chainFailure(thrown, "eth_chainId", url);
+  if (SubletException.is(failure, "ChainUnavailable")) return failure;
+  const reason = thrown instanceof Error ? thrown.message.split("\n", 1)[0]! : String(thrown);
+  return new SubletException({ code: "ChainUnavailable", url, reason }, { cause: thrown });
+}

@@ -1,0 +1,225 @@
+/**
+ * Sends one account's transactions: one nonce after another, each signed once. When the connection drops, what is sent
+ * again are the same signed bytes, so that nothing is ever carried out twice.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Address,
+  BaseError,
+  type Hash,
+  type Hex,
+  keccak256,
+  type LocalAccount,
+  type TransactionReceipt,
+} from "viem";
+import { SubletException } from "../protocol/Errors.ts";
+import { chainFailure, isUnanswered } from "./Failure.ts";
+import type { Node } from "./MarketReader.ts";
+
+export interface Request {
+  /** Says in errors what was being done. */
+  readonly call: string;
+  readonly to: Address;
+  readonly data: Hex;
+}
+
+export interface SendOptions {
+  /** How long to wait for the receipt; TransactionPending after that. */
+  readonly receiptMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+interface Signed {
+  readonly bytes: Hex;
+  readonly hash: Hash;
+  readonly nonce: number;
+}
+
+const RECEIPT_MS = 300_000;
+const BROADCAST_ATTEMPTS = 5;
+const BROADCAST_PAUSE_MS = 300;
+/** Beyond the estimate: what a call meets may have grown when it is mined. */
+const GAS_MARGIN_PERCENT = 30n;
+const GAS_MARGIN = 30_000n;
+
+export class Sender {
+  readonly account: LocalAccount;
+  readonly #node: Node;
+  readonly #url: string;
+  readonly #chainId: number;
+  readonly #pollMs: number;
+  /** Signed and not seen mined: a later nonce must not be given out as if they did not exist. */
+  readonly #outstanding = new Map<number, Signed>();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(account: LocalAccount, node: Node, url: string, chainId: number, pollMs: number) {
+    this.account = account;
+    this.#node = node;
+    this.#url = url;
+    this.#chainId = chainId;
+    this.#pollMs = pollMs;
+  }
+
+  static readonly #all = new Map<string, Sender>();
+
+  /** The one sender of this account on this node in this process: two would use one nonce twice. */
+  static of(account: LocalAccount, node: Node, url: string, chainId: number, pollMs: number): Sender {
+    const key = `${url} ${chainId} ${account.address}`;
+    const sender = Sender.#all.get(key) ?? new Sender(account, node, url, chainId, pollMs);
+    Sender.#all.set(key, sender);
+    return sender;
+  }
+
+  /**
+   * Sends a transaction and waits until it is mined.
+   * @throws SubletException ChainRejected (simulated first, so nothing was spent), InsufficientFunds of gas,
+   * ChainUnavailable, TransactionPending
+   */
+  async send(request: Request, options: SendOptions = {}): Promise<TransactionReceipt> {
+    const turn = this.#turn.then(() => this.#submit(request));
+    this.#turn = turn.catch(() => undefined);
+    try {
+      const signed = await turn;
+      const receipt = await this.#receipt(request, signed, options);
+      if (receipt.status === "reverted") throw await this.#whyReverted(request, receipt);
+      return receipt;
+    } catch (thrown) {
+      throw chainFailure(thrown, request.call, this.#url);
+    }
+  }
+
+  async #submit(request: Request): Promise<Signed> {
+    const from = this.account.address;
+    const { to, data } = request;
+    // In the block to come, which may be in another phase than the newest one.
+    const gas = await this.#node.estimateGas({ account: from, to, data, blockTag: "pending" });
+    const limit = gas + (gas * GAS_MARGIN_PERCENT) / 100n + GAS_MARGIN;
+    const fees = await this.#fees();
+    const need = limit * fees.maxFeePerGas;
+    const have = await this.#node.getBalance({ address: from });
+    if (have < need) {
+      throw new SubletException({
+        code: "InsufficientFunds",
+        asset: "gas",
+        account: from,
+        have,
+        need,
+        missing: need - have,
+      });
+    }
+    for (let attempt = 1; ; attempt++) {
+      const nonce = await this.#nextNonce();
+      const bytes = await this.account.signTransaction({
+        type: "eip1559",
+        chainId: this.#chainId,
+        nonce,
+        to,
+        data,
+        gas: limit,
+        ...fees,
+      });
+      const signed = { bytes, hash: keccak256(bytes), nonce };
+      this.#outstanding.set(nonce, signed);
+      try {
+        await this.#broadcast(signed);
+        return signed;
+      } catch (thrown) {
+        // Unanswered: it may be out there, so its nonce stays taken.
+        if (isUnanswered(thrown)) throw thrown;
+        this.#outstanding.delete(nonce);
+        // Someone else used this nonce: these bytes can never be mined, so others are no repetition.
+        if (attempt >= 3 || !/nonce/i.test(words(thrown))) throw thrown;
+      }
+    }
+  }
+
+  async #fees(): Promise<{ maxFeePerGas: bigint; maxPriorityFeePerGas: bigint }> {
+    const [block, maxPriorityFeePerGas] = await Promise.all([
+      this.#node.getBlock(),
+      this.#node.estimateMaxPriorityFeePerGas(),
+    ]);
+    return { maxFeePerGas: 2n * (block.baseFeePerGas ?? 0n) + maxPriorityFeePerGas, maxPriorityFeePerGas };
+  }
+
+  async #nextNonce(): Promise<number> {
+    const address = this.account.address;
+    const mined = await this.#node.getTransactionCount({ address, blockTag: "latest" });
+    for (const nonce of this.#outstanding.keys()) if (nonce < mined) this.#outstanding.delete(nonce);
+    let next = await this.#node.getTransactionCount({ address, blockTag: "pending" });
+    // What got no answer, or fell out of the node's pool, goes out again before anything later does.
+    for (const signed of [...this.#outstanding.values()].sort((a, b) => a.nonce - b.nonce)) {
+      if (signed.nonce >= next) await this.#broadcast(signed);
+      next = Math.max(next, signed.nonce + 1);
+    }
+    return next;
+  }
+
+  /** Until the node has it; repeated as it is while no answer comes. */
+  async #broadcast(signed: Signed): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#node.sendRawTransaction({ serializedTransaction: signed.bytes });
+        return;
+      } catch (thrown) {
+        if (isUnanswered(thrown)) {
+          if (attempt >= BROADCAST_ATTEMPTS) throw thrown;
+          await sleep(BROADCAST_PAUSE_MS * attempt);
+          // The answer may have been lost, not the question.
+        } else if (!(await this.#isKnown(signed.hash))) throw thrown;
+        else return;
+      }
+    }
+  }
+
+  async #isKnown(hash: Hash): Promise<boolean> {
+    try {
+      await this.#node.getTransaction({ hash });
+      return true;
+    } catch (thrown) {
+      if ((thrown as Error).name === "TransactionNotFoundError") return false;
+      throw thrown;
+    }
+  }
+
+  async #receipt(request: Request, signed: Signed, options: SendOptions): Promise<TransactionReceipt> {
+    const limitMs = options.receiptMs ?? RECEIPT_MS;
+    const deadline = performance.now() + limitMs;
+    for (let look = 1; ; look++) {
+      const receipt = await this.#node.getTransactionReceipt({ hash: signed.hash }).catch((thrown: Error) => {
+        if (thrown.name === "TransactionReceiptNotFoundError" || isUnanswered(thrown)) return undefined;
+        throw thrown;
+      });
+      if (receipt) {
+        this.#outstanding.delete(signed.nonce);
+        return receipt;
+      }
+      if (performance.now() > deadline || options.signal?.aborted) {
+        throw new SubletException({ code: "TransactionPending", call: request.call, hash: signed.hash, limitMs });
+      }
+      await sleep(this.#pollMs, undefined, options.signal ? { signal: options.signal } : undefined).catch(
+        () => undefined,
+      );
+      // A restarted node forgets its pool.
+      if (look % 20 === 0) await this.#broadcast(signed).catch(() => undefined);
+    }
+  }
+
+  /** The simulation passed and the block did not: its state was another one. */
+  async #whyReverted(request: Request, receipt: TransactionReceipt): Promise<Error> {
+    const { to, data, call } = request;
+    for (const blockNumber of [receipt.blockNumber, receipt.blockNumber - 1n]) {
+      try {
+        await this.#node.call({ account: this.account.address, to, data, blockNumber });
+      } catch (thrown) {
+        const failure = chainFailure(thrown, call, this.#url);
+        if (SubletException.is(failure, "ChainRejected")) return failure;
+      }
+    }
+    const reason = `it reverted in block ${receipt.blockNumber} (${receipt.transactionHash})`;
+    return new SubletException({ code: "TransactionFailed", call, reason });
+  }
+}
+
+function words(thrown: unknown): string {
+  return thrown instanceof BaseError ? `${thrown.message} ${thrown.details}` : String(thrown);
+}
