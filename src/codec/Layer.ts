@@ -49,7 +49,9 @@ export function hashLayer(below: Uint8Array, height: number, above: Uint8Array):
   const pairs = Math.ceil(below.length / PAIR_BYTES);
   hashWhole(below.subarray(0, whole * PAIR_BYTES), above.subarray(0, whole * CHUNK_BYTES));
   if (pairs > whole) {
-    const last = pairOf(below.subarray(whole * PAIR_BYTES), zeroSlot(height));
+    const last = new Uint8Array(PAIR_BYTES);
+    last.set(zeroSlot(height), CHUNK_BYTES);
+    last.set(below.subarray(whole * PAIR_BYTES));
     hashWhole(last, above.subarray(whole * CHUNK_BYTES, pairs * CHUNK_BYTES));
   }
   return above.subarray(0, pairs * CHUNK_BYTES);
@@ -64,9 +66,8 @@ export function parent(left: Uint8Array, right: Uint8Array): Uint8Array {
 
 function pairOf(left: Uint8Array, right: Uint8Array): Uint8Array {
   const pair = new Uint8Array(PAIR_BYTES);
-  pair.set(right, CHUNK_BYTES);
-  // Second, because the cut end of a sector is longer than one chunk when only its last chunk is cut.
   pair.set(left, 0);
+  pair.set(right, CHUNK_BYTES);
   return pair;
 }
 

@@ -23,7 +23,9 @@ const POLYNOMIAL = 0x11d;
 /** Products of four rows are looked up in one word. */
 const LANES = 4;
 /** Positions worked on at a time, so that the words summed up stay in the first-level cache. */
-const STRIP = 4096;
+const STRIP = 8192;
+
+if (new Uint8Array(Uint32Array.of(1).buffer)[0] !== 1) throw new Error("ReedSolomon.ts writes little-endian words");
 
 const exponentials = new Uint8Array(510);
 const logarithms = new Uint8Array(256);
@@ -35,6 +37,8 @@ for (let power = 0, value = 1; power < 255; power++) {
 }
 
 const sums = new Uint32Array(STRIP);
+/** Takes the lanes that the last group of rows does not need. */
+const unused = new Uint32Array(STRIP / LANES);
 const encoders = new Map<number, Tables>();
 
 /** A matrix made ready: for each four rows and each input, the packed products of all 256 bytes. */
@@ -120,17 +124,19 @@ function tablesOf(rows: readonly Uint8Array[]): Tables {
 }
 
 function multiply(tables: Tables, blocks: readonly Uint8Array[], width: number): Uint8Array[] {
-  const outputs = Array.from({ length: tables.rows }, () => new Uint8Array(width));
+  const outputs = Array.from({ length: tables.rows }, () => new Uint32Array(Math.ceil(width / LANES)));
   for (let start = 0; start < width; start += STRIP) {
     const end = Math.min(start + STRIP, width);
     const strips = blocks.map((block) => block.subarray(start, end));
+    const words = Math.ceil((end - start) / LANES);
     for (const [index, group] of tables.groups.entries()) {
-      sums.fill(0, 0, end - start);
+      sums.fill(0, 0, words * LANES);
       addProducts(group, strips);
-      scatter(outputs.slice(index * LANES, (index + 1) * LANES), start, end);
+      const lanes = [0, 1, 2, 3].map((lane) => outputs[index * LANES + lane]?.subarray(start / LANES) ?? unused);
+      scatter(lanes as [Uint32Array, Uint32Array, Uint32Array, Uint32Array], words);
     }
   }
-  return outputs;
+  return outputs.map((words) => new Uint8Array(words.buffer, 0, width));
 }
 
 /** Adds each strip's packed products to the sums, four strips at a time: each load and store of a sum then serves four. */
@@ -150,10 +156,21 @@ function addProducts(group: Uint32Array, strips: readonly Uint8Array[]): void {
   }
 }
 
-function scatter(outputs: readonly Uint8Array[], start: number, end: number): void {
-  for (const [lane, output] of outputs.entries()) {
-    const shift = 8 * lane;
-    for (let at = start; at < end; at++) output[at] = sums[at - start]! >>> shift;
+/** Turns each four sums, which hold a byte of four rows, into a word of each row. */
+function scatter([row0, row1, row2, row3]: [Uint32Array, Uint32Array, Uint32Array, Uint32Array], words: number): void {
+  for (let word = 0, at = 0; word < words; word++, at += LANES) {
+    const a = sums[at]!;
+    const b = sums[at + 1]!;
+    const c = sums[at + 2]!;
+    const d = sums[at + 3]!;
+    const abEven = (a & 0x00ff00ff) | ((b & 0x00ff00ff) << 8);
+    const cdEven = (c & 0x00ff00ff) | ((d & 0x00ff00ff) << 8);
+    const abOdd = ((a >>> 8) & 0x00ff00ff) | (b & 0xff00ff00);
+    const cdOdd = ((c >>> 8) & 0x00ff00ff) | (d & 0xff00ff00);
+    row0[word] = (abEven & 0xffff) | (cdEven << 16);
+    row1[word] = (abOdd & 0xffff) | (cdOdd << 16);
+    row2[word] = (abEven >>> 16) | (cdEven & 0xffff0000);
+    row3[word] = (abOdd >>> 16) | (cdOdd & 0xffff0000);
   }
 }
 

@@ -76,11 +76,12 @@ export function room(offset: number, k: number): number {
 
 /**
  * The extents of an object of `length` bytes, in order: the first from `offset` of a begun slab, the others from the
- * start of a new slab each. An empty object has none.
+ * start of a new slab each. An empty object has none. A slab that is full is not begun: `offset` is below a sector's end.
  */
 export function* extents(length: number, k: number, offset = 0): Generator<Extent> {
   requireInteger("the length of an object", length, 0, Number.MAX_SAFE_INTEGER);
-  let at = room(offset, k) === 0 ? 0 : offset;
+  requireInteger("the first offset", offset, 0, SECTOR_BYTES - CHUNK_BYTES);
+  let at = offset;
   for (let left = length; left > 0; ) {
     const taken = Math.min(left, room(at, k));
     yield { offset: at, length: taken };
@@ -120,7 +121,8 @@ function requireK(k: number): void {
   requireInteger("k", k, 1, 255);
 }
 
-function requireOffset(offset: number): void {
+/** @throws BoundsError outside a sector; MisalignedError inside a chunk */
+export function requireOffset(offset: number): void {
   requireInteger("a sector offset", offset, 0, SECTOR_BYTES);
   if (offset % CHUNK_BYTES !== 0) throw new MisalignedError(offset);
 }

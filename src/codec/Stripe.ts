@@ -5,7 +5,7 @@
 import { requireInteger, requireLengthWithin } from "./bounds.ts";
 import { crypt } from "./Cipher.ts";
 import { type Code, encode as encodeParity, reconstruct } from "./ReedSolomon.ts";
-import { stripeWidth } from "./Slab.ts";
+import { requireOffset, stripeWidth } from "./Slab.ts";
 import { BLOCK_BYTES, SECTOR_BYTES } from "./sizes.ts";
 
 /** The n masked blocks of 1 to k x 64 KiB of ciphertext, by position. The last data blocks are zero-padded. */
@@ -15,6 +15,7 @@ export function encode(
   offset: number,
   ciphertext: Uint8Array,
 ): Uint8Array[] {
+  requireOffset(offset);
   requireLengthWithin("a stripe", ciphertext, 1, code.k * BLOCK_BYTES);
   const width = stripeWidth(ciphertext.length, code.k);
   const data = Array.from({ length: code.k }, (_, position) => {
