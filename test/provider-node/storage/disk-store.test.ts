@@ -1,0 +1,4 @@
+import { describeStore } from "../../conformance/store.ts";
+import { temporaryHome } from "./temporary.ts";
+
+describeStore("DiskStore", temporaryHome);
