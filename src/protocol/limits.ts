@@ -42,6 +42,8 @@ export const WRITE_HIGH_WATER_BYTES = SECTOR_BYTES;
 export const FRAME_DEADLINE_MS = 60_000;
 /** A session with nothing in flight for this long is closed; the client opens another when it needs one. */
 export const IDLE_DEADLINE_MS = 300_000;
+/** A last word to a peer that broke the protocol may take this long to leave. */
+export const LINGER_MS = 1_000;
 /** What is in flight at a graceful close may take this long to finish. */
 export const CLOSE_GRACE_MS = 5_000;
 
@@ -66,6 +68,10 @@ export const MAX_TRACKED_IPS = 8_192;
 export const STREAM_WINDOW_BYTES = 4 * 1_048_576;
 /** What a paused stream may still be sent: the window, and what was under way. */
 export const READ_BUFFER_BYTES = 2 * STREAM_WINDOW_BYTES;
+
+/** A connection whose peer does not answer a ping for this long is dropped. */
+export const PING_INTERVAL_MS = 30_000;
+export const PING_TIMEOUT_MS = 30_000;
 
 // ---------------------------------------------------------------- the client's patience
 

@@ -1,0 +1,62 @@
+/** A libp2p node as Sublet uses it: TCP, noise, yamux, with windows and counts bounded by protocol/limits.ts. */
+import { identify } from "@libp2p/identify";
+import type { Libp2p } from "@libp2p/interface";
+import { noise } from "@libp2p/noise";
+import { ping } from "@libp2p/ping";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { createLibp2p } from "libp2p";
+import {
+  DIAL_TIMEOUT_MS,
+  MAX_CONNECTIONS,
+  MAX_CONNECTIONS_PER_SECOND,
+  PING_INTERVAL_MS,
+  PING_TIMEOUT_MS,
+  READ_BUFFER_BYTES,
+  STREAM_WINDOW_BYTES,
+} from "../protocol/limits.ts";
+import type { PrivateKey } from "./PeerKey.ts";
+
+export type Node = Libp2p;
+
+/** The protocol of a session; a version that old peers cannot talk to gets another. */
+export const PROTOCOL = "/sublet/1.0.0";
+
+const MAX_STREAMS = 64;
+
+export interface NodeOptions {
+  /** Who the node is; without one it is somebody new. */
+  readonly privateKey?: PrivateKey;
+  /** Multiaddrs to listen on, such as `/ip4/127.0.0.1/tcp/0`; none: it only dials. */
+  readonly listen?: readonly string[];
+  /** Multiaddrs to tell others instead of those it listens on. */
+  readonly announce?: readonly string[];
+}
+
+/** A started node; `await node.stop()` ends it and every connection. Its addresses are `node.getMultiaddrs()`. */
+export function createNode({ privateKey, listen = [], announce = [] }: NodeOptions = {}): Promise<Node> {
+  return createLibp2p({
+    ...(privateKey && { privateKey }),
+    addresses: { listen: [...listen], announce: [...announce] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: MAX_STREAMS,
+        maxOutboundStreams: MAX_STREAMS,
+        streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: READ_BUFFER_BYTES },
+      }),
+    ],
+    connectionManager: {
+      maxConnections: MAX_CONNECTIONS,
+      inboundConnectionThreshold: MAX_CONNECTIONS_PER_SECOND,
+      maxIncomingPendingConnections: 2 * MAX_CONNECTIONS_PER_SECOND,
+      dialTimeout: DIAL_TIMEOUT_MS,
+    },
+    connectionMonitor: {
+      pingInterval: PING_INTERVAL_MS,
+      pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: 2 * PING_TIMEOUT_MS },
+    },
+    services: { identify: identify(), ping: ping() },
+  });
+}

@@ -1,0 +1,143 @@
+/** Serves the verbs to whoever connects: counts sessions and strangers by IP, and hands each stream to a session. */
+import { isIPv6 } from "node:net";
+import type { Connection, Stream } from "@libp2p/interface";
+import {
+  CLOSE_GRACE_MS,
+  FRAME_DEADLINE_MS,
+  IDLE_DEADLINE_MS,
+  MAX_IN_FLIGHT_BYTES,
+  MAX_IN_FLIGHT_REQUESTS,
+  MAX_SESSIONS_PER_IP,
+  MAX_STREAMS_PER_CONNECTION,
+  MAX_TRACKED_IPS,
+  SESSION_BURST_REQUESTS,
+  SESSION_REQUESTS_PER_SECOND,
+  STRANGER_BURST_REQUESTS,
+  STRANGER_REQUESTS_PER_SECOND,
+} from "../protocol/limits.ts";
+import type { Market } from "../protocol/TypedData.ts";
+import type { Answerer } from "./Greeting.ts";
+import type { Fault, Handlers } from "./Handlers.ts";
+import { type Node, PROTOCOL } from "./Node.ts";
+import { ServerSession, type SessionLimits } from "./ServerSession.ts";
+import { TokenBucket } from "./TokenBucket.ts";
+
+export interface ServeLimits extends SessionLimits {
+  readonly sessionsPerIp: number;
+  readonly strangerBurstRequests: number;
+  readonly strangerRequestsPerSecond: number;
+  readonly sessionBurstRequests: number;
+  readonly sessionRequestsPerSecond: number;
+}
+
+const SERVE_LIMITS: ServeLimits = {
+  inFlightRequests: MAX_IN_FLIGHT_REQUESTS,
+  inFlightBytes: MAX_IN_FLIGHT_BYTES,
+  frameDeadlineMs: FRAME_DEADLINE_MS,
+  idleDeadlineMs: IDLE_DEADLINE_MS,
+  sessionsPerIp: MAX_SESSIONS_PER_IP,
+  strangerBurstRequests: STRANGER_BURST_REQUESTS,
+  strangerRequestsPerSecond: STRANGER_REQUESTS_PER_SECOND,
+  sessionBurstRequests: SESSION_BURST_REQUESTS,
+  sessionRequestsPerSecond: SESSION_REQUESTS_PER_SECOND,
+};
+
+export interface ServeOptions extends Answerer {
+  readonly market: Market;
+  readonly handlers: Handlers;
+  /** Called with what a handler threw that was not meant for the peer. */
+  readonly onFault: (fault: Fault) => void;
+  readonly limits?: Partial<ServeLimits>;
+}
+
+export interface Server {
+  /** Sessions open now. */
+  readonly sessions: number;
+  /** Takes no more requests, lets those in flight finish for up to CLOSE_GRACE_MS, and closes every session. */
+  close(): Promise<void>;
+}
+
+/** Serves `handlers` on the node until closed. */
+export async function serve(node: Node, options: ServeOptions): Promise<Server> {
+  const limits: ServeLimits = { ...SERVE_LIMITS, ...options.limits };
+  const visitors = new Visitors(limits);
+  const sessions = new Set<ServerSession>();
+
+  const admit = (stream: Stream, connection: Connection): void => {
+    const ip = ipOf(connection);
+    const visitor = visitors.of(ip);
+    const session = new ServerSession({
+      ...options,
+      limits,
+      stream,
+      ip,
+      remotePeer: connection.remotePeer,
+      self: node.peerId,
+      strangerBucket: visitor.bucket,
+      sessionBucket: new TokenBucket(limits.sessionBurstRequests, limits.sessionRequestsPerSecond),
+    });
+    sessions.add(session);
+    visitor.sessions += 1;
+    if (visitor.sessions > limits.sessionsPerIp)
+      session.refuse({ code: "TooManySessions", limit: limits.sessionsPerIp });
+    void session.closed.then(() => {
+      sessions.delete(session);
+      visitor.sessions -= 1;
+    });
+  };
+  await node.handle(PROTOCOL, admit, { maxInboundStreams: MAX_STREAMS_PER_CONNECTION });
+
+  return {
+    get sessions() {
+      return sessions.size;
+    },
+    async close() {
+      await node.unhandle(PROTOCOL);
+      await Promise.all([...sessions].map((session) => session.finish(CLOSE_GRACE_MS)));
+    },
+  };
+}
+
+interface Visitor {
+  sessions: number;
+  readonly bucket: TokenBucket;
+}
+
+/** What is remembered of IPs: bounded, the longest unseen without a session forgotten first. */
+class Visitors {
+  readonly #limits: ServeLimits;
+  readonly #byIp = new Map<string, Visitor>();
+
+  constructor(limits: ServeLimits) {
+    this.#limits = limits;
+  }
+
+  of(ip: string): Visitor {
+    const { strangerBurstRequests, strangerRequestsPerSecond } = this.#limits;
+    const visitor = this.#byIp.get(ip) ?? {
+      sessions: 0,
+      bucket: new TokenBucket(strangerBurstRequests, strangerRequestsPerSecond),
+    };
+    this.#byIp.delete(ip);
+    this.#byIp.set(ip, visitor);
+    for (const [old, { sessions }] of this.#byIp) {
+      if (this.#byIp.size <= MAX_TRACKED_IPS) break;
+      if (sessions === 0 && old !== ip) this.#byIp.delete(old);
+    }
+    return visitor;
+  }
+}
+
+/** The address to count by: an IPv6 host has a whole /64 to call from. A relayed caller counts as its relay. */
+function ipOf(connection: Connection): string {
+  const host = connection.remoteAddr.getComponents().find(({ name }) => name === "ip4" || name === "ip6")?.value ?? "";
+  return isIPv6(host) ? network64(host) : host;
+}
+
+function network64(host: string): string {
+  const [front = "", back = ""] = host.split("::");
+  const groups = front.split(":").filter(Boolean);
+  const rest = back.split(":").filter(Boolean);
+  const zeros = host.includes("::") ? new Array<string>(8 - groups.length - rest.length).fill("0") : [];
+  return [...groups, ...zeros, ...rest].slice(0, 4).join(":");
+}

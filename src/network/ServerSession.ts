@@ -1,0 +1,210 @@
+/**
+ * One stream of requests: reads no faster than it can answer, serves strangers little, and ends with whoever breaks the
+ * protocol. Until hello only open verbs are served, within small frames.
+ */
+import { randomBytes } from "node:crypto";
+import type { PeerId, Stream } from "@libp2p/interface";
+import type { Address } from "viem";
+import { CHUNK_BYTES } from "../codec/sizes.ts";
+import {
+  type AnyRequest,
+  decodeRequest,
+  encodeFailure,
+  encodeResponse,
+  type Parts,
+  SESSION_ID,
+} from "../protocol/Envelope.ts";
+import { isWireError, type SubletError, SubletException } from "../protocol/Errors.ts";
+import { LINGER_MS, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, MAX_STRANGER_HEADER_BYTES } from "../protocol/limits.ts";
+import type { Market } from "../protocol/TypedData.ts";
+import { type RequestOf, type ResponseOf, VERBS } from "../protocol/Verbs.ts";
+import { within } from "./Deadline.ts";
+import { FrameChannel } from "./FrameChannel.ts";
+import { type Answerer, answerGreeting, type Ends } from "./Greeting.ts";
+import type { Context, Fault, Handlers } from "./Handlers.ts";
+import type { TokenBucket } from "./TokenBucket.ts";
+
+export interface SessionLimits {
+  readonly inFlightRequests: number;
+  readonly inFlightBytes: number;
+  readonly frameDeadlineMs: number;
+  readonly idleDeadlineMs: number;
+}
+
+export interface SessionOptions extends Answerer {
+  readonly stream: Stream;
+  readonly remotePeer: PeerId;
+  readonly self: PeerId;
+  readonly ip: string;
+  readonly market: Market;
+  readonly handlers: Handlers;
+  readonly limits: SessionLimits;
+  /** What strangers of this IP share, and what this session has once it said hello. */
+  readonly strangerBucket: TokenBucket;
+  readonly sessionBucket: TokenBucket;
+  readonly onFault: (fault: Fault) => void;
+}
+
+export class ServerSession {
+  readonly closed: Promise<void>;
+
+  readonly #options: SessionOptions;
+  readonly #ends: Ends;
+  readonly #channel: FrameChannel;
+  readonly #inFlight = new Map<number, Promise<void>>();
+  readonly #gone = new AbortController();
+  readonly #idle: NodeJS.Timeout;
+  #heldBytes = 0;
+  #closing = false;
+  #greeting: "none" | "checking" | "done" = "none";
+  #caller: { readonly remote?: Address; readonly actingFor?: Address } = {};
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#ends = { caller: options.remotePeer, answerer: options.self };
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    const { frameDeadlineMs, idleDeadlineMs } = options.limits;
+    this.#idle = setTimeout(() => this.#onIdle(), idleDeadlineMs).unref();
+    const events = {
+      frame: (parts: Parts) => this.#onFrame(parts),
+      violation: (error: SubletException) => this.refuse(error.error),
+      end: () => void this.finish(frameDeadlineMs),
+      closed: () => {
+        clearTimeout(this.#idle);
+        this.#gone.abort();
+        resolve();
+      },
+    };
+    this.#channel = new FrameChannel(options.stream, events, frameDeadlineMs);
+    this.#channel.limits = { headerBytes: MAX_STRANGER_HEADER_BYTES, payloadBytes: 0 };
+  }
+
+  /** Says why, and ends the session. */
+  refuse(error: SubletError): void {
+    this.#closing = true;
+    void this.#channel.refuse(encodeFailure(SESSION_ID, error));
+  }
+
+  /** Ends the session after what is in flight, or after `graceMs`; new requests are answered with ShuttingDown. */
+  async finish(graceMs: number): Promise<void> {
+    this.#closing = true;
+    await within(graceMs, Promise.all(this.#inFlight.values()));
+    await within(
+      LINGER_MS,
+      this.#channel.finish().catch(() => {}),
+    );
+    await within(LINGER_MS, this.closed);
+    this.#channel.abort(new Error("the session is over"));
+  }
+
+  #onFrame(parts: Parts): void {
+    this.#idle.refresh();
+    try {
+      const { id, open } = decodeRequest(parts);
+      if (this.#inFlight.has(id)) throw new SubletException({ code: "DuplicateRequest", id });
+      const opened = attempt(open);
+      const size = parts.header.length + parts.payload.length + answerBytes(opened);
+      this.#heldBytes += size;
+      const served = this.#serve(id, opened).finally(() => this.#release(id, size));
+      this.#inFlight.set(id, served);
+      if (this.#isFull()) this.#channel.pause();
+    } catch (error) {
+      if (!(error instanceof SubletException)) throw error;
+      this.refuse(error.error);
+    }
+  }
+
+  #isFull(): boolean {
+    const { inFlightRequests, inFlightBytes } = this.#options.limits;
+    return this.#inFlight.size >= inFlightRequests || this.#heldBytes >= inFlightBytes;
+  }
+
+  #release(id: number, size: number): void {
+    this.#inFlight.delete(id);
+    this.#heldBytes -= size;
+    this.#idle.refresh();
+    if (!this.#isFull()) this.#channel.resume();
+  }
+
+  /** Never throws: the answer, good or bad, is sent, or the session is gone. */
+  async #serve(id: number, opened: Opened): Promise<void> {
+    const answer = await this.#answer(id, opened).catch((error: unknown) => this.#failure(id, error));
+    await this.#channel.send(answer).catch(() => {});
+  }
+
+  async #answer(id: number, { request, error }: Opened): Promise<Parts> {
+    this.#spend();
+    if (request === undefined) throw error;
+    if (this.#closing) throw new SubletException({ code: "ShuttingDown" });
+    if (request.verb === "hello") return encodeResponse(id, "hello", await this.#onHello(request.content));
+    if (!VERBS[request.verb].open && this.#caller.remote === undefined) {
+      throw new SubletException({ code: "HelloRequired", verb: request.verb });
+    }
+    const { ip, remotePeer, handlers } = this.#options;
+    const context: Context = { ...this.#caller, ip, peerId: remotePeer.toString(), signal: this.#gone.signal };
+    // The verb ties handler, content and response together, which the compiler cannot follow through the union.
+    const handle = handlers[request.verb] as (content: unknown, context: Context) => Promise<never>;
+    return encodeResponse(id, request.verb, await handle(request.content, context));
+  }
+
+  #spend(): void {
+    const known = this.#caller.remote !== undefined;
+    const { sessionBucket, strangerBucket } = this.#options;
+    const retryAfterMs = (known ? sessionBucket : strangerBucket).take();
+    if (retryAfterMs === 0) return;
+    throw new SubletException({
+      code: "RateLimited",
+      what: known ? "requests" : "requests before hello",
+      retryAfterMs,
+    });
+  }
+
+  async #onHello(hello: RequestOf<"hello">): Promise<ResponseOf<"hello">> {
+    if (this.#greeting !== "none") {
+      throw new SubletException({ code: "MalformedMessage", where: "hello", reason: "said already in this session" });
+    }
+    this.#greeting = "checking";
+    try {
+      const answer = await answerGreeting(this.#options.market, this.#ends, hello, this.#options);
+      this.#greeting = "done";
+      this.#caller = { remote: hello.address, ...(hello.actingFor && { actingFor: hello.actingFor }) };
+      this.#channel.limits = { headerBytes: MAX_HEADER_BYTES, payloadBytes: MAX_PAYLOAD_BYTES };
+      return answer;
+    } finally {
+      if (this.#greeting === "checking") this.#greeting = "none";
+    }
+  }
+
+  /** What the peer is told: wire errors as they are, the rest by a reference into this side's log. */
+  #failure(id: number, error: unknown): Parts {
+    if (error instanceof SubletException && isWireError(error.error)) return encodeFailure(id, error.error);
+    const reference = randomBytes(4).toString("hex");
+    this.#options.onFault({ reference, error });
+    return encodeFailure(id, { code: "InternalError", reference });
+  }
+
+  #onIdle(): void {
+    if (this.#inFlight.size > 0) this.#idle.refresh();
+    else void this.finish(0);
+  }
+}
+
+type Opened =
+  | { readonly request: AnyRequest; readonly error?: never }
+  | { readonly request?: never; readonly error: unknown };
+
+function attempt(open: () => AnyRequest): Opened {
+  try {
+    return { request: open() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** What the answer will hold, counted before it is read so that many small requests cannot call up many large answers. */
+function answerBytes({ request }: Opened): number {
+  if (request?.verb !== "read") return 0;
+  const { firstChunk, endChunk } = request.content;
+  return Math.max(0, Math.min(MAX_PAYLOAD_BYTES, (endChunk - firstChunk) * CHUNK_BYTES));
+}
