@@ -1,10 +1,11 @@
 import { createRequire } from "node:module";
 import toolbox from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
-import { defineConfig } from "hardhat/config";
+import { configVariable, defineConfig } from "hardhat/config";
 
 // No compiler is downloaded: the npm package solc carries the same compiler as WASM.
 const solc = createRequire(import.meta.url).resolve("solc/soljson.js");
 const settings = { viaIR: true, evmVersion: "prague", optimizer: { enabled: true, runs: 10_000 } };
+const simulated = { type: "edr-simulated", chainType: "l1", hardfork: "prague" } as const;
 
 export default defineConfig({
   plugins: [toolbox],
@@ -14,7 +15,22 @@ export default defineConfig({
     },
   },
   paths: { sources: "contracts", tests: { solidity: "test/contracts", mocha: "test/contracts" } },
+  test: {
+    solidity: {
+      fuzz: { runs: 1_000 },
+      invariant: { runs: 64, depth: 64, failOnRevert: false },
+    },
+    mocha: { timeout: 60_000 },
+  },
   networks: {
-    hardhat: { type: "edr-simulated", chainType: "l1", hardfork: "prague" },
+    default: simulated, // what a test gets that names no network
+    hardhat: simulated,
+    // Any EVM chain: "npx hardhat ignition deploy ignition/modules/Sublet.ts --network custom", with the two values in the
+    // environment or in Hardhat's encrypted keystore. "localhost" (port 8545) is built in.
+    custom: {
+      type: "http",
+      url: configVariable("SUBLET_DEPLOY_RPC_URL"),
+      accounts: [configVariable("SUBLET_DEPLOY_KEY")],
+    },
   },
 });

@@ -153,13 +153,13 @@ async function ensureDependencies() {
   });
 }
 
-/** Runs npm in a folder, its output on stderr. No package needs its install script, so none is run. */
+/** Runs npm in a folder, quietly but for its errors. No package needs its install script, so none is run. */
 async function npm(args, folder) {
   const flags = ["--ignore-scripts", "--include=dev", "--include=optional", "--prefer-offline"];
   const quiet = ["--no-audit", "--no-fund", "--no-progress", "--no-update-notifier", "--loglevel=error"];
   const ended = await runChild("npm", [...args, ...flags, ...quiet], {
     cwd: folder,
-    stdio: ["ignore", 2, 2],
+    stdio: ["ignore", "ignore", "inherit"], // its errors are on stderr
     shell: process.platform === "win32", // npm is a .cmd there; every argument above is a constant
   });
   const signal = received ?? ended.signal;
