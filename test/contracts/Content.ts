@@ -1,0 +1,42 @@
+/**
+ * What a provider holds of one deal, made from a label: every sector is one block of 64 KiB sixteen times over, so that
+ * a gibibyte costs no more than its sector roots. Sector i is the same however many follow it, as in a real deal.
+ */
+import { createCipheriv, createHash } from "node:crypto";
+import { ChallengeProof, DealTree, SectorTree } from "../../src/codec/index.ts";
+import { BLOCK_BYTES, BLOCKS_PER_SECTOR, SECTOR_BYTES } from "../../src/codec/sizes.ts";
+
+type Sector = Parameters<typeof ChallengeProof.build>[2];
+
+export interface Content {
+  readonly tree: DealTree;
+  /** 24 bytes as hexadecimal. */
+  readonly root: string;
+  /** The answer to a challenge of chunk `index` of the deal. */
+  answer(index: number): Uint8Array;
+}
+
+/** `distinct` limits how many different sectors there are; beyond it they repeat. */
+export function contentOf(label: string, sectors: number, distinct = sectors): Content {
+  const held = Array.from({ length: Math.min(sectors, distinct) }, (_, index) => sectorOf(`${label}/${index}`));
+  const roots = held.map((sector) => SectorTree.rootOfBlockNodes(sector.blockNodes));
+  const tree = DealTree.of(Array.from({ length: sectors }, (_, index) => roots[index % distinct]!));
+  return {
+    tree,
+    root: hex(tree.root),
+    answer: (index) => ChallengeProof.build(tree, index, held[ChallengeProof.sectorOf(index) % distinct]!),
+  };
+}
+
+export function hex(bytes: Uint8Array): string {
+  return `0x${Buffer.from(bytes).toString("hex")}`;
+}
+
+function sectorOf(label: string): Sector {
+  const key = createHash("sha256").update(label).digest();
+  const block = createCipheriv("aes-256-ctr", key, new Uint8Array(16)).update(new Uint8Array(BLOCK_BYTES));
+  const node = SectorTree.blockNodes(block).subarray(0, SectorTree.BLOCK_NODES_BYTES / BLOCKS_PER_SECTOR);
+  const blockNodes = new Uint8Array(SectorTree.BLOCK_NODES_BYTES);
+  for (let at = 0; at < BLOCKS_PER_SECTOR; at++) blockNodes.set(node, at * node.length);
+  return { length: SECTOR_BYTES, blockNodes, readBlock: () => block };
+}

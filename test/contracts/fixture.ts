@@ -1,0 +1,460 @@
+/**
+ * A market on a chain of its own inside the test's process, with people on it. What they hold is looked up on the
+ * chain each time, so that a world may be rolled back to any snapshot.
+ */
+import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
+import {
+  type BigNumberish,
+  type ContractTransactionResponse,
+  getBytes,
+  id,
+  MaxUint256,
+  Signature,
+  type TypedDataDomain,
+  TypedDataEncoder,
+  Wallet,
+} from "ethers";
+import hre from "hardhat";
+import type { Client } from "viem";
+import { rlp } from "../../src/chain/Header.ts";
+import { Positions } from "../../src/codec/index.ts";
+import { TYPES } from "../../src/protocol/TypedData.ts";
+import type {
+  ERC2771Forwarder,
+  HeaderSeedSource,
+  MarketToken,
+  StorageMarket,
+} from "../../types/ethers-contracts/index.ts";
+import { type Content, contentOf, hex } from "./Content.ts";
+import { PERMIT } from "./signing.ts";
+
+/** A ledger unit is a token base unit / 2^32. */
+export const LEDGER = 1n << 32n;
+export const ZERO_ROOT = `0x${"00".repeat(24)}`;
+export const ZERO_SEED = `0x${"00".repeat(28)}`;
+export const NO_HEAD = `0x${"00".repeat(32)}`;
+
+/** Small enough to walk through, and every relation of PROTOCOL section 4 holds. */
+export const PARAMETERS = {
+  epochBlocks: 100,
+  commitBlocks: 40,
+  gapBlocks: 3,
+  multiplier: 1,
+  coverEpochs: 8,
+  missedEpochs: 3,
+  exitEpochs: 2,
+  finalEpochs: 1,
+  rotateEpochs: 2,
+  maxDealEpochs: 4096,
+  minCollateral: 1_000_000n,
+};
+export type MarketParameters = typeof PARAMETERS;
+
+export const RATE = 1_000n * LEDGER;
+export const PENALTY_RATE = 20_000n * LEDGER;
+
+/** Somebody with an account that sends and a key that signs. */
+export interface Party {
+  readonly account: HardhatEthersSigner;
+  readonly address: string;
+  readonly key: Wallet;
+}
+
+export interface Terms {
+  client: string;
+  clientSigner: string;
+  provider: string;
+  volume: bigint;
+  position: number;
+  k: number;
+  n: number;
+  rate: bigint;
+  egressRate: bigint;
+  capacity: number;
+  minSectors: number;
+  endEpoch: number;
+  noticeEpochs: number;
+  answerBond: bigint;
+  nonce: bigint;
+  validUntil: bigint;
+}
+
+export interface DealRef {
+  readonly provider: string;
+  readonly slot: number;
+  readonly id: string;
+}
+
+/** An opened deal and who signs for it. */
+export interface Agreement extends DealRef {
+  readonly terms: Terms;
+  readonly client: Party;
+  readonly host: Party;
+}
+
+export interface Revision {
+  deal: string;
+  number: bigint;
+  root: string;
+  sectors: number;
+  head: string;
+}
+
+/** Blocks of an epoch at which something begins or ends; the next transaction can be mined in any of them. */
+export interface Phases {
+  readonly first: number;
+  readonly commitLast: number;
+  readonly gap: number;
+  readonly gapLast: number;
+  readonly challenge: number;
+  readonly prove: number;
+  readonly last: number;
+}
+
+export interface WorldOptions {
+  readonly parameters?: Partial<MarketParameters>;
+  /** An artifact to stand in for the token, with the constructor of MarketToken. */
+  readonly token?: string;
+}
+
+export async function createWorld(options: WorldOptions = {}): Promise<World> {
+  const connection = await hre.network.create();
+  const { ethers } = connection;
+  const parameters = { ...PARAMETERS, ...options.parameters };
+  const token = (await ethers.deployContract(options.token ?? "MarketToken")) as unknown as MarketToken;
+  const seedSource = await ethers.deployContract("HeaderSeedSource");
+  const forwarder = await ethers.deployContract("ERC2771Forwarder", ["Sublet"]);
+  const market = await ethers.deployContract("StorageMarket", [token, seedSource, forwarder, parameters]);
+  const accounts = await ethers.getSigners();
+  const world = new World({ connection, parameters, token, seedSource, forwarder, market, accounts });
+  await world.settleIn();
+  return world;
+}
+
+type Connection = Awaited<ReturnType<typeof hre.network.create>>;
+
+interface Parts {
+  connection: Connection;
+  parameters: MarketParameters;
+  token: MarketToken;
+  seedSource: HeaderSeedSource;
+  forwarder: ERC2771Forwarder;
+  market: StorageMarket;
+  accounts: HardhatEthersSigner[];
+}
+
+export class World {
+  readonly connection: Connection;
+  readonly ethers: Connection["ethers"];
+  readonly parameters: MarketParameters;
+  readonly token: MarketToken;
+  readonly seedSource: HeaderSeedSource;
+  readonly forwarder: ERC2771Forwarder;
+  readonly market: StorageMarket;
+  readonly alice: Party;
+  readonly carol: Party;
+  readonly bob: Party;
+  readonly dave: Party;
+  readonly stranger: Party;
+  readonly relay: Party;
+  #genesis = 0;
+  #domain: TypedDataDomain = {};
+  #nonce = 0n;
+  readonly #contents = new Map<string, Content>();
+
+  constructor(parts: Parts) {
+    this.connection = parts.connection;
+    this.ethers = parts.connection.ethers;
+    this.parameters = parts.parameters;
+    this.token = parts.token;
+    this.seedSource = parts.seedSource;
+    this.forwarder = parts.forwarder;
+    this.market = parts.market;
+    const party = (index: number, name: string): Party => {
+      const account = parts.accounts[index]!;
+      return { account, address: account.address, key: new Wallet(id(name)) };
+    };
+    this.alice = party(1, "alice");
+    this.carol = party(2, "carol");
+    this.bob = party(3, "bob");
+    this.dave = party(4, "dave");
+    this.stranger = party(5, "stranger");
+    this.relay = party(6, "relay");
+  }
+
+  /** Gives clients tokens and providers a stake: 1,000 tokens each. */
+  async settleIn(): Promise<void> {
+    this.#genesis = Number(await this.market.genesis());
+    const { chainId } = await this.ethers.provider.getNetwork();
+    this.#domain = { name: "Sublet", version: "1", chainId, verifyingContract: await this.market.getAddress() };
+    const stake = 1_000_000_000n;
+    for (const { account } of [this.alice, this.carol, this.bob, this.dave, this.stranger]) {
+      await this.token.mint(account, 10n * stake);
+      await this.token.connect(account).approve(this.market, MaxUint256);
+    }
+    for (const host of [this.bob, this.dave]) {
+      await this.as(host).register(host.key, PENALTY_RATE);
+      await this.as(host).deposit(host.account, stake);
+    }
+    await this.start(2);
+  }
+
+  get domain(): TypedDataDomain {
+    return this.#domain;
+  }
+
+  as(party: { account: HardhatEthersSigner }): StorageMarket {
+    return this.market.connect(party.account);
+  }
+
+  // ---------------------------------------------------------------- time
+
+  async block(): Promise<number> {
+    return this.ethers.provider.getBlockNumber();
+  }
+
+  /** The epoch the next transaction is mined in. */
+  async epoch(): Promise<number> {
+    return 1 + Math.floor(((await this.block()) + 1 - this.#genesis) / this.parameters.epochBlocks);
+  }
+
+  phases(epoch: number): Phases {
+    const { epochBlocks, commitBlocks, gapBlocks } = this.parameters;
+    const first = this.#genesis + (epoch - 1) * epochBlocks;
+    const gap = first + commitBlocks;
+    const challenge = gap + gapBlocks;
+    const last = first + epochBlocks - 1;
+    return { first, commitLast: gap - 1, gap, gapLast: challenge - 1, challenge, prove: challenge + 1, last };
+  }
+
+  /** Makes `block` the one in which the next transaction is mined. */
+  async reach(block: number): Promise<void> {
+    const latest = await this.block();
+    if (block <= latest) throw new Error(`block ${block} is past: ${latest} is mined`);
+    const epoch = 1 + Math.floor((block - 1 - this.#genesis) / this.parameters.epochBlocks);
+    const { challenge } = this.phases(epoch);
+    // A block in the midst of many mined at once has no randomness, so the challenge block is mined by itself.
+    if (latest < challenge && challenge < block) {
+      await this.#mine(challenge - 1 - latest);
+      await this.#mine(1);
+      await this.#mine(block - 1 - challenge);
+    } else {
+      await this.#mine(block - 1 - latest);
+    }
+  }
+
+  async #mine(blocks: number): Promise<void> {
+    if (blocks > 0) await this.connection.networkHelpers.mine(blocks);
+  }
+
+  /** To the first block of `phase`, in the epoch running now unless told. */
+  async to(phase: keyof Phases, epoch?: number): Promise<void> {
+    await this.reach(this.phases(epoch ?? (await this.epoch()))[phase]);
+  }
+
+  /** To the first block of `epoch`, or of the next one. */
+  async start(epoch?: number): Promise<number> {
+    const target = epoch ?? (await this.epoch()) + 1;
+    await this.to("first", target);
+    return target;
+  }
+
+  // ---------------------------------------------------------------- deals
+
+  /** Terms between `alice` and `bob` that open, unless told otherwise; each call takes a fresh nonce. */
+  async terms(overrides: Partial<Terms> = {}, client = this.alice, host = this.bob): Promise<Terms> {
+    return {
+      client: client.address,
+      clientSigner: client.key.address,
+      provider: host.address,
+      volume: 7n,
+      position: 0,
+      k: 4,
+      n: 12,
+      rate: RATE,
+      egressRate: 0n,
+      capacity: 8,
+      minSectors: 0,
+      endEpoch: (await this.epoch()) + 50,
+      noticeEpochs: 2,
+      answerBond: 1_000n,
+      nonce: this.#nonce++,
+      validUntil: 1n << 60n,
+      ...overrides,
+    };
+  }
+
+  dealId(terms: Terms): string {
+    return TypedDataEncoder.hash(this.#domain, { Terms: [...TYPES.Terms] }, terms);
+  }
+
+  async item(terms: Terms, signer: Wallet, escrow: bigint = 10_000_000n, egress = 0n) {
+    return { terms, signature: await this.sign(signer, "Terms", terms), escrow, egress };
+  }
+
+  /** Opens one deal. */
+  async open(
+    overrides: Partial<Terms> = {},
+    { client = this.alice, host = this.bob, escrow = 10_000_000n, egress = 0n } = {},
+  ): Promise<Agreement> {
+    const terms = await this.terms(overrides, client, host);
+    const transaction = await this.as(client).openDeals([await this.item(terms, host.key, escrow, egress)], 1);
+    return { ...(await this.opened(transaction))[0]!, terms, client, host };
+  }
+
+  /** The deals that a transaction opened. */
+  async opened(transaction: ContractTransactionResponse): Promise<DealRef[]> {
+    const receipt = (await transaction.wait())!;
+    return receipt.logs
+      .map((log) => this.market.interface.parseLog(log))
+      .filter((event) => event?.name === "DealOpened")
+      .map((event) => ({ provider: event!.args.provider, slot: Number(event!.args.slot), id: event!.args.id }));
+  }
+
+  /** What the deal's provider holds once it has so many sectors. */
+  content(deal: DealRef, sectors: number): Content {
+    const content = contentOf(deal.id, sectors);
+    this.#contents.set(content.root, content);
+    return content;
+  }
+
+  /** Content that {@link proof} is to find by its root. */
+  keep(content: Content): Content {
+    this.#contents.set(content.root, content);
+    return content;
+  }
+
+  async revision(deal: DealRef, sectors: number, overrides: Partial<Revision> = {}): Promise<Revision> {
+    const { number } = await this.market.deal(deal.provider, deal.slot);
+    const { root } = this.content(deal, sectors);
+    return { deal: deal.id, number: number + 65_536n, root, sectors, head: NO_HEAD, ...overrides };
+  }
+
+  /** `revision` as both parties sign it. */
+  async countersigned(deal: Agreement, revision: Revision) {
+    return {
+      provider: deal.provider,
+      slot: deal.slot,
+      revision,
+      clientSignature: await this.sign(deal.client.key, "Revision", revision),
+      providerSignature: await this.sign(deal.host.key, "Revision", revision),
+    };
+  }
+
+  async commit(deal: Agreement, sectors: number): Promise<ContractTransactionResponse> {
+    return this.market.commit([await this.countersigned(deal, await this.revision(deal, sectors))]);
+  }
+
+  /** A deal that holds `sectors`, committed in the commit phase of the epoch running now. */
+  async active(
+    sectors: number,
+    overrides: Partial<Terms> = {},
+    parties?: Parameters<World["open"]>[1],
+  ): Promise<Agreement> {
+    const deal = await this.open(overrides, parties);
+    await this.commit(deal, sectors);
+    return deal;
+  }
+
+  async deal(deal: DealRef) {
+    return this.market.deal(deal.provider, deal.slot);
+  }
+
+  /** The figures of an account in ledger units. */
+  async ledger(owner: string): Promise<{ balance: bigint; locked: bigint; free: bigint }> {
+    const { balance, locked } = await this.market.account(owner);
+    return { balance, locked, free: balance - locked };
+  }
+
+  // ---------------------------------------------------------------- signatures
+
+  async sign<Type extends keyof typeof TYPES>(signer: Wallet, type: Type, message: object): Promise<string> {
+    return signer.signTypedData(this.#domain, { [type]: [...TYPES[type]] }, message);
+  }
+
+  /** The token's permit of `owner` for the market. */
+  async permit(owner: Party, value: bigint, deadline: BigNumberish = MaxUint256) {
+    const domain = {
+      name: await this.token.name(),
+      version: "1",
+      chainId: this.#domain.chainId!,
+      verifyingContract: await this.token.getAddress(),
+    };
+    const spender = await this.market.getAddress();
+    const nonce = await this.token.nonces(owner.account);
+    const message = { owner: owner.address, spender, value, nonce, deadline };
+    const { v, r, s } = Signature.from(await owner.account.signTypedData(domain, PERMIT, message));
+    return { owner: owner.address, value, deadline, v, r, s };
+  }
+
+  // ---------------------------------------------------------------- proofs
+
+  async header(block: number): Promise<string> {
+    return (await rlp(this.connection.provider as unknown as Client, BigInt(block))).header;
+  }
+
+  /** Records the seed of the epoch running now, which must be in its prove phase. */
+  async recordSeed(): Promise<string> {
+    const { challenge } = this.phases(await this.epoch());
+    await this.market.recordSeed(await this.header(challenge));
+    return (await this.market.seed()).value;
+  }
+
+  /** The chunks that the recorded seed challenges, by deal. */
+  async challenged(provider: string): Promise<Positions.Position[]> {
+    const { epoch, value } = await this.market.seed();
+    const { slots, sectors } = await this.market.providerOf(provider);
+    const leaves = (await this.market.leaves(provider, 0, slots)).map(Number);
+    const from = {
+      seed: getBytes(value),
+      chainId: BigInt(this.#domain.chainId!),
+      market: getBytes(this.#domain.verifyingContract!),
+      epoch: Number(epoch),
+      provider: getBytes(provider),
+    };
+    return Positions.draw(from, Number(sectors)).map((x) => Positions.locate(x, leaves));
+  }
+
+  /** The proof of everything `provider` has committed, for the recorded seed. */
+  async proof(provider: string): Promise<string> {
+    const answers: Uint8Array[] = [];
+    for (const { slot, chunkIndex } of await this.challenged(provider)) {
+      const { root } = await this.market.deal(provider, slot);
+      answers.push(this.#contents.get(root)!.answer(chunkIndex));
+    }
+    return hex(Buffer.concat(answers));
+  }
+
+  /** Proves `host` for the epoch running now, moving to the prove phase where it is not reached yet. */
+  async prove(host: Party): Promise<ContractTransactionResponse> {
+    const epoch = await this.epoch();
+    const { prove } = this.phases(epoch);
+    if ((await this.block()) + 1 < prove) await this.reach(prove);
+    if (Number((await this.market.seed()).epoch) !== epoch) await this.recordSeed();
+    const { value } = await this.market.seed();
+    return this.market.prove(host.address, value, await this.proof(host.address));
+  }
+
+  /** Through `epochs` epochs from the one running now, each proven; ends at the start of the next. */
+  async live(host: Party, epochs = 1): Promise<void> {
+    for (let lived = 0; lived < epochs; lived++) {
+      await this.prove(host);
+      await this.start();
+    }
+  }
+
+  /** Through `epochs` epochs without a proof. */
+  async miss(epochs = 1): Promise<void> {
+    await this.start((await this.epoch()) + epochs);
+  }
+}
+
+/** For the outermost `describe` of a file: every test starts from the world as it was created. */
+export function rollBack(world: World): void {
+  let restore: () => Promise<void>;
+  beforeEach(async () => {
+    ({ restore } = await world.connection.networkHelpers.takeSnapshot());
+  });
+  afterEach(() => restore());
+  after(() => world.connection.close());
+}
