@@ -1,0 +1,48 @@
+// The one-way arrows of docs/ARCHITECTURE.md. A room may import only what stands here; type imports count as well.
+const ROOMS = {
+  kernels: [],
+  codec: ["kernels"],
+  protocol: ["codec"],
+  network: ["protocol", "codec"],
+  chain: ["protocol", "codec"],
+  client: ["chain", "network", "protocol", "codec"],
+  "provider-node": ["chain", "network", "protocol", "codec"],
+  // Its judgement must not rest on the code it judges: it has trees, seeds and positions of its own.
+  auditor: ["chain", "network", "protocol"],
+};
+
+const arrows = Object.entries(ROOMS).map(([room, allowed]) => ({
+  name: `${room}-arrows`,
+  comment: `src/${room} may import ${allowed.map((other) => `src/${other}`).join(", ") || "no other room"}.`,
+  severity: "error",
+  from: { path: `^src/${room}/` },
+  to: { path: "^src/", pathNot: `^src/(${[room, ...allowed].join("|")})/` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...arrows,
+    {
+      name: "src-stands-alone",
+      comment: "Shipped code takes nothing from tests, scripts, examples or benches.",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: "^(test|scripts|examples|bench|ignition|hardhat\\.config)" },
+    },
+    {
+      name: "no-development-packages",
+      comment: "Shipped code may only import packages that are installed with it.",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"] },
+    },
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "everything-resolves", severity: "error", from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    parser: "swc",
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default"] },
+  },
+};
