@@ -1,0 +1,67 @@
+/** The chain's own reading of proofs, positions and sums beside the codec's: what one builds the other accepts. */
+import { expect } from "chai";
+import { getBytes, hexlify, keccak256, toUtf8Bytes } from "ethers";
+import fc from "fast-check";
+import hre from "hardhat";
+import { ChallengeProof, Positions, SECTOR_CHUNKS } from "../../../src/codec/index.ts";
+import type { Libraries } from "../../../types/ethers-contracts/index.ts";
+import { contentOf, hex } from "../Content.ts";
+
+const connection = await hre.network.create();
+const chain = (await connection.ethers.deployContract("Libraries")) as unknown as Libraries;
+
+describe("libraries beside the codec", () => {
+  after(() => connection.close());
+
+  const counts = [...Array.from({ length: 64 }, (_, index) => index + 1), 65, 127, 128, 129, 255, 256, 257, 1023, 1024, 1025];
+
+  it("every deal tree of 1 to 64 sectors and around powers of two: first, last and other chunks", async () => {
+    for (const sectors of counts) {
+      const content = contentOf("differential", sectors, 64);
+      const last = sectors * SECTOR_CHUNKS - 1;
+      for (const index of new Set([0, 1, last, last - 1, Math.floor(last / 2), (sectors * 7919 * 13) % (last + 1)])) {
+        const proof = content.answer(index);
+        const [root, length] = await chain.proofRoot(proof, index, sectors);
+        expect(root, `${sectors} sectors, chunk ${index}`).to.equal(content.root);
+        expect(Number(length)).to.equal(proof.length).and.to.equal(ChallengeProof.proofBytes(sectors));
+      }
+    }
+  });
+
+  it("positions for any seed, epoch, provider and size of a set", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uint8Array({ minLength: 28, maxLength: 28 }),
+        fc.uint8Array({ minLength: 20, maxLength: 20 }),
+        fc.nat(0xffffffff),
+        fc.bigInt({ min: 1n, max: (1n << 64n) - 1n }),
+        fc.oneof(fc.integer({ min: 1, max: 2 ** 31 }), fc.integer({ min: 1, max: 64 }), fc.constant(2 ** 31)),
+        async (seed, provider, epoch, chainId, sectors) => {
+          const market = getBytes(keccak256(toUtf8Bytes("market"))).slice(0, 20);
+          const drawn = Positions.draw({ seed, chainId, market, epoch, provider }, sectors);
+          const chunks = BigInt(sectors) * BigInt(SECTOR_CHUNKS);
+          const places = await chain.positions(hexlify(seed), chainId, hex(market), epoch, hex(provider), chunks);
+          expect(places.map(Number)).to.deep.equal(drawn);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("places of a sparse set: the sum tree finds the deal that counting finds", async () => {
+    const slots = [0, 3, 7, 8, 63, 64, 511, 512, 513, 4095];
+    const sectors = [5, 1, 0, 8, 1024, 3, 1, 2, 0, 9];
+    await chain.setLeaves(slots, sectors);
+    const bySlot = new Array<number>(4096).fill(0);
+    for (const [index, slot] of slots.entries()) bySlot[slot] = sectors[index]!;
+    const total = sectors.reduce((sum, count) => sum + count, 0);
+    const asked = Array.from({ length: total }, (_, index) => index);
+    for (let from = 0; from < total; from += 256) {
+      const part = asked.slice(from, from + 256);
+      const { slots: found, indices } = await chain.find(part);
+      const expected = part.map((sector) => Positions.locate(sector * SECTOR_CHUNKS, bySlot));
+      expect(found.map(Number)).to.deep.equal(expected.map(({ slot }) => slot));
+      expect(indices.map(Number)).to.deep.equal(expected.map(({ sector }) => sector));
+    }
+  });
+});
