@@ -14,6 +14,8 @@ interface ISeedSource {
     error SeedSource_HashUnavailable(uint256 blockNumber);
     /// @notice `proof` is not the header of that block.
     error SeedSource_WrongHeader(bytes32 expected, bytes32 actual);
+    /// @notice `proof` is no block header; `offset` is the byte where reading it failed.
+    error SeedSource_MalformedHeader(uint256 offset);
 
     /// @notice The randomness of block `blockNumber`.
     /// @param proof for {HeaderSeedSource} the RLP of the block's header.

@@ -89,7 +89,8 @@ interface IStorageMarket {
     error Market_Unauthorized(address account);
     error Market_TooLong(uint256 limit, uint256 actual);
     error Market_NonceUsed(uint256 nonce);
-    error Market_Expired(uint256 validUntil, uint256 nowSeconds);
+    /// @dev Unix seconds; epochs for a challenge's deadline.
+    error Market_Expired(uint256 validUntil, uint256 actual);
     error Market_BadTerms(bytes32 field);
     error Market_TooManyDeals(uint256 limit);
     error Market_CapacityExceeded(uint256 limit, uint256 actual);
@@ -112,6 +113,7 @@ interface IStorageMarket {
     error Market_NoChallenge(bytes32 id);
     error Market_ChunkOutOfRange(uint64 limit, uint64 actual);
     error Market_NothingToRedeem(uint128 above, uint128 actual);
+    error Market_DelegationInForce(uint32 untilEpoch, uint128 egressCap);
 
     // ---------------------------------------------------------------- accounts
 
@@ -143,10 +145,11 @@ interface IStorageMarket {
     /// @notice Moves up to the free balance (balance - locked) out: `amount` token base units.
     function withdraw(uint128 amount, address to) external;
 
-    /// @notice Lets `delegate` act for the caller within `delegation`; replaces an earlier one.
+    /// @notice Lets `delegate` act for the caller within `delegation`; replaces an earlier one. A READ delegation in
+    /// force may only grow: providers served bytes against it, so what shrinks it is {revoke} and its delay.
     function authorize(address delegate, Delegation calldata delegation) external;
 
-    /// @notice Ends a delegation from epoch + 2 on.
+    /// @notice Ends a delegation from epoch + 2 on, so that vouchers out there can still be redeemed.
     function revoke(address delegate) external;
 
     // ---------------------------------------------------------------- deals

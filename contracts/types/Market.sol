@@ -135,6 +135,14 @@ struct ProofItem {
     bytes proof;
 }
 
+/// @dev Bits of {Delegation}.scopes.
+library Scopes {
+    uint8 internal constant READ = 1; // sign vouchers
+    uint8 internal constant WRITE = 2; // append and revise over the wire; nothing on chain
+    uint8 internal constant REPAIR = 4; // open deals
+    uint8 internal constant AUDIT = 8; // challenge
+}
+
 /// @dev What a delegate may do (bits of Scopes) and how far.
 struct Delegation {
     uint8 scopes;
