@@ -90,6 +90,7 @@ function unmasked(
   blocks: ReadonlyMap<number, Uint8Array>,
   positions: readonly number[],
 ): Map<number, Uint8Array> {
+  for (const position of blocks.keys()) requireInteger("a position", position, 0, code.n - 1);
   const used = positions.every((position) => blocks.has(position))
     ? positions
     : [...blocks.keys()].sort((a, b) => a - b).slice(0, code.k);
