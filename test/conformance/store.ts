@@ -77,6 +77,14 @@ export function describeStore(name: string, makeHome: () => Promise<Home>): void
         expect(await store.deals()).to.deep.equal([record(1), record(2)]);
       });
 
+      it("are followed on the chain from where that ended", async () => {
+        expect(await store.cursor()).to.equal(0n);
+        await store.saveCursor(7n);
+        await store.saveCursor(2n ** 40n);
+        await reopen();
+        expect(await store.cursor()).to.equal(2n ** 40n);
+      });
+
       it("take all they had with them", async () => {
         await writer.revise(store, [{ op: "add", slab: slab(0), length: BLOCK }]);
         await writer.stage(store, slab(1), BLOCK);
@@ -225,6 +233,7 @@ export function describeStore(name: string, makeHome: () => Promise<Home>): void
         await reopen();
         expect(await store.receipts(writer.deal)).to.deep.equal([first.receipt, second.receipt]);
         expect(await store.newest(writer.deal)).to.deep.equal(second.receipt);
+        expect(await store.receiptCount(writer.deal)).to.equal(2);
         expect(await store.receipt(writer.deal, first.receipt.revision.number)).to.deep.equal(first.receipt);
         expect(await store.receipt(writer.deal, 5n)).to.equal(undefined);
         expect(Buffer.compare(await store.head(writer.deal), second.head)).to.equal(0);
@@ -302,6 +311,7 @@ export function describeStore(name: string, makeHome: () => Promise<Home>): void
         await writer.revise(store, [{ op: "drop", index: 1 }]);
         const { kept: _, ...stale } = writer.change([{ op: "add", slab: slab(1), length: BLOCK }]);
         await store.finalize(writer.deal, writer.number);
+        expect(await store.receiptCount(writer.deal)).to.equal(1);
         expect(await failure(store.revise({ ...stale, kept: [] }))).to.deep.equal({ code: "Behind", length: 0 });
         await expectProvable(store, writer);
       });
@@ -385,6 +395,10 @@ export function describeStore(name: string, makeHome: () => Promise<Home>): void
         await reopen();
         expect(await store.readAccounts()).to.deep.equal([{ ...account, cumulative: 6n }]);
         expect(await store.capabilities()).to.deep.equal([use]);
+        await store.forgetCapabilities(9);
+        expect(await store.capabilities()).to.deep.equal([use]);
+        await store.forgetCapabilities(10);
+        expect(await store.capabilities()).to.deep.equal([]);
       });
     });
   });

@@ -79,12 +79,24 @@ export class DiskStore implements Store {
     return this.#journal.deals();
   }
 
+  async cursor(): Promise<bigint> {
+    return this.#journal.cursor();
+  }
+
+  async saveCursor(block: bigint): Promise<void> {
+    this.#write("remembering the block", () => this.#journal.saveCursor(block));
+  }
+
   async append(deal: Hex, slab: SlabId, offset: number, bytes: Uint8Array): Promise<number> {
     return this.#files.append(deal, slab, offset, bytes);
   }
 
   async heldBytes(deal: Hex, slab: SlabId): Promise<number> {
     return this.#files.heldBytes(deal, slab);
+  }
+
+  async keptBytes(deal: Hex): Promise<number> {
+    return this.#journal.totalKeptBytes(deal);
   }
 
   stagedBytes(deal: Hex): number {
@@ -126,6 +138,10 @@ export class DiskStore implements Store {
     return this.#journal.receipts(deal);
   }
 
+  async receiptCount(deal: Hex): Promise<number> {
+    return this.#journal.receiptCount(deal);
+  }
+
   async newest(deal: Hex): Promise<SignedRevision | undefined> {
     return this.#journal.newest(deal);
   }
@@ -164,6 +180,10 @@ export class DiskStore implements Store {
 
   async capabilities(): Promise<CapabilityUse[]> {
     return this.#journal.capabilities();
+  }
+
+  async forgetCapabilities(before: number): Promise<void> {
+    this.#write("forgetting capabilities", () => this.#journal.forgetCapabilities(before));
   }
 
   async saveReads(accounts: readonly ReadAccount[], uses: readonly CapabilityUse[]): Promise<void> {

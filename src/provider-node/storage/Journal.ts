@@ -20,6 +20,7 @@ CREATE TABLE deal (
   client_signer BLOB NOT NULL, volume BLOB NOT NULL, position INTEGER NOT NULL, k INTEGER NOT NULL, n INTEGER NOT NULL,
   egress_rate BLOB NOT NULL
 ) STRICT;
+CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), block INTEGER NOT NULL) STRICT;
 CREATE TABLE revision (
   deal INTEGER NOT NULL REFERENCES deal ON DELETE CASCADE, step INTEGER NOT NULL, number BLOB NOT NULL,
   root BLOB NOT NULL, sectors INTEGER NOT NULL, head BLOB NOT NULL, client_signature BLOB NOT NULL,
@@ -140,6 +141,14 @@ export class Journal {
     this.#run("DELETE FROM deal WHERE id = ?", hexToBytes(deal));
   }
 
+  cursor(): bigint {
+    return BigInt(Number(this.#get("SELECT block FROM cursor")?.block ?? 0));
+  }
+
+  saveCursor(block: bigint): void {
+    this.#run("INSERT OR REPLACE INTO cursor VALUES (1, ?)", block);
+  }
+
   // ---------------------------------------------------------------- kept bytes
 
   keptBytes(deal: Hex, slab: SlabId): number {
@@ -201,6 +210,11 @@ export class Journal {
     return this.#all(`SELECT * FROM revision WHERE ${OF_DEAL} ORDER BY step`, hexToBytes(deal)).map((row) =>
       receiptOf(deal, row),
     );
+  }
+
+  receiptCount(deal: Hex): number {
+    const row = this.#get(`SELECT max(step) - min(step) + 1 AS count FROM revision WHERE ${OF_DEAL}`, hexToBytes(deal));
+    return Number(row?.count ?? 0);
   }
 
   newest(deal: Hex): SignedRevision | undefined {
@@ -286,6 +300,10 @@ export class Journal {
       revoked: row.revoked === 1,
       until: Number(row.until),
     }));
+  }
+
+  forgetCapabilities(before: number): void {
+    this.#run("DELETE FROM capability WHERE until < ?", before);
   }
 
   saveReads(accounts: readonly ReadAccount[], uses: readonly CapabilityUse[]): void {

@@ -9,6 +9,7 @@ import { requireInteger } from "../../codec/bounds.ts";
 import { idBytes, type SlabId } from "../../codec/Slab.ts";
 import { CHUNK_BYTES, SECTOR_BYTES } from "../../codec/sizes.ts";
 import { SubletException } from "../../protocol/Errors.ts";
+import { Turns } from "../Turns.ts";
 import type { Disk } from "./Disk.ts";
 import { SectorLostError, StorageFailure, type Usage } from "./Store.ts";
 
@@ -39,7 +40,7 @@ export class SectorFiles {
   readonly #keptBytes: (deal: Hex, slab: SlabId) => number;
   /** Only slabs with something staged or under way: of all others the journal knows everything. */
   readonly #held = new Map<string, Held>();
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
   readonly #stagedByDeal = new Map<Hex, number>();
   readonly #knownDirectories = new Set<string>();
   #usedBytes: number;
@@ -209,8 +210,7 @@ export class SectorFiles {
   /** Runs tasks on one slab one after another, in the order they came. */
   #inTurn<Result>(deal: Hex, slab: SlabId, task: (held: Held) => Promise<Result>): Promise<Result> {
     const key = keyOf(deal, slab);
-    const before = this.#turns.get(key) ?? Promise.resolve();
-    const turn = before.then(async () => {
+    return this.#turns.take(key, async () => {
       const held = this.#held.get(key) ?? this.#load(deal, slab);
       this.#held.set(key, held);
       try {
@@ -219,15 +219,6 @@ export class SectorFiles {
         if (held.held === held.kept && held.pins === 0) this.#held.delete(key);
       }
     });
-    const quiet = turn.then(
-      () => {},
-      () => {},
-    );
-    this.#turns.set(key, quiet);
-    void quiet.then(() => {
-      if (this.#turns.get(key) === quiet) this.#turns.delete(key);
-    });
-    return turn;
   }
 
   #load(deal: Hex, slab: SlabId): Held {

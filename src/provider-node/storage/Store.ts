@@ -80,6 +80,9 @@ export interface Store {
   /** Forgets a deal and frees all that was kept for it. */
   removeDeal(deal: Hex): Promise<void>;
   deals(): Promise<DealRecord[]>;
+  /** The block up to which the chain was read, as far as that is final; 0n: never. */
+  cursor(): Promise<bigint>;
+  saveCursor(block: bigint): Promise<void>;
 
   /**
    * Stages bytes of a slab: they may expire until a revision holds them. Answers how much of the slab is held now; the
@@ -89,6 +92,8 @@ export interface Store {
   append(deal: Hex, slab: SlabId, offset: number, bytes: Uint8Array): Promise<number>;
   /** Bytes held of a slab from its start, staged ones included. */
   heldBytes(deal: Hex, slab: SlabId): Promise<number>;
+  /** Bytes that revisions of a deal hold. */
+  keptBytes(deal: Hex): Promise<number>;
   /** Bytes staged for a deal. */
   stagedBytes(deal: Hex): number;
   /** Drops staged bytes that were last added to before `before` (unix milliseconds). */
@@ -105,6 +110,8 @@ export interface Store {
   revise(change: Change): Promise<void>;
   /** The last final revision and every one since, ascending. */
   receipts(deal: Hex): Promise<SignedRevision[]>;
+  /** How many {@link receipts} there are. */
+  receiptCount(deal: Hex): Promise<number>;
   newest(deal: Hex): Promise<SignedRevision | undefined>;
   receipt(deal: Hex, number: bigint): Promise<SignedRevision | undefined>;
   /** The head that the newest revision binds; empty before the first. */
@@ -120,6 +127,8 @@ export interface Store {
 
   readAccounts(): Promise<ReadAccount[]>;
   capabilities(): Promise<CapabilityUse[]>;
+  /** Forgets capabilities that ended before `before` (unix seconds). */
+  forgetCapabilities(before: number): Promise<void>;
   /** Replaces accounts and uses of the same key, all or none. */
   saveReads(accounts: readonly ReadAccount[], uses: readonly CapabilityUse[]): Promise<void>;
 

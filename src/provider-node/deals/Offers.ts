@@ -1,0 +1,147 @@
+/** What the provider offers, and terms signed for drafts that fit it. An offer reserves nothing: the opening counts. */
+import { randomBytes } from "node:crypto";
+import { type Address, bytesToHex, isAddressEqual, zeroAddress } from "viem";
+import { LEDGER_ONE, type MarketReader } from "../../chain/MarketReader.ts";
+import { MAX_DEAL_SECTORS, MAX_PROVIDER_SECTORS, SECTOR_BYTES } from "../../codec/index.ts";
+import { SubletException } from "../../protocol/Errors.ts";
+import type { Terms, TermsDraft } from "../../protocol/Messages.ts";
+import { dealId, type Market, type Signer, signDigest, signerAddress } from "../../protocol/TypedData.ts";
+import type { ResponseOf } from "../../protocol/Verbs.ts";
+import type { Policy } from "../pricing/Policy.ts";
+import type { Store } from "../storage/Store.ts";
+import { type DealBook, isUnstopped } from "./DealBook.ts";
+
+const OFFER_SECONDS = 600n;
+/** Strangers may ask often; the chain is asked at most so often. */
+const BELIEVED_MS = 1_000;
+const MAX_NOTICE_EPOCHS = 30;
+export const VERSION = "sublet/0.1.0";
+
+type Chain = Pick<MarketReader, "account" | "parameters">;
+
+export interface OffersOptions {
+  readonly market: Market;
+  readonly chain: Chain;
+  readonly store: Store;
+  readonly book: DealBook;
+  readonly provider: Address;
+  readonly signer: Signer;
+  readonly policy: Policy;
+  /** Ledger units per missed sector-epoch, as registered. */
+  readonly penaltyRate: bigint;
+}
+
+export class Offers {
+  readonly #options: OffersOptions;
+  #free: { readonly sectors: Promise<number>; readonly until: number } | null = null;
+  /** Set when the provider is leaving. */
+  closed = false;
+
+  constructor(options: OffersOptions) {
+    this.#options = options;
+  }
+
+  async ask(): Promise<ResponseOf<"ask">> {
+    const { policy, provider, signer } = this.#options;
+    const { rate, egressRate, minSectors, noticeEpochs, answerBond, allowanceBytes, creditBytes, operator, region } =
+      policy;
+    return {
+      ...{ provider, signer: signerAddress(signer), rate, egressRate, minSectors, noticeEpochs, answerBond },
+      ...{ freeSectors: await this.freeSectors(), maxEndEpoch: this.#lastEnd() },
+      ...{ allowanceBytes, creditBytes, operator, region, version: VERSION },
+    };
+  }
+
+  /** @throws PriceTooLow, NoSpace, DurationRefused, SignerRefused, TermsRefused */
+  async offer(draft: TermsDraft): Promise<ResponseOf<"offer">> {
+    this.#requireParties(draft);
+    this.#requirePrice(draft);
+    this.#requireShape(draft);
+    const freeSectors = await this.freeSectors();
+    if (draft.capacity > freeSectors) {
+      throw new SubletException({ code: "NoSpace", wantedSectors: draft.capacity, freeSectors });
+    }
+    const { market, signer, book } = this.#options;
+    const own = BigInt(Math.floor(Date.now() / 1000));
+    // A test chain's clock may be ahead of this machine's.
+    const now = own > book.seen.timestamp ? own : book.seen.timestamp;
+    const terms: Terms = { ...draft, nonce: BigInt(bytesToHex(randomBytes(32))), validUntil: now + OFFER_SECONDS };
+    return { terms, signature: await signDigest(signer, dealId(market, terms)) };
+  }
+
+  /** Sectors that the disk's quota and the stake both still have room for. */
+  freeSectors(): Promise<number> {
+    const now = performance.now();
+    if (this.#free && now < this.#free.until) return this.#free.sectors;
+    const sectors = this.#countFree();
+    this.#free = { sectors, until: now + BELIEVED_MS };
+    sectors.catch(() => {
+      this.#free = null;
+    });
+    return sectors;
+  }
+
+  async #countFree(): Promise<number> {
+    if (this.closed) return 0;
+    const { chain, store, book, provider, penaltyRate } = this.#options;
+    let promised = 0;
+    for (const { onChain } of book.deals()) if (isUnstopped(onChain)) promised += onChain.capacity;
+    const space = Math.floor(store.usage().quotaBytes / SECTOR_BYTES) - promised;
+    const { balance, locked } = await chain.account(provider);
+    const { coverEpochs, minCollateral } = chain.parameters;
+    const stake = balance - locked;
+    const backed = stake < minCollateral * LEDGER_ONE ? 0n : stake / (penaltyRate * BigInt(coverEpochs));
+    const most = Math.min(space, MAX_PROVIDER_SECTORS - promised, MAX_DEAL_SECTORS);
+    return Math.max(0, backed < BigInt(Math.max(0, most)) ? Number(backed) : most);
+  }
+
+  #requireParties({ client, clientSigner, provider }: TermsDraft): void {
+    if (!isAddressEqual(provider, this.#options.provider)) refuse("provider", `this is ${this.#options.provider}`);
+    if (isAddressEqual(client, zeroAddress)) refuse("client", "it is nobody");
+    if (isAddressEqual(clientSigner, zeroAddress)) {
+      throw new SubletException({ code: "SignerRefused", signer: clientSigner, reason: "nobody can sign with it" });
+    }
+  }
+
+  #requirePrice({ rate, egressRate }: TermsDraft): void {
+    const { policy, penaltyRate, chain } = this.#options;
+    if (rate < policy.rate || egressRate < policy.egressRate) {
+      const least = { leastRate: policy.rate, leastEgressRate: policy.egressRate };
+      throw new SubletException({ code: "PriceTooLow", rate, egressRate, ...least });
+    }
+    const most = penaltyRate / BigInt(chain.parameters.multiplier);
+    if (rate > most) refuse("rate", `this provider's stake stands for rates up to ${most}`);
+  }
+
+  #requireShape(draft: TermsDraft): void {
+    const { policy, chain, book } = this.#options;
+    const { k, n, position, capacity, minSectors, endEpoch, noticeEpochs, answerBond } = draft;
+    if (k < 1 || k > n) refuse("k", "it is 1 to n");
+    if (position >= n) refuse("position", "it is below n");
+    if (capacity < 1 || capacity > MAX_DEAL_SECTORS) refuse("capacity", `it is 1 to ${MAX_DEAL_SECTORS} sectors`);
+    if (minSectors < policy.minSectors || minSectors > capacity) {
+      refuse("minSectors", `it is ${policy.minSectors} to the capacity`);
+    }
+    if (noticeEpochs < policy.noticeEpochs || noticeEpochs > MAX_NOTICE_EPOCHS) {
+      refuse("noticeEpochs", `it is ${policy.noticeEpochs} to ${MAX_NOTICE_EPOCHS}`);
+    }
+    const mostBond = chain.parameters.minCollateral / 2n;
+    if (answerBond < policy.answerBond || answerBond > mostBond) {
+      refuse("answerBond", `it is ${policy.answerBond} to ${mostBond} token base units`);
+    }
+    const [firstEpoch, lastEpoch] = [book.epoch + 2, this.#lastEnd()];
+    if (endEpoch < firstEpoch || endEpoch > lastEpoch) {
+      throw new SubletException({ code: "DurationRefused", endEpoch, firstEpoch, lastEpoch });
+    }
+  }
+
+  #lastEnd(): number {
+    return (
+      this.#options.book.epoch + Math.min(this.#options.policy.maxEpochs, this.#options.chain.parameters.maxDealEpochs)
+    );
+  }
+}
+
+function refuse(field: string, reason: string): never {
+  throw new SubletException({ code: "TermsRefused", field, reason });
+}
