@@ -19,12 +19,7 @@ import type { Client } from "viem";
 import { rlp } from "../../src/chain/Header.ts";
 import { Positions } from "../../src/codec/index.ts";
 import { TYPES } from "../../src/protocol/TypedData.ts";
-import type {
-  ERC2771Forwarder,
-  HeaderSeedSource,
-  MarketToken,
-  StorageMarket,
-} from "../../types/ethers-contracts/index.ts";
+import type { Forwarder, HeaderSeedSource, MarketToken, StorageMarket } from "../../types/ethers-contracts/index.ts";
 import { type Content, contentOf, hex } from "./Content.ts";
 import { PERMIT } from "./signing.ts";
 
@@ -33,6 +28,9 @@ export const LEDGER = 1n << 32n;
 export const ZERO_ROOT = `0x${"00".repeat(24)}`;
 export const ZERO_SEED = `0x${"00".repeat(28)}`;
 export const NO_HEAD = `0x${"00".repeat(32)}`;
+
+/** Bits of a delegation's scopes. */
+export const SCOPES = { READ: 1, WRITE: 2, REPAIR: 4, AUDIT: 8 } as const;
 
 /** Small enough to walk through, and every relation of PROTOCOL section 4 holds. */
 export const PARAMETERS = {
@@ -118,17 +116,28 @@ export interface WorldOptions {
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
-  const connection = await hre.network.create();
+  const connection = await hre.network.create({
+    override: { allowUnlimitedContractSize: true, blockGasLimit: 60_000_000n },
+  });
   const { ethers } = connection;
   const parameters = { ...PARAMETERS, ...options.parameters };
   const token = (await ethers.deployContract(options.token ?? "MarketToken")) as unknown as MarketToken;
   const seedSource = await ethers.deployContract("HeaderSeedSource");
-  const forwarder = await ethers.deployContract("ERC2771Forwarder", ["Sublet"]);
-  const market = await ethers.deployContract("StorageMarket", [token, seedSource, forwarder, parameters]);
+  const forwarder = await ethers.deployContract("Forwarder");
+  const market = await ethers.deployContract("StorageMarket", [parameters, token, seedSource, forwarder]);
   const accounts = await ethers.getSigners();
   const world = new World({ connection, parameters, token, seedSource, forwarder, market, accounts });
   await world.settleIn();
   return world;
+}
+
+/** What a delegate may do, and how far: nothing costs anything unless told. */
+export function delegation(
+  scopes: number,
+  untilEpoch: number,
+  limits: Partial<Record<"repairBudget" | "maxRate" | "maxEgressRate" | "egressCap", bigint>> = {},
+) {
+  return { scopes, untilEpoch, repairBudget: 0n, maxRate: 0n, maxEgressRate: 0n, egressCap: 0n, ...limits };
 }
 
 type Connection = Awaited<ReturnType<typeof hre.network.create>>;
@@ -138,7 +147,7 @@ interface Parts {
   parameters: MarketParameters;
   token: MarketToken;
   seedSource: HeaderSeedSource;
-  forwarder: ERC2771Forwarder;
+  forwarder: Forwarder;
   market: StorageMarket;
   accounts: HardhatEthersSigner[];
 }
@@ -149,7 +158,7 @@ export class World {
   readonly parameters: MarketParameters;
   readonly token: MarketToken;
   readonly seedSource: HeaderSeedSource;
-  readonly forwarder: ERC2771Forwarder;
+  readonly forwarder: Forwarder;
   readonly market: StorageMarket;
   readonly alice: Party;
   readonly carol: Party;
@@ -311,6 +320,18 @@ export class World {
       .map((event) => ({ provider: event!.args.provider, slot: Number(event!.args.slot), id: event!.args.id }));
   }
 
+  /** What a batch call skipped: the item's index and the error's name. */
+  async skipped(transaction: Promise<ContractTransactionResponse>): Promise<[number, string][]> {
+    const receipt = (await (await transaction).wait())!;
+    return receipt.logs
+      .map((log) => this.market.interface.parseLog(log))
+      .filter((event) => event?.name === "Skipped")
+      .map((event) => [
+        Number(event!.args.index),
+        this.market.interface.getError(event!.args.selector)?.name ?? event!.args.selector,
+      ]);
+  }
+
   /** What the deal's provider holds once it has so many sectors. */
   content(deal: DealRef, sectors: number): Content {
     const content = contentOf(deal.id, sectors);
@@ -456,5 +477,4 @@ export function rollBack(world: World): void {
     ({ restore } = await world.connection.networkHelpers.takeSnapshot());
   });
   afterEach(() => restore());
-  after(() => world.connection.close());
 }

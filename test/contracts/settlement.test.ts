@@ -1,6 +1,6 @@
 /** What an epoch pays and what it costs: PROTOCOL sections 3 and 4, to the ledger unit. */
 import { expect } from "chai";
-import { type Agreement, createWorld, LEDGER, PENALTY_RATE, PARAMETERS, RATE, rollBack, ZERO_SEED } from "./fixture.ts";
+import { type Agreement, createWorld, LEDGER, PARAMETERS, PENALTY_RATE, RATE, rollBack, ZERO_SEED } from "./fixture.ts";
 
 const world = await createWorld();
 const { market, alice, bob, stranger } = world;
@@ -50,7 +50,9 @@ describe("settlement", () => {
 
       it("pays the running epoch as soon as it is proven", async () => {
         await world.prove(bob);
-        await expect(market.settle([deal])).to.emit(market, "Settled").withArgs(deal.id, committed, 3n * RATE, 0n);
+        await expect(market.settle([deal]))
+          .to.emit(market, "Settled")
+          .withArgs(deal.id, committed, 3n * RATE, 0n);
       });
 
       it("pays a bill of minSectors where fewer are stored", async () => {
@@ -116,7 +118,9 @@ describe("settlement", () => {
         .to.emit(market, "Settled")
         .withArgs(deal.id, committed + 1, 2n * 3n * RATE, 0n);
       await world.live(bob, 1);
-      await expect(market.settle([deal])).to.emit(market, "Settled").withArgs(deal.id, committed + 2, 6n * RATE, 0n);
+      await expect(market.settle([deal]))
+        .to.emit(market, "Settled")
+        .withArgs(deal.id, committed + 2, 6n * RATE, 0n);
     });
 
     it("stops at stopAt, exclusive: that epoch is neither paid nor penalised", async () => {
@@ -140,7 +144,9 @@ describe("settlement", () => {
       const epoch = await world.epoch();
       await world.to("gap");
       await market.prove(bob.address, ZERO_SEED, "0x");
-      await expect(market.settle([deal])).to.emit(market, "Settled").withArgs(deal.id, epoch, 4n * RATE, 0n);
+      await expect(market.settle([deal]))
+        .to.emit(market, "Settled")
+        .withArgs(deal.id, epoch, 4n * RATE, 0n);
     });
 
     it("when its epoch is missed, then nothing is billed and nothing penalised", async () => {
@@ -178,7 +184,11 @@ describe("settlement", () => {
       await market.settle([deal]);
       const { free, locked } = await world.ledger(bob.address);
       await world.as(bob).withdraw(free / LEDGER, bob.account);
-      expect(await world.ledger(bob.address)).to.deep.equal({ balance: locked + (free % LEDGER), locked, free: free % LEDGER });
+      expect(await world.ledger(bob.address)).to.deep.equal({
+        balance: locked + (free % LEDGER),
+        locked,
+        free: free % LEDGER,
+      });
     });
   });
 
@@ -188,7 +198,7 @@ describe("settlement", () => {
       await world.live(bob);
       const ghost = { provider: bob.address, slot: 77, id: deal.id };
       const call = market.settle([ghost, deal]);
-      await expect(call).to.emit(market, "Skipped").withArgs(0n, market.interface.getError("Market_WrongDeal")!.selector);
+      expect(await world.skipped(call)).to.deep.equal([[0, "Market_WrongDeal"]]);
       await expect(call).to.emit(market, "Settled");
     });
   });

@@ -10,7 +10,7 @@ contract EpochsTest is Check {
         pure
     {
         (genesis, epochBlocks, blockNumber) = _clock(genesis, epochBlocks, blockNumber);
-        uint32 epoch = Epochs.at(blockNumber, genesis, epochBlocks);
+        uint32 epoch = Epochs.epochOf(blockNumber, genesis, epochBlocks);
         uint256 start = Epochs.start(epoch, genesis, epochBlocks);
         uint256 offset = Epochs.offset(blockNumber, genesis, epochBlocks);
         vm.assertEq(start + offset, blockNumber, "start + offset");
@@ -23,15 +23,15 @@ contract EpochsTest is Check {
         pure
     {
         (genesis, epochBlocks, blockNumber) = _clock(genesis, epochBlocks, blockNumber);
-        uint32 epoch = Epochs.at(blockNumber, genesis, epochBlocks);
+        uint32 epoch = Epochs.epochOf(blockNumber, genesis, epochBlocks);
         uint256 next = Epochs.start(epoch + 1, genesis, epochBlocks);
-        vm.assertEq(Epochs.at(next - 1, genesis, epochBlocks), epoch, "last block");
-        vm.assertEq(Epochs.at(next, genesis, epochBlocks), epoch + 1, "first block of the next");
+        vm.assertEq(Epochs.epochOf(next - 1, genesis, epochBlocks), epoch, "last block");
+        vm.assertEq(Epochs.epochOf(next, genesis, epochBlocks), epoch + 1, "first block of the next");
         vm.assertEq(Epochs.offset(next, genesis, epochBlocks), 0, "its offset");
     }
 
     function test_GenesisIsTheFirstBlockOfEpochOne() public pure {
-        vm.assertEq(Epochs.at(1234, 1234, 7200), 1, "epoch");
+        vm.assertEq(Epochs.epochOf(1234, 1234, 7200), 1, "epoch");
         vm.assertEq(Epochs.start(1, 1234, 7200), 1234, "start");
     }
 

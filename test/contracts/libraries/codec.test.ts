@@ -13,7 +13,19 @@ const chain = (await connection.ethers.deployContract("Libraries")) as unknown a
 describe("libraries beside the codec", () => {
   after(() => connection.close());
 
-  const counts = [...Array.from({ length: 64 }, (_, index) => index + 1), 65, 127, 128, 129, 255, 256, 257, 1023, 1024, 1025];
+  const counts = [
+    ...Array.from({ length: 64 }, (_, index) => index + 1),
+    65,
+    127,
+    128,
+    129,
+    255,
+    256,
+    257,
+    1023,
+    1024,
+    1025,
+  ];
 
   it("every deal tree of 1 to 64 sectors and around powers of two: first, last and other chunks", async () => {
     for (const sectors of counts) {

@@ -1,0 +1,138 @@
+/** Who a provider is: registration, signing keys, announcements, nonces. */
+import { expect } from "chai";
+import { hexlify, id, MaxUint256, Wallet, ZeroAddress } from "ethers";
+import { createWorld, PARAMETERS, PENALTY_RATE, rollBack } from "./fixture.ts";
+
+const world = await createWorld();
+const { market, alice, bob, stranger } = world;
+
+describe("providers", () => {
+  rollBack(world);
+
+  describe("register", () => {
+    it("makes anybody a provider, with a signer that counts at once", async () => {
+      await expect(world.as(stranger).register(stranger.key, 10n))
+        .to.emit(market, "Registered")
+        .withArgs(stranger.address, stranger.key.address, 10n);
+      const provider = await market.providerOf(stranger.account);
+      expect(provider.signer).to.equal(stranger.key.address);
+      expect(provider.penaltyRate).to.equal(10n);
+      expect(provider.deals).to.equal(0n);
+      expect(provider.sectors).to.equal(0n);
+    });
+
+    it("takes only an even P, so that halves are exact", async () => {
+      await expect(world.as(stranger).register(stranger.key, 11n))
+        .to.be.revertedWithCustomError(market, "Market_OddPenaltyRate")
+        .withArgs(11n);
+    });
+
+    it("takes no zero signer, which every broken signature would recover to", async () => {
+      await expect(world.as(stranger).register(ZeroAddress, 10n)).to.be.revertedWithCustomError(
+        market,
+        "Market_BadTerms",
+      );
+      await expect(world.as(bob).setSigner(ZeroAddress)).to.be.revertedWithCustomError(market, "Market_BadTerms");
+    });
+
+    it("changes P while there is no unclosed deal, and not after", async () => {
+      await world.as(bob).register(bob.key, 4n * PENALTY_RATE);
+      await world.open();
+      await expect(world.as(bob).register(bob.key, PENALTY_RATE))
+        .to.be.revertedWithCustomError(market, "Market_DealsUnclosed")
+        .withArgs(1n);
+      expect((await market.providerOf(bob.account)).penaltyRate).to.equal(4n * PENALTY_RATE);
+    });
+
+    it("does not change the signer: that is setSigner's, with its delay", async () => {
+      await expect(world.as(bob).register(stranger.key, PENALTY_RATE))
+        .to.be.revertedWithCustomError(market, "Market_WrongSigner")
+        .withArgs(bob.key.address, stranger.key.address);
+    });
+  });
+
+  describe("setSigner", () => {
+    const fresh = new Wallet(id("fresh"));
+
+    it("announces a signer that counts ROTATE epochs later", async () => {
+      const from = (await world.epoch()) + PARAMETERS.rotateEpochs;
+      await expect(world.as(bob).setSigner(fresh))
+        .to.emit(market, "SignerAnnounced")
+        .withArgs(bob.address, fresh.address, from);
+      await world.to("last", from - 1);
+      const before = await market.providerOf(bob.account);
+      expect(before.signer).to.equal(bob.key.address);
+      expect(before.nextSigner).to.equal(fresh.address);
+      expect(before.nextSignerFrom).to.equal(from);
+      await world.start(from);
+      await world.token.mint(alice.account, 1n); // a block of the new epoch
+      const after = await market.providerOf(bob.account);
+      expect(after.signer).to.equal(fresh.address);
+      expect(after.nextSigner).to.equal(ZeroAddress);
+    });
+
+    it("attack 'receipts voided by key changes': the old key's signatures hold until the day, the new one's after", async () => {
+      const deal = await world.open();
+      await world.as(bob).setSigner(fresh);
+      await expect(world.commit(deal, 1)).to.emit(market, "Committed");
+      await world.start((await world.epoch()) + PARAMETERS.rotateEpochs);
+      expect(await world.skipped(world.commit(deal, 2))).to.deep.equal([[0, "Market_WrongSigner"]]);
+      const rotated = { ...deal, host: { ...bob, key: fresh } };
+      await expect(world.commit(rotated, 2)).to.emit(market, "Committed");
+    });
+
+    it("announced again before its day replaces the announcement and starts its delay anew", async () => {
+      await world.as(bob).setSigner(fresh);
+      await world.start();
+      const other = new Wallet(id("other"));
+      await world.as(bob).setSigner(other);
+      await world.start((await world.epoch()) + PARAMETERS.rotateEpochs - 1);
+      await world.token.mint(alice.account, 1n);
+      expect((await market.providerOf(bob.account)).signer).to.equal(bob.key.address);
+      await world.start();
+      await world.token.mint(alice.account, 1n);
+      expect((await market.providerOf(bob.account)).signer).to.equal(other.address);
+    });
+  });
+
+  describe("announce", () => {
+    it("publishes up to 1,024 bytes", async () => {
+      const most = hexlify(new Uint8Array(1024).fill(7));
+      await expect(world.as(bob).announce(most)).to.emit(market, "Announced").withArgs(bob.address, most);
+      await expect(world.as(bob).announce(`${most}00`))
+        .to.be.revertedWithCustomError(market, "Market_TooLong")
+        .withArgs(1024n, 1025n);
+    });
+  });
+
+  describe("cancelNonce", () => {
+    it("voids terms that were signed with it", async () => {
+      const terms = await world.terms();
+      await expect(world.as(bob).cancelNonce(terms.nonce))
+        .to.emit(market, "NonceCancelled")
+        .withArgs(bob.address, terms.nonce);
+      expect(await market.nonceUsed(bob.account, terms.nonce)).to.equal(true);
+      const call = world.as(alice).openDeals([await world.item(terms, bob.key)], 0);
+      expect(await world.skipped(call)).to.deep.equal([[0, "Market_NonceUsed"]]);
+      await expect(world.as(bob).cancelNonce(terms.nonce))
+        .to.be.revertedWithCustomError(market, "Market_NonceUsed")
+        .withArgs(terms.nonce);
+    });
+
+    it("is of one provider, and unordered", async () => {
+      await world.as(bob).cancelNonce(MaxUint256);
+      expect(await market.nonceUsed(bob.account, MaxUint256 - 1n)).to.equal(false);
+      expect(await market.nonceUsed(stranger.account, MaxUint256)).to.equal(false);
+    });
+  });
+
+  it("who is not registered can neither announce, rotate, nor tip", async () => {
+    for (const call of [
+      world.as(stranger).announce("0x00"),
+      world.as(stranger).setSigner(stranger.key),
+      world.as(stranger).setTip(stranger.account, 1n),
+    ]) {
+      await expect(call).to.be.revertedWithCustomError(market, "Market_NotRegistered").withArgs(stranger.address);
+    }
+  });
+});
