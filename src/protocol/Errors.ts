@@ -237,6 +237,7 @@ interface Local {
   NoSuchPath: { path: string };
   NoVolume: { home: string };
   VolumeFull: { volume: bigint; needSectors: number; freeSectors: number };
+  CatalogueTooLarge: { limit: number; actual: number };
   TooFewProviders: { have: number; need: number };
   NotDurable: { have: number; need: number };
   BadShard: { provider: Address; slab: SlabId; expected: Hex };
@@ -298,6 +299,11 @@ const LOCAL: { readonly [Code in keyof Local]: { say: (error: Local[Code]) => st
       `volume ${e.volume} has ${e.freeSectors} sectors free at each position and ${e.needSectors} are needed: ` +
       "remove files or create another volume",
   },
+  CatalogueTooLarge: {
+    say: (e) =>
+      `the catalogue's head would take ${e.actual} bytes and ${e.limit} fit: nothing was changed; ` +
+      "keep what is new in a drive of its own",
+  },
   TooFewProviders: {
     say: (e) => `${e.have} providers answer and ${e.need} are needed: wait for more of them, then repeat`,
   },
@@ -318,7 +324,7 @@ type LocalError = { [Code in keyof Local]: { readonly code: Code } & Readonly<Lo
 export type WireCode = keyof WireError;
 export type ErrorCode = WireCode | keyof LocalError;
 export type SubletError = WireError[WireCode] | LocalError[keyof LocalError];
-export type ErrorOf<Code extends ErrorCode> = Extract<SubletError, { code: Code }>;
+export type ErrorOf<Code extends ErrorCode> = SubletError & { readonly code: Code };
 
 /** What happened, why, and what to do, in one sentence for people. */
 export function describe(error: SubletError): string {
@@ -341,11 +347,11 @@ export class SubletException<Code extends ErrorCode = ErrorCode> extends Error {
   }
 
   get code(): Code {
-    return this.error.code as Code;
+    return this.error.code;
   }
 
   /** Whether something caught is a Sublet exception, of one of `codes` if any are given. */
   static is<Code extends ErrorCode = ErrorCode>(thrown: unknown, ...codes: Code[]): thrown is SubletException<Code> {
-    return thrown instanceof SubletException && (codes.length === 0 || codes.includes(thrown.error.code as Code));
+    return thrown instanceof SubletException && (codes.length === 0 || (codes as string[]).includes(thrown.code));
   }
 }

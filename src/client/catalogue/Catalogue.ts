@@ -1,0 +1,220 @@
+/**
+ * What is stored under which name: names -> objects -> extents, and the slabs those lie in. A name is a path and the
+ * stamp of its change; the newest visible one counts, and one without an object says that the path was removed. Names
+ * become visible when providers hold their segment and heads name it.
+ */
+import { Slab } from "../../codec/index.ts";
+import type { Database } from "../home/Database.ts";
+
+/** Part of an object (or of a sealed segment): `length` bytes in stripes of one slab from sector offset `offset` on. */
+export interface Extent {
+  readonly slab: Slab.SlabId;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** A file's content: immutable, encrypted under its own key. `sha256` is of the plaintext, `length` in bytes. */
+export interface StoredObject {
+  readonly id: Uint8Array;
+  readonly length: number;
+  readonly sha256: Uint8Array;
+  readonly extents: readonly Extent[];
+}
+
+/** `stamp`: microseconds since 1970. `object`: null where the path was removed. */
+export interface Name {
+  readonly path: string;
+  readonly stamp: number;
+  readonly object: Uint8Array | null;
+}
+
+export interface Entry {
+  readonly path: string;
+  readonly bytes: number;
+  readonly stamp: number;
+  readonly sha256: Uint8Array;
+}
+
+/** A slab: `length` bytes at each position, and what its n sectors' roots are at that length (24 bytes each, packed). */
+export interface SlabRecord {
+  readonly id: Slab.SlabId;
+  readonly volume: bigint;
+  readonly length: number;
+  readonly roots: Uint8Array;
+}
+
+/** A slab's name in maps, logs and the journal's files. */
+export function slabName({ lane, sequence }: Slab.SlabId): string {
+  return `${lane.toString(16).padStart(16, "0")}-${sequence}`;
+}
+
+interface ExtentRow {
+  slab: Uint8Array;
+  offset: number;
+  length: number;
+}
+
+interface SlabRow {
+  id: Uint8Array;
+  volume: string;
+  length: number;
+  roots: Uint8Array;
+}
+
+const NEWEST = `
+  SELECT name.path, name.stamp, name.object FROM name
+  JOIN (SELECT path, max(stamp) AS stamp FROM name WHERE visible = 1 AND path >= ? AND path < ? GROUP BY path) AS newest
+    ON newest.path = name.path AND newest.stamp = name.stamp
+  WHERE name.object IS NOT NULL`;
+
+export class Catalogue {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  // ---------------------------------------------------------------- names
+
+  /** The newest visible version of a file; undefined when there is none or it was removed. */
+  find(path: string): Name | undefined {
+    const row = this.#database.get<{ path: string; stamp: number; object: Uint8Array | null }>(
+      "SELECT path, stamp, object FROM name WHERE path = ? AND visible = 1 ORDER BY stamp DESC LIMIT 1",
+      path,
+    );
+    return row?.object ? row : undefined;
+  }
+
+  /** Files at or below `folder` (the whole drive: empty), in the order of their paths. */
+  *list(folder: string): Generator<Entry> {
+    const sql = `SELECT path, stamp, length AS bytes, sha256 FROM (${NEWEST}) JOIN object ON object.id = object ORDER BY path`;
+    if (folder === "") {
+      yield* this.#database.each<Entry>(sql, "", "\u{10ffff}");
+      return;
+    }
+    yield* this.#database.each<Entry>(sql, folder, `${folder}\0`);
+    yield* this.#database.each<Entry>(sql, `${folder}/`, `${folder}0`);
+  }
+
+  isFolder(path: string): boolean {
+    return this.#database.get(`${NEWEST} LIMIT 1`, `${path}/`, `${path}0`) !== undefined;
+  }
+
+  /** Names `object` (null: nothing any more) from now on; not visible yet. */
+  setName(path: string, object: Uint8Array | null): void {
+    this.#database.run(
+      "INSERT INTO name (path, stamp, object, visible) VALUES (?, ?, ?, 0)",
+      path,
+      this.#nextStamp(),
+      object,
+    );
+  }
+
+  /** Stamps rise whatever the clock does, also above those of other devices: a change is newer than what it replaces. */
+  #nextStamp(): number {
+    const last = this.#database.get<{ stamp: number | null }>("SELECT max(last_stamp) AS stamp FROM lane")?.stamp ?? 0;
+    const stamp = Math.max(Date.now() * 1000, last + 1);
+    this.#database.run("UPDATE lane SET last_stamp = ? WHERE own = 1", stamp);
+    return stamp;
+  }
+
+  // ---------------------------------------------------------------- objects
+
+  addObject(object: StoredObject): void {
+    const known = this.#database.run(
+      "INSERT OR IGNORE INTO object (id, length, sha256) VALUES (?, ?, ?)",
+      object.id,
+      object.length,
+      object.sha256,
+    );
+    if (known > 0) this.addExtents(object.id, object.extents);
+  }
+
+  object(id: Uint8Array): StoredObject | undefined {
+    const row = this.#database.get<{ length: number; sha256: Uint8Array }>(
+      "SELECT length, sha256 FROM object WHERE id = ?",
+      id,
+    );
+    return row && { id, length: row.length, sha256: row.sha256, extents: this.extents(id) };
+  }
+
+  /** @param owner an object's id or a segment's salt */
+  extents(owner: Uint8Array): Extent[] {
+    return this.#database
+      .all<ExtentRow>("SELECT slab, offset, length FROM extent WHERE owner = ? ORDER BY part", owner)
+      .map(({ slab, offset, length }) => ({ slab: Slab.idFromBytes(slab), offset, length }));
+  }
+
+  addExtents(owner: Uint8Array, extents: readonly Extent[]): void {
+    for (const [part, { slab, offset, length }] of extents.entries()) {
+      this.#database.run(
+        "INSERT OR REPLACE INTO extent (owner, part, slab, offset, length) VALUES (?, ?, ?, ?, ?)",
+        owner,
+        part,
+        Slab.idBytes(slab),
+        offset,
+        length,
+      );
+    }
+  }
+
+  /** Forgets versions older than a visible removal, and objects that no name leads to any more. */
+  prune(): void {
+    this.#database.run(`
+      DELETE FROM name WHERE EXISTS (SELECT 1 FROM name AS removal WHERE removal.path = name.path
+        AND removal.stamp > name.stamp AND removal.object IS NULL AND removal.visible = 1)`);
+    const orphans = "SELECT id FROM object WHERE id NOT IN (SELECT object FROM name WHERE object IS NOT NULL)";
+    this.#database.run(`DELETE FROM extent WHERE owner IN (${orphans})`);
+    this.#database.run(`DELETE FROM object WHERE id IN (${orphans})`);
+  }
+
+  // ---------------------------------------------------------------- slabs
+
+  slab(id: Slab.SlabId): SlabRecord | undefined {
+    const row = this.#database.get<SlabRow>(
+      "SELECT id, volume, length, roots FROM slab WHERE id = ?",
+      Slab.idBytes(id),
+    );
+    return row && slabRecord(row);
+  }
+
+  slabs(volume: bigint): SlabRecord[] {
+    const sql = "SELECT id, volume, length, roots FROM slab WHERE volume = ? ORDER BY id";
+    return this.#database.all<SlabRow>(sql, `${volume}`).map(slabRecord);
+  }
+
+  slabCount(volume: bigint): number {
+    return this.#database.get<{ count: number }>("SELECT count(*) AS count FROM slab WHERE volume = ?", `${volume}`)!
+      .count;
+  }
+
+  /** A slab that this drive begins or fills up further: its bytes are in the journal. */
+  writeSlab(record: SlabRecord): void {
+    this.#database.run(
+      `INSERT INTO slab (id, volume, length, roots, journaled) VALUES (?, ?, ?, ?, 1)
+       ON CONFLICT (id) DO UPDATE SET length = excluded.length, roots = excluded.roots, segment = NULL, journaled = 1`,
+      Slab.idBytes(record.id),
+      `${record.volume}`,
+      record.length,
+      record.roots,
+    );
+  }
+
+  /** A slab as a segment or a provider's list tells of it: the longest it ever was counts. */
+  learnSlab(record: SlabRecord, segment: Uint8Array | null): void {
+    this.#database.run(
+      `INSERT INTO slab (id, volume, length, roots, segment, journaled) VALUES (?, ?, ?, ?, ?, 0)
+       ON CONFLICT (id) DO UPDATE SET length = excluded.length, roots = excluded.roots, segment = excluded.segment
+       WHERE excluded.length > slab.length`,
+      Slab.idBytes(record.id),
+      `${record.volume}`,
+      record.length,
+      record.roots,
+      segment,
+    );
+  }
+}
+
+function slabRecord({ id, volume, length, roots }: SlabRow): SlabRecord {
+  return { id: Slab.idFromBytes(id), volume: BigInt(volume), length, roots };
+}

@@ -1,0 +1,213 @@
+/**
+ * Segments: what the catalogue of one lane says, in sealed pieces that lie with the providers like files. Each commit
+ * writes one. When FAN_OUT of a level have come together, the next one takes their rows over and stands a level above, so
+ * that a lane's live segments stay few (their number grows with the logarithm of the commits) and each row is rewritten
+ * a few times in its life.
+ */
+import { randomBytes } from "node:crypto";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Cipher, Keys, Slab } from "../../codec/index.ts";
+import type { Database } from "../home/Database.ts";
+import type { Catalogue, Extent } from "./Catalogue.ts";
+import { SegmentSchema } from "./gen/catalogue_pb.js";
+import { decodeExtent, encodeExtent, laneBytes, type SegmentReference } from "./Heads.ts";
+
+const FAN_OUT = 8;
+/** Segments are read and written whole; those that together pass this are left as they are. */
+const MAX_MERGED_BYTES = 64 * 1_048_576;
+
+interface SegmentRow {
+  salt: Uint8Array;
+  ordinal: number;
+  level: number;
+  volume: string;
+  length: number;
+}
+
+export interface Composed {
+  readonly salt: Uint8Array;
+  readonly lane: bigint;
+  readonly level: number;
+  /** Salts of the segments whose rows it took over. */
+  readonly replaced: readonly Uint8Array[];
+  readonly sealed: Uint8Array;
+}
+
+export class Segments {
+  readonly #database: Database;
+  readonly #catalogue: Catalogue;
+  readonly #master: Uint8Array;
+
+  constructor(database: Database, catalogue: Catalogue, master: Uint8Array) {
+    this.#database = database;
+    this.#catalogue = catalogue;
+    this.#master = master;
+  }
+
+  /** Whether there are changes that no segment has yet. */
+  pending(): boolean {
+    return this.#database.get("SELECT 1 FROM name WHERE segment IS NULL LIMIT 1") !== undefined;
+  }
+
+  /**
+   * Every row that is in no segment yet, and those of the segments it replaces, sealed. The caller stores `sealed` and
+   * calls {@link record}; until then nothing has changed, and no name may be set in between.
+   */
+  compose(lane: bigint): Composed {
+    const { level, replaced } = this.#merging(lane);
+    const salt = new Uint8Array(randomBytes(Keys.SALT_BYTES));
+    const message = toBinary(SegmentSchema, this.#rows(replaced));
+    return { salt, lane, level, replaced, sealed: Cipher.seal(Keys.segmentKey(this.#master, salt), message) };
+  }
+
+  /** The composed segment lies in `volume` at `extents`: in the transaction that records the slabs themselves. */
+  record({ salt, lane, level, replaced, sealed }: Composed, volume: bigint, extents: readonly Extent[]): void {
+    for (const table of ["name", "object", "slab"]) {
+      for (const old of replaced) this.#database.run(`UPDATE ${table} SET segment = ? WHERE segment = ?`, salt, old);
+      this.#database.run(`UPDATE ${table} SET segment = ? WHERE segment IS NULL`, salt);
+    }
+    for (const old of replaced) this.#database.run("UPDATE segment SET replaced_by = ? WHERE salt = ?", salt, old);
+    this.#database.run(
+      `INSERT INTO segment (salt, lane, ordinal, level, volume, length, state)
+       VALUES (?, ?, (SELECT coalesce(max(ordinal), 0) + 1 FROM segment), ?, ?, ?, 'journaled')`,
+      salt,
+      laneBytes(lane),
+      level,
+      `${volume}`,
+      sealed.length,
+    );
+    this.#catalogue.addExtents(salt, extents);
+  }
+
+  /** Segments of `volume` that were written and that not enough providers are known to have. */
+  journaled(volume: bigint): Uint8Array[] {
+    return this.#salts("SELECT salt FROM segment WHERE state = 'journaled' AND volume = ?", `${volume}`);
+  }
+
+  /** Volumes with segments whose way to the providers or into the heads is not finished. */
+  unfinishedVolumes(): bigint[] {
+    return this.#database
+      .all<{ volume: string }>("SELECT DISTINCT volume FROM segment WHERE state <> 'published' ORDER BY volume")
+      .map(({ volume }) => BigInt(volume));
+  }
+
+  /** Enough providers have these; the next head may name them and forgets those they replace. */
+  markDurable(salts: readonly Uint8Array[]): void {
+    for (const salt of salts) this.#database.run("UPDATE segment SET state = 'durable' WHERE salt = ?", salt);
+  }
+
+  /** Enough providers have a head that names these: what they say is visible from now on. */
+  markPublished(volume: bigint): void {
+    const salts = this.#salts("SELECT salt FROM segment WHERE state = 'durable' AND volume = ?", `${volume}`);
+    for (const salt of salts) {
+      this.#database.run("UPDATE segment SET state = 'published' WHERE salt = ?", salt);
+      this.#database.run("UPDATE name SET visible = 1 WHERE segment = ?", salt);
+      const replaced = "SELECT salt FROM segment WHERE replaced_by = ?";
+      this.#database.run(`DELETE FROM extent WHERE owner IN (${replaced})`, salt);
+      this.#database.run("DELETE FROM segment WHERE replaced_by = ?", salt);
+    }
+    this.#catalogue.prune();
+  }
+
+  /** What the lane's next head names: every segment that is durable and not taken over by another durable one. */
+  live(lane: bigint): SegmentReference[] {
+    return this.#database
+      .all<SegmentRow>(
+        `SELECT salt, ordinal, level, volume, length FROM segment AS one WHERE lane = ? AND state <> 'journaled'
+         AND NOT EXISTS (SELECT 1 FROM segment AS other WHERE other.salt = one.replaced_by AND other.state <> 'journaled')
+         ORDER BY ordinal`,
+        laneBytes(lane),
+      )
+      .map((row) => ({ ...row, volume: BigInt(row.volume), extents: this.#catalogue.extents(row.salt) }));
+  }
+
+  /**
+   * Takes in a segment of a lane, as fetched from providers.
+   * @throws CodecError when it was not sealed under this master key
+   */
+  apply(lane: bigint, reference: SegmentReference, sealed: Uint8Array): void {
+    const message = fromBinary(SegmentSchema, Cipher.open(Keys.segmentKey(this.#master, reference.salt), sealed));
+    const { salt, ordinal, level, volume, length } = reference;
+    this.#database.transaction(() => {
+      this.#database.run(
+        `INSERT OR IGNORE INTO segment (salt, lane, ordinal, level, volume, length, state)
+         VALUES (?, ?, ?, ?, ?, ?, 'published')`,
+        salt,
+        laneBytes(lane),
+        ordinal,
+        level,
+        `${volume}`,
+        length,
+      );
+      this.#catalogue.addExtents(salt, reference.extents);
+      for (const { id, volume, length, roots } of message.slabs) {
+        this.#catalogue.learnSlab({ id: Slab.idFromBytes(id), volume, length, roots }, salt);
+      }
+      for (const object of message.objects) {
+        const extents = object.extents.map(decodeExtent);
+        this.#catalogue.addObject({ id: object.id, length: Number(object.length), sha256: object.sha256, extents });
+        this.#database.run("UPDATE object SET segment = ? WHERE id = ? AND segment IS NULL", salt, object.id);
+      }
+      for (const { path, stamp, object } of message.names) this.#learnName(path, Number(stamp), object, salt);
+    });
+  }
+
+  knows(salt: Uint8Array): boolean {
+    return this.#database.get("SELECT 1 FROM segment WHERE salt = ?", salt) !== undefined;
+  }
+
+  /** Two writers that changed one path in one microsecond: the greater object id wins, everywhere alike. */
+  #learnName(path: string, stamp: number, object: Uint8Array, salt: Uint8Array): void {
+    this.#database.run(
+      `INSERT INTO name (path, stamp, object, visible, segment) VALUES (?, ?, ?, 1, ?)
+       ON CONFLICT (path, stamp) DO UPDATE SET object = excluded.object, visible = 1, segment = excluded.segment
+       WHERE coalesce(excluded.object, x'') > coalesce(name.object, x'')`,
+      path,
+      stamp,
+      object.length === 0 ? null : object,
+      salt,
+    );
+    this.#database.run("UPDATE lane SET last_stamp = max(last_stamp, ?) WHERE own = 1", stamp);
+  }
+
+  #merging(lane: bigint): { level: number; replaced: Uint8Array[] } {
+    const replaced: Uint8Array[] = [];
+    for (let level = 0, bytes = 0; ; level++) {
+      const peers = this.#database.all<SegmentRow>(
+        "SELECT salt, ordinal, level, volume, length FROM segment WHERE lane = ? AND level = ? AND replaced_by IS NULL",
+        laneBytes(lane),
+        level,
+      );
+      bytes += peers.reduce((sum, { length }) => sum + length, 0);
+      if (peers.length + 1 < FAN_OUT || bytes > MAX_MERGED_BYTES) return { level, replaced };
+      replaced.push(...peers.map(({ salt }) => salt));
+    }
+  }
+
+  #rows(replaced: readonly Uint8Array[]) {
+    const rows = <Shape>(sql: string): Shape[] => [
+      ...this.#database.all<Shape>(`${sql} WHERE segment IS NULL`),
+      ...replaced.flatMap((salt) => this.#database.all<Shape>(`${sql} WHERE segment = ?`, salt)),
+    ];
+    return create(SegmentSchema, {
+      names: rows<{ path: string; stamp: number; object: Uint8Array | null }>(
+        "SELECT path, stamp, object FROM name",
+      ).map(({ path, stamp, object }) => ({ path, stamp: BigInt(stamp), object: object ?? new Uint8Array(0) })),
+      objects: rows<{ id: Uint8Array; length: number; sha256: Uint8Array }>(
+        "SELECT id, length, sha256 FROM object",
+      ).map(({ id, length, sha256 }) => ({
+        id,
+        length: BigInt(length),
+        sha256,
+        extents: this.#catalogue.extents(id).map(encodeExtent),
+      })),
+      slabs: rows<{ id: Uint8Array; volume: string; length: number; roots: Uint8Array }>(
+        "SELECT id, volume, length, roots FROM slab",
+      ).map((slab) => ({ ...slab, volume: BigInt(slab.volume) })),
+    });
+  }
+
+  #salts(sql: string, ...values: string[]): Uint8Array[] {
+    return this.#database.all<{ salt: Uint8Array }>(sql, ...values).map(({ salt }) => salt);
+  }
+}

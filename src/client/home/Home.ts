@@ -1,0 +1,134 @@
+/**
+ * The folder a drive lives in: `config.json` (which chain, which market), `keystore.json` (the encrypted master key),
+ * `drive.sqlite` (catalogue and journal) and `journal/` (bytes that not every provider has yet).
+ */
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { getAddress, isAddress } from "viem";
+import { z } from "zod";
+import { SubletException } from "../../protocol/Errors.ts";
+
+const address = z
+  .string()
+  .refine((text) => isAddress(text, { strict: false }), "not an address")
+  .transform((text) => getAddress(text));
+
+const schema = z.object({
+  rpcUrl: z.url({ protocol: /^https?$/ }),
+  chainId: z.int().positive(),
+  market: address,
+  token: address,
+  /** The address to fund; follows from the master key. */
+  account: address,
+  /** Lifts the rule of one position an operator and subnet: for networks on one machine. */
+  localNetwork: z.boolean().default(false),
+});
+
+export type Config = Readonly<z.output<typeof schema>>;
+
+export class Home {
+  readonly path: string;
+
+  /** @param path the folder; ~/.sublet unless told */
+  constructor(path = join(homedir(), ".sublet")) {
+    this.path = resolve(path);
+  }
+
+  get configFile(): string {
+    return join(this.path, "config.json");
+  }
+
+  get keystoreFile(): string {
+    return join(this.path, "keystore.json");
+  }
+
+  get databaseFile(): string {
+    return join(this.path, "drive.sqlite");
+  }
+
+  get lockFile(): string {
+    return join(this.path, "writer.lock");
+  }
+
+  get journalFolder(): string {
+    return join(this.path, "journal");
+  }
+
+  /**
+   * Lays down a new home; the keystore goes first, so that a home with a config always has its key.
+   * @throws SubletException BadArgument when there is one already: a key is never overwritten
+   */
+  async create(config: Config, keystore: string): Promise<void> {
+    if (await this.exists()) {
+      throw new SubletException({
+        code: "BadArgument",
+        name: "home",
+        value: this.path,
+        reason: "there is a drive in it already, and its key is never overwritten; choose another folder",
+      });
+    }
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    await writeDurably(this.keystoreFile, keystore, "wx");
+    await this.writeConfig(config);
+  }
+
+  async exists(): Promise<boolean> {
+    return (await readText(this.configFile)) !== undefined || (await readText(this.keystoreFile)) !== undefined;
+  }
+
+  /** @throws SubletException NotInitialized, StateCorrupt */
+  async readConfig(): Promise<Config> {
+    const text = await readText(this.configFile);
+    if (text === undefined) throw new SubletException({ code: "NotInitialized", home: this.path });
+    const parsed = schema.safeParse(parseJson(text));
+    if (parsed.success) return parsed.data;
+    const first = parsed.error.issues[0];
+    const reason = `${first?.path.join(".") || "the file"}: ${first?.message ?? "not valid"}`;
+    throw new SubletException({ code: "StateCorrupt", file: this.configFile, reason });
+  }
+
+  async writeConfig(config: Config): Promise<void> {
+    await writeDurably(`${this.configFile}.new`, `${JSON.stringify(config, undefined, 2)}\n`, "w");
+    await rename(`${this.configFile}.new`, this.configFile);
+    await syncFolder(this.path);
+  }
+}
+
+async function writeDurably(file: string, text: string, flags: "w" | "wx"): Promise<void> {
+  const handle = await open(file, flags, 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await syncFolder(dirname(file));
+}
+
+/** Makes names just created or renamed in a folder survive a power cut. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

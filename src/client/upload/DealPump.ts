@@ -1,0 +1,244 @@
+/**
+ * Brings one provider up to what its volume should hold, and keeps it there: sends the bytes it lacks, then has it
+ * countersign. The same code serves a put, a provider that was away, an interrupted process and a repaired position;
+ * they differ only in where the bytes come from.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Hex } from "viem";
+import type { Slab } from "../../codec/index.ts";
+import type { Connection } from "../../network/Client.ts";
+import { type ErrorCode, SubletException } from "../../protocol/Errors.ts";
+import type { SignedRevision } from "../../protocol/Messages.ts";
+import { slabName } from "../catalogue/Catalogue.ts";
+import { type DealMirror, type Fill, headHash, type Pending } from "../volumes/DealMirror.ts";
+import type { Target } from "./Target.ts";
+
+/** What a pump needs of the drive around it. */
+export interface PumpSurroundings {
+  readonly target: Target;
+  connect(): Promise<Connection>;
+  /** After a connection failed: the next one may go to another address. */
+  disconnect(): Promise<void>;
+  /** Bytes [from, to) of a slab's sector at this deal's position. */
+  range(slab: Slab.SlabId, from: number, to: number): Promise<Uint8Array>;
+  /** A slab's length and this position's root at that length. */
+  fill(slab: Slab.SlabId): Promise<Fill>;
+  /** Signs the revision that the fills and the head lead to, and records it. */
+  sign(mirror: DealMirror, fills: readonly Fill[], headBytes: Uint8Array): Promise<Pending>;
+  /** @throws SubletException BadSignature unless the deal's provider signed */
+  requireCountersigned(signed: SignedRevision): Promise<void>;
+  /** Takes over what another writer of the same owner did to the deal. */
+  adopt(mirror: DealMirror, connection: Connection, newest: SignedRevision): Promise<void>;
+  /** Something changed: progress, or a failure. */
+  readonly changed: () => void;
+  readonly signal: AbortSignal;
+}
+
+/** Sectors that one revision adds at most: what a provider keeps staged for one deal is bounded. */
+const SECTORS_PER_REVISION = 32;
+const APPEND_BYTES = 524_288;
+const APPENDS_IN_FLIGHT = 2;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 15_000;
+
+/** Failures that time may heal; every other one ends the pump. */
+const TRANSIENT: readonly ErrorCode[] = [
+  "DialFailed",
+  "ConnectionLost",
+  "RequestTimeout",
+  "ShuttingDown",
+  "RateLimited",
+  "TooManySessions",
+  "TooSlow",
+  "InternalError",
+  "UnknownDeal",
+  "DiskFull",
+  "StagingFull",
+  "ChainUnavailable",
+  "TooFewProviders",
+];
+/** What a provider answers whose staged bytes are gone, or whose sectors are not those of the mirror. */
+const OUT_OF_STEP: readonly ErrorCode[] = ["Behind", "BadOperation", "RootMismatch", "NoSuchSlab"];
+
+export class DealPump {
+  readonly mirror: DealMirror;
+  /** The version of the target that the provider has countersigned. */
+  covered = 0;
+  /** What went wrong last, until something goes right again; since when, by the process's clock. */
+  failure: { readonly error: unknown; readonly sinceMs: number } | undefined;
+  /** It will not try again. */
+  ended = false;
+  /** Bytes that the provider took, in this process. */
+  sentBytes = 0;
+
+  readonly #around: PumpSurroundings;
+  /** How much of a slab the provider holds, countersigned or not, as far as this process sent it. */
+  readonly #staged = new Map<string, number>();
+  /** Every slab of the target before this one is countersigned in full. */
+  #complete = 0;
+  #mismatches = 0;
+  #failures = 0;
+  #wake = Promise.withResolvers<void>();
+
+  constructor(mirror: DealMirror, around: PumpSurroundings) {
+    this.mirror = mirror;
+    this.#around = around;
+  }
+
+  /** The target changed from slab `index` on (the head only: left out). */
+  touched(index = Number.POSITIVE_INFINITY): void {
+    this.#complete = Math.min(this.#complete, index);
+    this.#wake.resolve();
+  }
+
+  /** Until the signal aborts or the provider cannot be used any more. Throws nothing. */
+  async run(): Promise<void> {
+    const { signal, target, changed } = this.#around;
+    while (!signal.aborted && !this.ended) {
+      this.#wake = Promise.withResolvers<void>();
+      const { version } = target;
+      try {
+        if (await this.#step()) {
+          this.#succeeded();
+          continue;
+        }
+        this.#succeeded();
+        this.covered = version;
+        changed();
+        await this.#rest();
+      } catch (error) {
+        if (signal.aborted) return;
+        await this.#failed(error);
+      }
+    }
+  }
+
+  /** @returns false when there is nothing to do */
+  async #step(): Promise<boolean> {
+    const connection = await this.#around.connect();
+    const pending = this.mirror.pending();
+    if (pending) {
+      await this.#send(connection, pending.fills);
+      await this.#revise(connection, pending);
+      return true;
+    }
+    const { headBytes } = this.#around.target;
+    const fills = await this.#plan();
+    if (fills.length === 0 && headHash(headBytes) === this.mirror.head) return false;
+    await this.#send(connection, fills);
+    await this.#revise(connection, await this.#around.sign(this.mirror, fills, headBytes));
+    return true;
+  }
+
+  async #plan(): Promise<Fill[]> {
+    const fills: Fill[] = [];
+    const { slabs } = this.#around.target;
+    for (let index = this.#complete; index < slabs.length && fills.length < SECTORS_PER_REVISION; index++) {
+      const { slab, length } = slabs[index]!;
+      if ((this.mirror.held(slab)?.length ?? 0) < length) fills.push(await this.#around.fill(slab));
+      else if (fills.length === 0) this.#complete = index + 1;
+    }
+    return fills;
+  }
+
+  async #send(connection: Connection, fills: readonly Fill[]): Promise<void> {
+    const queue = fills.values();
+    const lane = async (): Promise<void> => {
+      for (const fill of queue) await this.#sendSlab(connection, fill);
+    };
+    await Promise.all(Array.from({ length: APPENDS_IN_FLIGHT }, lane));
+  }
+
+  async #sendSlab(connection: Connection, { slab, length }: Fill): Promise<void> {
+    const name = slabName(slab);
+    const { signal } = this.#around;
+    const countersigned = this.mirror.held(slab)?.length ?? 0;
+    for (let at = Math.max(countersigned, this.#staged.get(name) ?? 0); at < length; this.#staged.set(name, at)) {
+      const end = Math.min(length, at + APPEND_BYTES);
+      const bytes = await this.#around.range(slab, at, end);
+      try {
+        await connection.append({ deal: this.mirror.deal.id, slab, offset: at, bytes }, { signal });
+        at = end;
+        this.sentBytes += bytes.length;
+      } catch (error) {
+        if (!SubletException.is(error, "Behind")) throw error;
+        const { length: held } = error.error;
+        // What it countersigned it must have; what it only staged it may have dropped.
+        if (held < countersigned || held >= at) throw error;
+        at = held;
+      }
+    }
+  }
+
+  async #revise(connection: Connection, pending: Pending): Promise<void> {
+    const { revision, previousNumber, headBytes, clientSignature } = pending;
+    const operations = this.mirror.operations(pending.fills);
+    const request = { revision, previousNumber, operations, headBytes, clientSignature };
+    try {
+      const { providerSignature } = await connection.revise(request, { signal: this.#around.signal });
+      await this.#confirm(pending, providerSignature);
+    } catch (error) {
+      if (SubletException.is(error, "Conflict")) return this.#conflict(connection, pending, error.error.newest);
+      if (!SubletException.is(error, ...OUT_OF_STEP)) throw error;
+      // First: its staged bytes expired, send them again. Then: it is the mirror that is wrong.
+      this.#staged.clear();
+      this.#mismatches++;
+      if (this.#mismatches === 1) return;
+      if (this.#mismatches > 2) throw error;
+      const { newest } = await connection.head({ deal: this.mirror.deal.id }, { signal: this.#around.signal });
+      await this.#conflict(connection, pending, newest);
+    }
+  }
+
+  async #confirm(pending: Pending, providerSignature: Hex): Promise<void> {
+    const { revision, clientSignature } = pending;
+    await this.#around.requireCountersigned({ revision, clientSignature, providerSignature });
+    this.mirror.confirm(pending, providerSignature);
+    for (const { slab } of pending.fills) this.#staged.delete(slabName(slab));
+    this.#mismatches = 0;
+    this.#around.changed();
+  }
+
+  /** The provider stands at another revision: ours with the answer lost, another device's, or an old one. */
+  async #conflict(connection: Connection, pending: Pending, newest: SignedRevision | undefined): Promise<void> {
+    if (newest?.revision.number === pending.revision.number && newest.revision.root === pending.revision.root) {
+      return this.#confirm(pending, newest.providerSignature);
+    }
+    if (newest === undefined || newest.revision.number < this.mirror.number) {
+      const at = newest?.revision.number ?? "none at all";
+      throw new SubletException({
+        code: "BadReply",
+        provider: this.mirror.deal.provider,
+        verb: "revise",
+        reason: `it countersigned revision ${this.mirror.number} and now says that its newest is ${at}`,
+      });
+    }
+    await this.#around.adopt(this.mirror, connection, newest);
+    this.touched(0);
+  }
+
+  #succeeded(): void {
+    this.#failures = 0;
+    this.failure = undefined;
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    this.failure = { error, sinceMs: this.failure?.sinceMs ?? performance.now() };
+    this.ended = !SubletException.is(error, ...TRANSIENT);
+    this.#around.changed();
+    if (this.ended) return;
+    if (SubletException.is(error, "DialFailed", "ConnectionLost", "RequestTimeout")) await this.#around.disconnect();
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
+    await sleep(pauseMs, undefined, { signal: this.#around.signal }).catch(() => undefined);
+  }
+
+  /** Until the target changes or the drive closes. */
+  async #rest(): Promise<void> {
+    const { signal } = this.#around;
+    const stop = (): void => this.#wake.resolve();
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    await this.#wake.promise;
+    signal.removeEventListener("abort", stop);
+  }
+}
