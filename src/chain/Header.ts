@@ -1,5 +1,6 @@
 /** A block's header as the bytes whose hash the chain records. */
 import { type Client, type Hex, keccak256, numberToHex, type RpcBlock, toRlp, trim } from "viem";
+import { SubletException } from "../protocol/Errors.ts";
 
 /** Headers are about 610 bytes; a node that sends more than this sends something else. */
 const MAX_HEADER_HEX_CHARS = 2 * 4_096;
@@ -48,7 +49,7 @@ export function fields(block: RawBlock): Hex[] {
 
 /**
  * RLP of the header of block `number`, and its hash.
- * @throws Error where the node's fields do not hash to the node's own block hash: a fork this version does not know,
+ * @throws SubletException TransactionFailed where the node's fields do not hash to the node's own block hash: a fork this version does not know,
  * or a lying node; such a header would be refused on chain.
  */
 export async function rlp(client: Client, number: bigint): Promise<{ header: Hex; hash: Hex; prevRandao: Hex }> {
@@ -56,12 +57,20 @@ export async function rlp(client: Client, number: bigint): Promise<{ header: Hex
     method: "eth_getBlockByNumber" as never,
     params: [numberToHex(number), false] as never,
   })) as RawBlock | null;
-  if (!block?.hash) throw new Error(`the node does not have block ${number} (yet)`);
+  if (!block?.hash) throw unusable(number, "the node does not have it (yet)");
   const header = toRlp(fields(block));
-  if (header.length > MAX_HEADER_HEX_CHARS) throw new Error(`the header of block ${number} is too long to be one`);
+  if (header.length > MAX_HEADER_HEX_CHARS) throw unusable(number, "it is too long to be one");
   const hash = keccak256(header);
   if (hash !== block.hash || BigInt(block.number ?? -1) !== number) {
-    throw new Error(`the header of block ${number} hashes to ${hash}, but the node calls it ${block.hash}`);
+    throw unusable(number, `it hashes to ${hash}, but the node calls it ${block.hash}`);
   }
   return { header, hash, prevRandao: block.mixHash };
+}
+
+function unusable(number: bigint, reason: string): Error {
+  return new SubletException({
+    code: "TransactionFailed",
+    call: `header of block ${number}`,
+    reason,
+  }) as SubletException;
 }

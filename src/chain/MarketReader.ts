@@ -254,6 +254,11 @@ export class MarketReader implements Facts {
     return this.asked("eth_getBlockByNumber", () => Header.rlp(this.node, number));
   }
 
+  /** A mined transaction: whom it was sent to (null: a deployment) and what it asked. */
+  async transaction(hash: Hash): Promise<{ from: Address; to: Address | null; input: Hex }> {
+    return this.asked("eth_getTransactionByHash", () => this.node.getTransaction({ hash }));
+  }
+
   /** Every new head from now on, by polling; goes on through outages of the node. See {@link heads}. */
   heads(signal?: AbortSignal): AsyncGenerator<Head> {
     return heads(this.node, this.pollMs, signal);

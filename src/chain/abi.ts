@@ -3,6 +3,110 @@ export const storageMarketAbi = [
   {
     inputs: [
       {
+        components: [
+          {
+            internalType: "uint32",
+            name: "epochBlocks",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "commitBlocks",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "gapBlocks",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "multiplier",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "coverEpochs",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "missedEpochs",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "exitEpochs",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "finalEpochs",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "rotateEpochs",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "maxDealEpochs",
+            type: "uint32",
+          },
+          {
+            internalType: "uint128",
+            name: "minCollateral",
+            type: "uint128",
+          },
+        ],
+        internalType: "struct Parameters",
+        name: "p",
+        type: "tuple",
+      },
+      {
+        internalType: "contract IERC20",
+        name: "token_",
+        type: "address",
+      },
+      {
+        internalType: "contract ISeedSource",
+        name: "source",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "forwarder",
+        type: "address",
+      },
+    ],
+    stateMutability: "nonpayable",
+    type: "constructor",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "target",
+        type: "address",
+      },
+    ],
+    name: "AddressEmptyCode",
+    type: "error",
+  },
+  {
+    inputs: [],
+    name: "FailedCall",
+    type: "error",
+  },
+  {
+    inputs: [],
+    name: "InvalidShortString",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "address",
         name: "provider",
         type: "address",
@@ -95,13 +199,29 @@ export const storageMarketAbi = [
   {
     inputs: [
       {
+        internalType: "uint32",
+        name: "untilEpoch",
+        type: "uint32",
+      },
+      {
+        internalType: "uint128",
+        name: "egressCap",
+        type: "uint128",
+      },
+    ],
+    name: "Market_DelegationInForce",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint256",
         name: "validUntil",
         type: "uint256",
       },
       {
         internalType: "uint256",
-        name: "nowSeconds",
+        name: "actual",
         type: "uint256",
       },
     ],
@@ -464,6 +584,38 @@ export const storageMarketAbi = [
     type: "error",
   },
   {
+    inputs: [],
+    name: "ReentrancyGuardReentrantCall",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "token",
+        type: "address",
+      },
+    ],
+    name: "SafeERC20FailedOperation",
+    type: "error",
+  },
+  {
+    inputs: [],
+    name: "SectorProof_HashFailed",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "string",
+        name: "str",
+        type: "string",
+      },
+    ],
+    name: "StringTooLong",
+    type: "error",
+  },
+  {
     anonymous: false,
     inputs: [
       {
@@ -807,6 +959,12 @@ export const storageMarketAbi = [
       },
     ],
     name: "Deposited",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [],
+    name: "EIP712DomainChanged",
     type: "event",
   },
   {
@@ -1273,7 +1431,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "deal",
+        name: "ref",
         type: "tuple",
       },
     ],
@@ -1340,7 +1498,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "deal",
+        name: "ref",
         type: "tuple",
       },
       {
@@ -1451,7 +1609,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "deal",
+        name: "ref",
         type: "tuple",
       },
       {
@@ -1583,7 +1741,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "deal",
+        name: "ref",
         type: "tuple",
       },
     ],
@@ -1764,7 +1922,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct Deal",
-        name: "",
+        name: "view_",
         type: "tuple",
       },
     ],
@@ -1831,7 +1989,7 @@ export const storageMarketAbi = [
     inputs: [
       {
         internalType: "address",
-        name: "account",
+        name: "owner",
         type: "address",
       },
       {
@@ -1843,6 +2001,49 @@ export const storageMarketAbi = [
     name: "deposit",
     outputs: [],
     stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [],
+    name: "eip712Domain",
+    outputs: [
+      {
+        internalType: "bytes1",
+        name: "fields",
+        type: "bytes1",
+      },
+      {
+        internalType: "string",
+        name: "name",
+        type: "string",
+      },
+      {
+        internalType: "string",
+        name: "version",
+        type: "string",
+      },
+      {
+        internalType: "uint256",
+        name: "chainId",
+        type: "uint256",
+      },
+      {
+        internalType: "address",
+        name: "verifyingContract",
+        type: "address",
+      },
+      {
+        internalType: "bytes32",
+        name: "salt",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256[]",
+        name: "extensions",
+        type: "uint256[]",
+      },
+    ],
+    stateMutability: "view",
     type: "function",
   },
   {
@@ -1890,7 +2091,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "deal",
+        name: "ref",
         type: "tuple",
       },
       {
@@ -1958,6 +2159,25 @@ export const storageMarketAbi = [
     inputs: [
       {
         internalType: "address",
+        name: "forwarder",
+        type: "address",
+      },
+    ],
+    name: "isTrustedForwarder",
+    outputs: [
+      {
+        internalType: "bool",
+        name: "",
+        type: "bool",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
         name: "client",
         type: "address",
       },
@@ -1995,11 +2215,30 @@ export const storageMarketAbi = [
     outputs: [
       {
         internalType: "uint32[]",
-        name: "",
+        name: "sectors",
         type: "uint32[]",
       },
     ],
     stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes[]",
+        name: "data",
+        type: "bytes[]",
+      },
+    ],
+    name: "multicall",
+    outputs: [
+      {
+        internalType: "bytes[]",
+        name: "results",
+        type: "bytes[]",
+      },
+    ],
+    stateMutability: "nonpayable",
     type: "function",
   },
   {
@@ -2271,7 +2510,7 @@ export const storageMarketAbi = [
       },
       {
         internalType: "bytes28",
-        name: "seed",
+        name: "answered",
         type: "bytes28",
       },
       {
@@ -2289,7 +2528,7 @@ export const storageMarketAbi = [
     inputs: [
       {
         internalType: "bytes28",
-        name: "seed",
+        name: "answered",
         type: "bytes28",
       },
       {
@@ -2533,7 +2772,7 @@ export const storageMarketAbi = [
     inputs: [
       {
         internalType: "bytes32",
-        name: "deal",
+        name: "id",
         type: "bytes32",
       },
       {
@@ -2574,7 +2813,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "deal",
+        name: "ref",
         type: "tuple",
       },
     ],
@@ -2622,7 +2861,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "deal",
+        name: "ref",
         type: "tuple",
       },
     ],
@@ -2757,7 +2996,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "deal",
+        name: "ref",
         type: "tuple",
       },
     ],
@@ -2787,7 +3026,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "deal",
+        name: "ref",
         type: "tuple",
       },
     ],
@@ -2830,7 +3069,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "deal",
+        name: "ref",
         type: "tuple",
       },
       {
@@ -2847,6 +3086,19 @@ export const storageMarketAbi = [
     name: "topUp",
     outputs: [],
     stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [],
+    name: "trustedForwarder",
+    outputs: [
+      {
+        internalType: "address",
+        name: "",
+        type: "address",
+      },
+    ],
+    stateMutability: "view",
     type: "function",
   },
   {
@@ -2867,25 +3119,6 @@ export const storageMarketAbi = [
     stateMutability: "nonpayable",
     type: "function",
   },
-  {
-    type: "function",
-    name: "multicall",
-    stateMutability: "nonpayable",
-    inputs: [
-      {
-        name: "data",
-        type: "bytes[]",
-        internalType: "bytes[]",
-      },
-    ],
-    outputs: [
-      {
-        name: "results",
-        type: "bytes[]",
-        internalType: "bytes[]",
-      },
-    ],
-  },
 ] as const;
 
 export const seedSourceAbi = [
@@ -2898,6 +3131,17 @@ export const seedSourceAbi = [
       },
     ],
     name: "SeedSource_HashUnavailable",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "offset",
+        type: "uint256",
+      },
+    ],
+    name: "SeedSource_MalformedHeader",
     type: "error",
   },
   {
@@ -2931,6 +3175,32 @@ export const seedSourceAbi = [
     ],
     name: "SeedSource_WrongHeader",
     type: "error",
+  },
+  {
+    inputs: [],
+    name: "HISTORY",
+    outputs: [
+      {
+        internalType: "address",
+        name: "",
+        type: "address",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [],
+    name: "MAX_HEADER_BYTES",
+    outputs: [
+      {
+        internalType: "uint256",
+        name: "",
+        type: "uint256",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
   },
   {
     inputs: [

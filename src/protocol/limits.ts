@@ -28,7 +28,7 @@ export const MAX_SECTOR_PATH_BYTES = DEAL_HEIGHT * NODE_BYTES;
 /** Siblings on both flanks of a range of chunks, up to the sector's root. */
 export const MAX_RANGE_PROOF_BYTES = 2 * SECTOR_HEIGHT * NODE_BYTES;
 /** One chunk and its siblings up to the deal's root. */
-export const MAX_CHUNK_PROOF_BYTES = CHUNK_BYTES + (SECTOR_HEIGHT + DEAL_HEIGHT) * NODE_BYTES;
+export const MAX_CHUNK_PROOF_BYTES = 2 * CHUNK_BYTES + (SECTOR_HEIGHT + DEAL_HEIGHT - 1) * NODE_BYTES;
 
 // ---------------------------------------------------------------- a session (one stream)
 

@@ -1,0 +1,114 @@
+/** The market's whole history in order, each event judged by the rules before it changes what is known. */
+import { fromRlp, type Hex, keccak256, slice } from "viem";
+import type { EventName, EventOf, MarketEvent } from "../chain/Events.ts";
+import type { MarketReader } from "../chain/MarketReader.ts";
+import { accounts } from "./accounts.ts";
+import { callsOf } from "./Calls.ts";
+import { Digests } from "./Digests.ts";
+import { deals } from "./deals.ts";
+import { exits } from "./exits.ts";
+import { proofs } from "./proofs.ts";
+import type { Difference } from "./Report.ts";
+import { type Handlers, type Rules, Scene, type Tally, type Transaction, type World } from "./Scene.ts";
+import { State } from "./State.ts";
+
+const HANDLERS: Handlers = { ...accounts, ...deals, ...proofs, ...exits };
+
+/** Transactions fetched at once. */
+const FETCHED_TOGETHER = 16;
+/** The field of a header that carries the beacon's randomness. */
+const RANDAO_FIELD = 13;
+/** Challenge blocks whose randomness is remembered: proofs of one epoch come together. */
+const REMEMBERED_BLOCKS = 64;
+
+export class Replay implements World {
+  readonly rules: Rules;
+  readonly state = new State();
+  readonly tally: Tally = { events: 0, proofs: 0, challenges: 0, settlements: 0, signatures: 0 };
+  readonly found: Difference[] = [];
+  readonly randomness: (block: bigint) => Promise<Hex>;
+  readonly #reader: MarketReader;
+  readonly #randomness = new Map<bigint, Promise<Hex>>();
+
+  constructor(reader: MarketReader) {
+    this.#reader = reader;
+    const { chainId, address: market, parameters, epochs } = reader;
+    this.rules = { chainId, market, parameters, epochs, digests: new Digests(chainId, market) };
+    this.randomness = (block) => this.#remembered(block);
+  }
+
+  /** Judges everything that happened up to block `to`. */
+  async run(to: bigint): Promise<void> {
+    let batch: MarketEvent[][] = [];
+    let current: MarketEvent[] = [];
+    for await (const event of this.#reader.events({ to })) {
+      const one = event as unknown as MarketEvent;
+      if (current.length > 0 && current[0]?.transaction !== one.transaction) {
+        batch.push(current);
+        current = [];
+        if (batch.length === FETCHED_TOGETHER) {
+          await this.#judge(batch);
+          batch = [];
+        }
+      }
+      current.push(one);
+    }
+    if (current.length > 0) batch.push(current);
+    await this.#judge(batch);
+  }
+
+  async #judge(batch: readonly MarketEvent[][]): Promise<void> {
+    const transactions = await Promise.all(batch.map((events) => this.#transaction(events)));
+    for (const transaction of transactions) {
+      this.state.touched.clear();
+      for (const event of transaction.events) {
+        this.tally.events++;
+        await this.#apply(transaction, event as unknown as EventOf<EventName>);
+      }
+      this.#checkBalances(transaction);
+    }
+  }
+
+  async #apply<Name extends EventName>(transaction: Transaction, event: EventOf<Name>): Promise<void> {
+    const handler = HANDLERS[event.name as Name] as ((scene: Scene<Name>) => void | Promise<void>) | undefined;
+    await handler?.(new Scene(this, transaction, event));
+  }
+
+  async #transaction(events: readonly MarketEvent[]): Promise<Transaction> {
+    const { transaction: hash } = events[0]!;
+    const { to, input } = await this.#reader.transaction(hash);
+    return { hash, events, calls: callsOf(this.rules.market, to, input) };
+  }
+
+  /** Nobody owes the market, and what is locked is there. */
+  #checkBalances(transaction: Transaction): void {
+    const last = transaction.events.at(-1)!;
+    for (const owner of this.state.touched) {
+      const { balance, locked } = this.state.account(owner);
+      if (locked >= 0n && balance >= locked) continue;
+      const scene = new Scene(this, transaction, last as unknown as EventOf<EventName>);
+      scene.differ("an account after a transaction", "0 <= locked <= balance", `${locked} of ${balance}`, {
+        provider: owner,
+      });
+    }
+  }
+
+  #remembered(block: bigint): Promise<Hex> {
+    let value = this.#randomness.get(block);
+    if (!value) {
+      value = this.#randao(block);
+      this.#randomness.set(block, value);
+      const [oldest] = this.#randomness.keys();
+      if (this.#randomness.size > REMEMBERED_BLOCKS && oldest !== undefined) this.#randomness.delete(oldest);
+    }
+    return value;
+  }
+
+  /** Read out of the header's own bytes, which are hashed here. */
+  async #randao(block: bigint): Promise<Hex> {
+    const { header, hash } = await this.#reader.header(block);
+    if (keccak256(header) !== hash) throw new Error(`the header of block ${block} does not hash to ${hash}`);
+    const fields = fromRlp(header) as readonly Hex[];
+    return slice(fields[RANDAO_FIELD]!, 0, 28);
+  }
+}
