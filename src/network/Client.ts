@@ -164,7 +164,8 @@ class Link {
     const { caller } = this.#options;
     if (caller === undefined) throw new SubletException({ code: "HelloRequired", verb });
     live.remote ??= this.#greet(live, caller).catch((error: unknown) => {
-      delete live.remote;
+      // A session has one hello; the next call opens another.
+      live.session.abort("hello failed");
       throw error;
     });
     return orAborted(live.remote, signal);
@@ -209,7 +210,8 @@ function parseTarget(target: string | readonly string[]): Target {
 }
 
 function dialError({ addresses }: Target, cause: unknown): SubletException {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
+  const reason = causes.map((one) => (one instanceof Error ? one.message : String(one))).join("; ");
   const address = addresses.map(String).join(" ");
   return new SubletException({ code: "DialFailed", address, reason }, { cause });
 }

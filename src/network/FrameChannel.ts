@@ -14,6 +14,7 @@ import {
   MAX_PAYLOAD_BYTES,
   WRITE_HIGH_WATER_BYTES,
 } from "../protocol/limits.ts";
+import { within } from "./Deadline.ts";
 
 export interface FrameEvents {
   /** A whole frame, within the limits in force. */
@@ -31,23 +32,31 @@ export interface FrameLimits {
   readonly payloadBytes: number;
 }
 
+/** How long a frame may take to pass, and a last one to be read. */
+export interface Patience {
+  readonly frameDeadlineMs: number;
+  readonly lingerMs: number;
+}
+
+const PATIENCE: Patience = { frameDeadlineMs: FRAME_DEADLINE_MS, lingerMs: LINGER_MS };
+
 export class FrameChannel {
   /** What the next frame may measure; the owner raises it when it trusts the peer more. */
   limits: FrameLimits = { headerBytes: MAX_HEADER_BYTES, payloadBytes: MAX_PAYLOAD_BYTES };
 
   readonly #stream: Stream;
   readonly #events: FrameEvents;
-  readonly #deadlineMs: number;
+  readonly #patience: Patience;
   readonly #received = new Uint8ArrayList();
   #reading: "on" | "paused" | "over" = "on";
   #ended = false;
   #deadline: NodeJS.Timeout | undefined;
   #sending: Promise<void> = Promise.resolve();
 
-  constructor(stream: Stream, events: FrameEvents, deadlineMs = FRAME_DEADLINE_MS) {
+  constructor(stream: Stream, events: FrameEvents, patience: Patience = PATIENCE) {
     this.#stream = stream;
     this.#events = events;
-    this.#deadlineMs = deadlineMs;
+    this.#patience = patience;
     stream.addEventListener("message", ({ data }) => {
       if (this.#reading === "over") return;
       this.#received.append(data);
@@ -100,23 +109,26 @@ export class FrameChannel {
     return sent;
   }
 
-  /** A last frame, then the end: for a peer that broke the protocol. */
+  /**
+   * A last frame, then the end, for a peer that broke the protocol: it may hang up itself, or is cut off after a moment.
+   * Closing at once could overtake the frame.
+   */
   async refuse(parts: Parts): Promise<void> {
     this.#stopReading();
     const stream = this.#stream;
-    try {
-      stream.send(framed(parts));
-      await this.#until(() => stream.writeBufferLength === 0, LINGER_MS);
-    } catch {
-      // It does not take even that.
-    }
+    if (stream.status !== "open") return;
+    if (stream.readStatus === "readable") stream.pause();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    stream.addEventListener("close", () => resolve());
+    if (stream.writeStatus === "writable") stream.send(framed(parts));
+    await within(this.#patience.lingerMs, promise);
     stream.abort(new Error("the peer broke the protocol"));
   }
 
   /** Sends what is queued and then no more; the peer may still send. */
   async finish(): Promise<void> {
     await this.#sending;
-    await this.#stream.close({ signal: AbortSignal.timeout(LINGER_MS) });
+    await this.#stream.close({ signal: AbortSignal.timeout(this.#patience.lingerMs) });
   }
 
   abort(error: Error): void {
@@ -181,7 +193,7 @@ export class FrameChannel {
   }
 
   #startDeadline(): void {
-    const limitMs = this.#deadlineMs;
+    const limitMs = this.#patience.frameDeadlineMs;
     this.#deadline ??= setTimeout(() => this.#violate(new SubletException({ code: "TooSlow", limitMs })), limitMs);
   }
 
@@ -194,7 +206,7 @@ export class FrameChannel {
     const stream = this.#stream;
     if (stream.writeStatus !== "writable") throw this.#lost();
     stream.send(framed(parts));
-    await this.#until(() => stream.writeBufferLength <= WRITE_HIGH_WATER_BYTES, this.#deadlineMs);
+    await this.#until(() => stream.writeBufferLength <= WRITE_HIGH_WATER_BYTES, this.#patience.frameDeadlineMs);
   }
 
   /** Waits for the transport until `done`; one that does not get there in time is cut off. */

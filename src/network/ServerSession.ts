@@ -15,19 +15,18 @@ import {
   SESSION_ID,
 } from "../protocol/Envelope.ts";
 import { isWireError, type SubletError, SubletException } from "../protocol/Errors.ts";
-import { LINGER_MS, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, MAX_STRANGER_HEADER_BYTES } from "../protocol/limits.ts";
+import { MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, MAX_STRANGER_HEADER_BYTES } from "../protocol/limits.ts";
 import type { Market } from "../protocol/TypedData.ts";
 import { type RequestOf, type ResponseOf, VERBS } from "../protocol/Verbs.ts";
 import { within } from "./Deadline.ts";
-import { FrameChannel } from "./FrameChannel.ts";
+import { FrameChannel, type Patience } from "./FrameChannel.ts";
 import { type Answerer, answerGreeting, type Ends } from "./Greeting.ts";
 import type { Context, Fault, Handlers } from "./Handlers.ts";
 import type { TokenBucket } from "./TokenBucket.ts";
 
-export interface SessionLimits {
+export interface SessionLimits extends Patience {
   readonly inFlightRequests: number;
   readonly inFlightBytes: number;
-  readonly frameDeadlineMs: number;
   readonly idleDeadlineMs: number;
 }
 
@@ -76,7 +75,7 @@ export class ServerSession {
         resolve();
       },
     };
-    this.#channel = new FrameChannel(options.stream, events, frameDeadlineMs);
+    this.#channel = new FrameChannel(options.stream, events, options.limits);
     this.#channel.limits = { headerBytes: MAX_STRANGER_HEADER_BYTES, payloadBytes: 0 };
   }
 
@@ -91,10 +90,10 @@ export class ServerSession {
     this.#closing = true;
     await within(graceMs, Promise.all(this.#inFlight.values()));
     await within(
-      LINGER_MS,
+      this.#options.limits.lingerMs,
       this.#channel.finish().catch(() => {}),
     );
-    await within(LINGER_MS, this.closed);
+    await within(this.#options.limits.lingerMs, this.closed);
     this.#channel.abort(new Error("the session is over"));
   }
 
@@ -145,7 +144,12 @@ export class ServerSession {
     const context: Context = { ...this.#caller, ip, peerId: remotePeer.toString(), signal: this.#gone.signal };
     // The verb ties handler, content and response together, which the compiler cannot follow through the union.
     const handle = handlers[request.verb] as (content: unknown, context: Context) => Promise<never>;
-    return encodeResponse(id, request.verb, await handle(request.content, context));
+    const response = await handle(request.content, context);
+    try {
+      return encodeResponse(id, request.verb, response);
+    } catch (cause) {
+      throw new Error(`the answer of ${request.verb} does not fit the wire`, { cause });
+    }
   }
 
   #spend(): void {

@@ -165,7 +165,7 @@ function parsed<Result>(parse: () => Result): Result {
   }
 }
 
-function malformed({ where, reason }: FieldError): SubletException<"MalformedMessage"> {
+function malformed({ where, reason }: FieldError): SubletException {
   return new SubletException({
     code: "MalformedMessage",
     where: cut(where, MAX_TEXT_BYTES),

@@ -1,0 +1,278 @@
+/** What no honest client sends, over raw streams: each ends in a typed error or a closed session, and harms nobody else. */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { multiaddr } from "@multiformats/multiaddr";
+import { expect } from "chai";
+import { zeroAddress } from "viem";
+import { PROTOCOL } from "../../src/network/Node.ts";
+import { decodeResponse, encodeRequest } from "../../src/protocol/Envelope.ts";
+import type { SubletException } from "../../src/protocol/Errors.ts";
+import { RequestSchema } from "../../src/protocol/gen/sublet_pb.js";
+import { MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, MAX_STRANGER_HEADER_BYTES } from "../../src/protocol/limits.ts";
+import { helloDigest, signDigest } from "../../src/protocol/TypedData.ts";
+import { ASK, CLIENT, CLIENT_KEY, cleanUp, DEAL, MARKET, node, read, SLAB, serving, stranger } from "./fixtures.ts";
+import { frameOf, prefix, RawSession } from "./raw.ts";
+
+const ASKED = encodeRequest(1, "ask", {});
+const NOTHING = new Uint8Array(0);
+
+/** A session that has said hello. */
+async function known(address: string): Promise<RawSession> {
+  const raw = await RawSession.to(address);
+  const nonce = DEAL;
+  const hello = { from: raw.self, to: raw.peer, account: CLIENT, actingFor: zeroAddress, nonce };
+  const signature = await signDigest(CLIENT_KEY, helloDigest(MARKET, hello));
+  const content = { chainId: MARKET.chainId, market: MARKET.address, address: CLIENT, nonce, signature };
+  raw.sendParts(encodeRequest(1, "hello", content));
+  decodeResponse(await raw.next()).open("hello");
+  return raw;
+}
+
+describe("attacks at the wire", () => {
+  afterEach(cleanUp);
+
+  describe("given frames of false size", () => {
+    const sizes: [string, number, number, number, number][] = [
+      ["a header of 4 GiB", 0xffffffff, 0, MAX_STRANGER_HEADER_BYTES, 0xffffffff],
+      ["a payload of 4 GiB", 0, 0xffffffff, 0, 0xffffffff],
+      [
+        "a header a stranger has no use for",
+        MAX_STRANGER_HEADER_BYTES + 1,
+        0,
+        MAX_STRANGER_HEADER_BYTES,
+        MAX_STRANGER_HEADER_BYTES + 1,
+      ],
+      ["a payload before hello", 0, 1, 0, 1],
+    ];
+    for (const [name, headerBytes, payloadBytes, limit, actual] of sizes) {
+      it(`refuses ${name} by its length alone, and closes`, async () => {
+        const { address, server } = await serving();
+        const raw = await RawSession.to(address);
+        raw.send(prefix(headerBytes, payloadBytes));
+        expect(await raw.failure("ask")).to.deep.equal({ code: "MessageTooLarge", limit, actual });
+        await raw.closed;
+        await until(() => server.sessions === 0);
+      });
+    }
+
+    it("refuses what exceeds the limits of known callers", async () => {
+      const { address } = await serving();
+      const wide = await known(address);
+      wide.send(prefix(MAX_HEADER_BYTES + 1, 0));
+      expect(await wide.failure("ask")).to.include({ code: "MessageTooLarge", limit: MAX_HEADER_BYTES });
+      await wide.closed;
+      const long = await known(address);
+      long.send(prefix(0, MAX_PAYLOAD_BYTES + 1));
+      expect(await long.failure("ask")).to.include({ code: "MessageTooLarge", limit: MAX_PAYLOAD_BYTES });
+      await long.closed;
+    });
+  });
+
+  describe("given bytes that are no message", () => {
+    const headers: [string, Uint8Array][] = [
+      ["an empty header", NOTHING],
+      ["random bytes", Buffer.from("ffeeddccbbaa99887766554433221100", "hex")],
+      ["text", Buffer.from("GET / HTTP/1.1\r\n")],
+      ["a header cut short", ASKED.header.subarray(0, -1)],
+      ["a field that claims more than the header has", Buffer.from("5affffffff0f", "hex")],
+      ["request id 0", toBinary(RequestSchema, create(RequestSchema, { call: { case: "ask", value: {} } }))],
+    ];
+    for (const [name, header] of headers) {
+      it(`ends the session at ${name}`, async () => {
+        const { address } = await serving();
+        const raw = await RawSession.to(address);
+        raw.sendParts({ header, payload: NOTHING });
+        expect((await raw.failure("ask")).code).to.equal("MalformedMessage");
+        await raw.closed;
+      });
+    }
+
+    it("ends the session at a frame that the stream cuts off", async () => {
+      const { address, server } = await serving();
+      const raw = await RawSession.to(address);
+      raw.send(frameOf(ASKED).subarray(0, -1));
+      await raw.stream.close();
+      expect(await raw.failure("ask")).to.include({ code: "MalformedMessage", where: "frame" });
+      await until(() => server.sessions === 0);
+    });
+
+    it("ends the session at garbage behind a frame", async () => {
+      const { address } = await serving();
+      const raw = await RawSession.to(address);
+      raw.sendParts(ASKED);
+      decodeResponse(await raw.next()).open("ask");
+      raw.send(Buffer.concat([frameOf(ASKED), Buffer.alloc(64, 0xee)]));
+      const answers = [decodeResponse(await raw.next())];
+      while (answers.at(-1)!.id !== 0) answers.push(decodeResponse(await raw.next()));
+      expect(() => answers.at(-1)!.open("ask"))
+        .to.throw()
+        .with.property("code", "MessageTooLarge");
+      await raw.closed;
+    });
+  });
+
+  describe("given a message with bad fields", () => {
+    it("answers under its id, and the session goes on", async () => {
+      const { address } = await serving();
+      const raw = await known(address);
+      const call = {
+        case: "append",
+        value: { deal: new Uint8Array(31), slab: new Uint8Array(12), offset: 0 },
+      } as const;
+      raw.sendParts({ header: toBinary(RequestSchema, create(RequestSchema, { id: 9, call })), payload: NOTHING });
+      expect(await raw.failure("append")).to.include({ code: "MalformedMessage", where: "append.deal" });
+      raw.sendParts(ASKED);
+      expect(decodeResponse(await raw.next()).open("ask")).to.deep.equal(ASK);
+    });
+
+    it("refuses a payload on a message that has none", async () => {
+      const { address } = await serving();
+      const raw = await known(address);
+      raw.sendParts({ header: ASKED.header, payload: new Uint8Array(32) });
+      expect((await raw.failure("ask")).code).to.equal("MalformedMessage");
+    });
+
+    it("answers an unknown verb by its number", async () => {
+      const { address } = await serving();
+      const raw = await RawSession.to(address);
+      // id = 5, then field 77 as an empty message.
+      raw.sendParts({ header: Buffer.from("0805ea0400", "hex"), payload: NOTHING });
+      expect(await raw.failure("ask")).to.deep.equal({ code: "UnknownVerb", verb: 77 });
+      raw.sendParts(ASKED);
+      expect(decodeResponse(await raw.next()).open("ask")).to.deep.equal(ASK);
+    });
+
+    it("ends the session at an id used twice at once", async () => {
+      const { address } = await serving({ append: () => new Promise(() => {}) });
+      const raw = await known(address);
+      const append = encodeRequest(4, "append", { deal: DEAL, slab: SLAB, offset: 0, bytes: NOTHING });
+      raw.sendParts(append);
+      raw.sendParts(append);
+      expect(await raw.failure("append")).to.deep.equal({ code: "DuplicateRequest", id: 4 });
+      await raw.closed;
+    });
+  });
+
+  describe("given a peer that is slow on purpose", () => {
+    it("gives up on a frame that never gets whole", async () => {
+      const { address, server } = await serving({}, { frameDeadlineMs: 100 });
+      const raw = await RawSession.to(address);
+      const drip = setInterval(() => raw.stream.status === "open" && raw.send(Buffer.alloc(1)), 20);
+      raw.send(prefix(4_000, 0));
+      expect(await raw.failure("ask")).to.deep.equal({ code: "TooSlow", limitMs: 100 });
+      await raw.closed;
+      clearInterval(drip);
+      await until(() => server.sessions === 0);
+    });
+
+    it("holds no more answers than its limits for one that does not read, then cuts it off", async () => {
+      let handled = 0;
+      const limits = { frameDeadlineMs: 500, sessionBurstRequests: 10_000 };
+      const { address, server } = await serving(
+        {
+          read: async () => {
+            handled += 1;
+            return { bytes: new Uint8Array(MAX_PAYLOAD_BYTES), proof: NOTHING };
+          },
+        },
+        limits,
+      );
+      const raw = await known(address);
+      raw.stream.pause();
+      for (let id = 2; id < 1_002; id++) raw.sendParts(encodeRequest(id, "read", read(0, 32_768)));
+      const honest = await stranger(address);
+      expect(await honest.ask({})).to.deep.equal(ASK);
+      await until(() => server.sessions === 1);
+      // The stream's window, the transport's own buffers, one frame over the high-water mark, and the limit of 8 MiB.
+      expect(handled).to.be.within(8, 24);
+    });
+
+    it("stops reading a peer whose requests it has not answered", async () => {
+      let handled = 0;
+      const { address } = await serving({
+        append: () => {
+          handled += 1;
+          return new Promise(() => {});
+        },
+      });
+      const raw = await known(address);
+      const bytes = new Uint8Array(MAX_PAYLOAD_BYTES);
+      for (let id = 2; id < 40; id++)
+        raw.sendParts(encodeRequest(id, "append", { deal: DEAL, slab: SLAB, offset: 0, bytes }));
+      await until(() => handled >= 8);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(handled).to.equal(8);
+      expect(raw.stream.writeBufferLength).to.be.greaterThan(16 * MAX_PAYLOAD_BYTES);
+    });
+  });
+
+  describe("given too much of a good thing", () => {
+    it("limits strangers by IP, over all their sessions and peer ids", async () => {
+      const limits = { strangerBurstRequests: 3, strangerRequestsPerSecond: 0.001 };
+      const { address } = await serving({}, limits);
+      const codes: string[] = [];
+      for (let visit = 0; visit < 5; visit++) {
+        const connection = await stranger(address);
+        codes.push(
+          await connection.ask({}).then(
+            () => "ok",
+            (error) => error.code,
+          ),
+        );
+      }
+      expect(codes).to.deep.equal(["ok", "ok", "ok", "RateLimited", "RateLimited"]);
+    });
+
+    it("limits a known caller by session", async () => {
+      const limits = { sessionBurstRequests: 2, sessionRequestsPerSecond: 0.001 };
+      const { address } = await serving({}, limits);
+      const raw = await known(address);
+      for (const id of [2, 3, 4]) raw.sendParts(encodeRequest(id, "ask", {}));
+      const codes = [await raw.next(), await raw.next(), await raw.next()].map((parts) => {
+        try {
+          return decodeResponse(parts).open("ask").version;
+        } catch (error) {
+          return (error as SubletException).code;
+        }
+      });
+      expect(codes.sort()).to.deep.equal([ASK.version, ASK.version, "RateLimited"]);
+    });
+
+    it("limits the sessions of an IP, and serves it again when some are gone", async () => {
+      const { address, server } = await serving({}, { sessionsPerIp: 2 });
+      const first = await RawSession.to(address);
+      await RawSession.to(address);
+      await until(() => server.sessions === 2);
+      const third = await RawSession.to(address);
+      expect(await third.failure("ask")).to.deep.equal({ code: "TooManySessions", limit: 2 });
+      await third.closed;
+      first.stream.abort(new Error("done"));
+      await until(() => server.sessions === 1);
+      expect(await (await stranger(address)).ask({})).to.deep.equal(ASK);
+    });
+
+    it("takes no more than four streams of a connection", async () => {
+      const { address, server } = await serving();
+      const connection = await (await node()).dial(multiaddr(address));
+      const streams = await Promise.all(Array.from({ length: 6 }, () => connection.newStream(PROTOCOL)));
+      await until(() => streams.filter(({ status }) => status === "open").length === 4);
+      expect(server.sessions).to.equal(4);
+    });
+  });
+
+  it("forgets streams that are opened and dropped at once", async () => {
+    const { address, server } = await serving();
+    const connection = await (await node()).dial(multiaddr(address));
+    for (let turn = 0; turn < 20; turn++) {
+      const stream = await connection.newStream(PROTOCOL);
+      if (turn % 2 === 0) stream.abort(new Error("never mind"));
+      else await stream.close();
+    }
+    await until(() => server.sessions === 0 && connection.streams.every(({ protocol }) => protocol !== PROTOCOL));
+    expect(await (await stranger(address)).ask({})).to.deep.equal(ASK);
+  });
+});
+
+/** Waits for what must come; mocha's own limit ends the test if it does not. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
