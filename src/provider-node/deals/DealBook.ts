@@ -113,8 +113,10 @@ export class DealBook {
     return this.require(id);
   }
 
-  /** Reads what the chain said since the last time. Calls at the same time share one reading. */
-  update(all = false): Promise<void> {
+  /** Reads what the chain said since the last time; of `all` deals, not just of those with events. */
+  async update(all = false): Promise<void> {
+    // Calls at the same time share one reading, unless it reads less than was asked for.
+    while (all && this.#update) await this.#update.catch(() => {});
     this.#update ??= this.#next(all).finally(() => {
       this.#updatedAt = performance.now();
       this.#update = null;

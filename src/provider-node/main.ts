@@ -1,0 +1,254 @@
+/** A provider in one's own process: `await ProviderNode.start(config)` serves and proves until `stop()`. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { Address, EIP1193RequestFn, Hex, LocalAccount } from "viem";
+import { Market, type Sent } from "../chain/Market.ts";
+import { createNode, type Node } from "../network/Node.ts";
+import { loadPeerKey } from "../network/PeerKey.ts";
+import { type Server, serve } from "../network/Server.ts";
+import { Access } from "./deals/Access.ts";
+import { DealBook } from "./deals/DealBook.ts";
+import { Egress } from "./deals/Egress.ts";
+import { handlersOf } from "./deals/handlers.ts";
+import { Offers } from "./deals/Offers.ts";
+import { Reads } from "./deals/Reads.ts";
+import { Revisions } from "./deals/Revisions.ts";
+import { announce, enroll, leastPenaltyRate } from "./Membership.ts";
+import { Metrics } from "./Metrics.ts";
+import type { Policy } from "./pricing/Policy.ts";
+import { Keeper, type KeepingPolicy } from "./proving/Keeper.ts";
+import { Proofs } from "./proving/Proofs.ts";
+import { Prover } from "./proving/Prover.ts";
+import { Samples } from "./proving/Samples.ts";
+import { DiskStore } from "./storage/DiskStore.ts";
+import type { Store } from "./storage/Store.ts";
+
+export interface ProviderConfig {
+  /** Where everything is kept; used by one process at a time. */
+  readonly dataDir: string;
+  readonly rpcUrl: string;
+  readonly market: Address;
+  readonly chainId?: number;
+  /** Answers in place of `rpcUrl`: a chain inside the same process. */
+  readonly request?: EIP1193RequestFn;
+  /** Milliseconds between two looks at the chain. */
+  readonly pollMs?: number;
+  /** Provider and signer in one; pays the gas. */
+  readonly account: LocalAccount | Hex;
+  /** Multiaddrs to listen on. */
+  readonly listen: readonly string[];
+  /** Multiaddrs to announce, if others than those it listens on. */
+  readonly announce?: readonly string[];
+  readonly policy: Policy;
+  readonly keeping: KeepingPolicy;
+  readonly quotaBytes: number;
+  /** Token base units to have in the market. */
+  readonly stake: bigint;
+  /** Ledger units per missed sector-epoch; the least that the price allows if left out. */
+  readonly penaltyRate?: bigint;
+  /** Blocks after which nothing is taken back; from the length of an epoch if left out. */
+  readonly finalBlocks?: number;
+  /** On 127.0.0.1; none if left out. */
+  readonly metricsPort?: number;
+  /** No new deals and no new stake: the provider is on its way out. */
+  readonly leaving?: boolean;
+  readonly log: Logger;
+}
+
+const STAGED_BYTES = 2 ** 30;
+const STAGED_BYTES_PER_DEAL = 2 ** 26;
+const STAGED_MS = 3_600_000;
+const EXPIRE_EVERY_MS = 60_000;
+const MOST_FINAL_BLOCKS = 64;
+
+export class ProviderNode {
+  readonly address: Address;
+  readonly multiaddrs: readonly string[];
+  readonly peerId: string;
+  readonly metricsUrl: string | undefined;
+  readonly #parts: Parts;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    this.address = parts.address;
+    this.multiaddrs = parts.node.getMultiaddrs().map(String);
+    this.peerId = parts.node.peerId.toString();
+    this.metricsUrl = parts.metricsServer?.url;
+  }
+
+  /**
+   * @throws SubletException ChainUnavailable, WrongChain, NotAMarket, InsufficientFunds, BadArgument, HomeBusy,
+   * StateCorrupt
+   */
+  static async start(config: ProviderConfig): Promise<ProviderNode> {
+    const endings: (() => Promise<unknown>)[] = [];
+    try {
+      return new ProviderNode(await assemble(config, endings));
+    } catch (error) {
+      for (const end of endings.reverse()) await end().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** The store, for looking at. */
+  get store(): Store {
+    return this.#parts.store;
+  }
+
+  get book(): DealBook {
+    return this.#parts.book;
+  }
+
+  /** Lets what is under way finish, keeps everything, and ends. */
+  async stop(): Promise<void> {
+    for (const end of this.#parts.endings.splice(0).reverse()) await end();
+  }
+}
+
+interface Parts {
+  readonly address: Address;
+  readonly node: Node;
+  readonly server: Server;
+  readonly store: Store;
+  readonly book: DealBook;
+  readonly metricsServer: { readonly url: string } | undefined;
+  readonly endings: (() => Promise<unknown>)[];
+}
+
+async function assemble(config: ProviderConfig, endings: (() => Promise<unknown>)[]): Promise<Parts> {
+  const { log, policy } = config;
+  const chain = await connect(config);
+  const provider = chain.sender;
+  const market = { chainId: chain.chainId, address: chain.address };
+  const finalBlocks = config.finalBlocks ?? Math.min(MOST_FINAL_BLOCKS, Number(chain.epochs.epochBlocks / 8n));
+  const stop = new AbortController();
+
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const store = await DiskStore.open({
+    directory: config.dataDir,
+    limits: { quotaBytes: config.quotaBytes, stagedBytes: STAGED_BYTES, stagedBytesPerDeal: STAGED_BYTES_PER_DEAL },
+  });
+  endings.push(() => store.close());
+
+  const before = await chain.provider(provider);
+  const penaltyRate = await enrolled(config, chain);
+  // Whoever has just registered has no deals in the past to look for.
+  if (before.penaltyRate === 0n) await store.saveCursor(await chain.blockNumber());
+
+  const metrics = new Metrics();
+  const book = await DealBook.open({ chain, store, provider, log, finalBlocks });
+  endings.push(() => book.close());
+  const access = new Access(chain, () => book.epoch);
+  const onFailure = (error: unknown): void => log.error({ err: error }, "vouchers could not be saved; tried again");
+  const egress = await Egress.open({ market, chain, store, book, access, policy, onFailure });
+  endings.push(() => egress.close());
+  const proofs = new Proofs(store);
+  const samples = new Samples({ market, chain, provider, proofs });
+  const signer = config.account;
+  const offers = new Offers({ market, chain, store, book, provider, signer, policy, penaltyRate });
+  offers.closed = config.leaving ?? false;
+  const revisions = new Revisions(market, signer, store, book);
+  const reads = new Reads(store, book, access, egress);
+
+  const { signal } = stop;
+  const prover = new Prover({
+    ...{ chain, provider, book, samples, finalBlocks, log, signal },
+    onProven: (epoch, sent) => {
+      metrics.proven(epoch);
+      metrics.sent("prove", sent);
+    },
+    onMissed: () => metrics.missed(),
+  });
+  const onSent = (name: string, sent: Sent): void => metrics.sent(name, sent);
+  const keeping = { ...config.keeping };
+  const keeper = new Keeper({ chain, provider, book, store, egress, proofs, policy: keeping, log, signal, onSent });
+
+  const privateKey = await loadPeerKey(join(config.dataDir, "peer.key"));
+  const node = await createNode({ privateKey, listen: config.listen, announce: config.announce ?? [] });
+  endings.push(async () => node.stop());
+  const handlers = handlersOf({ store, book, access, offers, revisions, reads, egress, samples, log });
+  const server = await serve(node, {
+    ...{ market, handlers, provider, signer },
+    onFault: ({ reference, error }) => {
+      metrics.fault();
+      log.error({ reference, err: error }, "a request failed unexpectedly");
+    },
+  });
+  endings.push(() => server.close());
+  metrics.watch(store, book);
+  const metricsServer = config.metricsPort === undefined ? undefined : await metrics.serve(config.metricsPort);
+  if (metricsServer) endings.push(() => metricsServer.close());
+
+  if (!config.leaving) {
+    const { rate, egressRate, minSectors, region, operator } = policy;
+    const addrs = node.getMultiaddrs().map(String);
+    const freeSectors = await offers.freeSectors();
+    const said = { rate, egressRate, minSectors, region, operator, addrs, freeSectors };
+    await announce(chain, { v: 1, peerId: node.peerId.toString(), ...said }, config.dataDir, log);
+  }
+
+  const expiring = setInterval(() => {
+    store
+      .expire(Date.now() - STAGED_MS)
+      .catch((error) => log.error({ err: error }, "staged bytes could not be dropped"));
+  }, EXPIRE_EVERY_MS);
+  const following = follow(chain, book, prover, keeper, metrics, log, signal);
+  endings.push(async () => {
+    clearInterval(expiring);
+    stop.abort();
+    await following;
+  });
+  return { address: provider, node, server, store, book, metricsServer, endings };
+}
+
+function connect(config: ProviderConfig): Promise<Market> {
+  const { rpcUrl, market, account, chainId, pollMs, request } = config;
+  const given = {
+    ...(chainId !== undefined && { chainId }),
+    ...(pollMs !== undefined && { pollMs }),
+    ...(request && { request }),
+  };
+  return Market.connect({ rpcUrl, market, account, ...given });
+}
+
+async function enrolled(config: ProviderConfig, chain: Market): Promise<bigint> {
+  if (config.leaving) return (await chain.provider(chain.sender)).penaltyRate;
+  const { rate } = config.policy;
+  const wanted = config.penaltyRate ?? leastPenaltyRate(rate, chain.parameters.multiplier);
+  return enroll(chain, rate, wanted, config.stake, config.log);
+}
+
+/** Reads each new block, then proves and keeps house side by side: a slow call of one never holds up the other. */
+async function follow(
+  chain: Market,
+  book: DealBook,
+  prover: Prover,
+  keeper: Keeper,
+  metrics: Metrics,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const running = new Map<string, Promise<void>>();
+  const start = (name: string, step: () => Promise<void>): void => {
+    if (running.has(name)) return;
+    const done = step()
+      .catch((error) => {
+        if (!signal.aborted) log.error({ err: error }, `${name} failed at this block; it goes on with the next`);
+      })
+      .finally(() => running.delete(name));
+    running.set(name, done);
+  };
+  for await (const head of chain.heads(signal)) {
+    metrics.head();
+    try {
+      await book.update();
+    } catch (error) {
+      log.warn({ err: error }, "the chain could not be read; it is read again with the next block");
+      continue;
+    }
+    start("proving", () => prover.step(head));
+    start("keeping", () => keeper.step(head));
+  }
+  await Promise.all(running.values());
+}
