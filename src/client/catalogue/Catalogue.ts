@@ -100,13 +100,14 @@ export class Catalogue {
     return this.#database.get(`${NEWEST} LIMIT 1`, `${path}/`, `${path}0`) !== undefined;
   }
 
-  /** Names `object` (null: nothing any more) from now on; not visible yet. */
-  setName(path: string, object: Uint8Array | null): void {
+  /** Names `object` (null: nothing any more) from now on; not visible until `volume` has the change. */
+  setName(path: string, object: Uint8Array | null, volume: bigint): void {
     this.#database.run(
-      "INSERT INTO name (path, stamp, object, visible) VALUES (?, ?, ?, 0)",
+      "INSERT INTO name (path, stamp, object, volume, visible) VALUES (?, ?, ?, ?, 0)",
       path,
       this.#nextStamp(),
       object,
+      `${volume}`,
     );
   }
 
@@ -120,14 +121,17 @@ export class Catalogue {
 
   // ---------------------------------------------------------------- objects
 
-  addObject(object: StoredObject): void {
-    const known = this.#database.run(
-      "INSERT OR IGNORE INTO object (id, length, sha256) VALUES (?, ?, ?)",
+  /** @param segment the segment it was read from; null: none has it yet */
+  addObject(object: StoredObject, volume: bigint, segment: Uint8Array | null): void {
+    const added = this.#database.run(
+      "INSERT OR IGNORE INTO object (id, length, sha256, volume, segment) VALUES (?, ?, ?, ?, ?)",
       object.id,
       object.length,
       object.sha256,
+      `${volume}`,
+      segment,
     );
-    if (known > 0) this.addExtents(object.id, object.extents);
+    if (added > 0) this.addExtents(object.id, object.extents);
   }
 
   object(id: Uint8Array): StoredObject | undefined {

@@ -27,6 +27,7 @@ interface SegmentRow {
 export interface Composed {
   readonly salt: Uint8Array;
   readonly lane: bigint;
+  readonly volume: bigint;
   readonly level: number;
   /** Salts of the segments whose rows it took over. */
   readonly replaced: readonly Uint8Array[];
@@ -44,27 +45,29 @@ export class Segments {
     this.#master = master;
   }
 
-  /** Whether there are changes that no segment has yet. */
-  pending(): boolean {
-    return this.#database.get("SELECT 1 FROM name WHERE segment IS NULL LIMIT 1") !== undefined;
+  /** Whether there are changes for `volume` that no segment has yet. */
+  pending(volume: bigint): boolean {
+    return (
+      this.#database.get("SELECT 1 FROM name WHERE segment IS NULL AND volume = ? LIMIT 1", `${volume}`) !== undefined
+    );
   }
 
   /**
-   * Every row that is in no segment yet, and those of the segments it replaces, sealed. The caller stores `sealed` and
+   * Every row of `volume` that is in no segment yet, and those of the segments it replaces, sealed. The caller stores `sealed` and
    * calls {@link record}; until then nothing has changed, and no name may be set in between.
    */
-  compose(lane: bigint): Composed {
-    const { level, replaced } = this.#merging(lane);
+  compose(lane: bigint, volume: bigint): Composed {
+    const { level, replaced } = this.#merging(lane, volume);
     const salt = new Uint8Array(randomBytes(Keys.SALT_BYTES));
-    const message = toBinary(SegmentSchema, this.#rows(replaced));
-    return { salt, lane, level, replaced, sealed: Cipher.seal(Keys.segmentKey(this.#master, salt), message) };
+    const message = toBinary(SegmentSchema, this.#rows(volume, replaced));
+    return { salt, lane, volume, level, replaced, sealed: Cipher.seal(Keys.segmentKey(this.#master, salt), message) };
   }
 
-  /** The composed segment lies in `volume` at `extents`: in the transaction that records the slabs themselves. */
-  record({ salt, lane, level, replaced, sealed }: Composed, volume: bigint, extents: readonly Extent[]): void {
+  /** The composed segment lies at `extents`: in the transaction that records the slabs themselves. */
+  record({ salt, lane, volume, level, replaced, sealed }: Composed, extents: readonly Extent[]): void {
     for (const table of ["name", "object", "slab"]) {
       for (const old of replaced) this.#database.run(`UPDATE ${table} SET segment = ? WHERE segment = ?`, salt, old);
-      this.#database.run(`UPDATE ${table} SET segment = ? WHERE segment IS NULL`, salt);
+      this.#database.run(`UPDATE ${table} SET segment = ? WHERE segment IS NULL AND volume = ?`, salt, `${volume}`);
     }
     for (const old of replaced) this.#database.run("UPDATE segment SET replaced_by = ? WHERE salt = ?", salt, old);
     this.#database.run(
@@ -84,11 +87,18 @@ export class Segments {
     return this.#salts("SELECT salt FROM segment WHERE state = 'journaled' AND volume = ?", `${volume}`);
   }
 
-  /** Volumes with segments whose way to the providers or into the heads is not finished. */
+  /** Volumes with changes whose way to the providers or into the heads is not finished. */
   unfinishedVolumes(): bigint[] {
     return this.#database
-      .all<{ volume: string }>("SELECT DISTINCT volume FROM segment WHERE state <> 'published' ORDER BY volume")
+      .all<{ volume: string }>(
+        "SELECT volume FROM segment WHERE state <> 'published' UNION SELECT volume FROM name WHERE segment IS NULL",
+      )
       .map(({ volume }) => BigInt(volume));
+  }
+
+  /** Names whose change is not durable yet. */
+  unfinished(): number {
+    return this.#database.get<{ count: number }>("SELECT count(*) AS count FROM name WHERE visible = 0")!.count;
   }
 
   /** Enough providers have these; the next head may name them and forgets those they replace. */
@@ -145,10 +155,10 @@ export class Segments {
       }
       for (const object of message.objects) {
         const extents = object.extents.map(decodeExtent);
-        this.#catalogue.addObject({ id: object.id, length: Number(object.length), sha256: object.sha256, extents });
-        this.#database.run("UPDATE object SET segment = ? WHERE id = ? AND segment IS NULL", salt, object.id);
+        const { id, sha256 } = object;
+        this.#catalogue.addObject({ id, length: Number(object.length), sha256, extents }, volume, salt);
       }
-      for (const { path, stamp, object } of message.names) this.#learnName(path, Number(stamp), object, salt);
+      for (const { path, stamp, object } of message.names) this.#learnName(path, Number(stamp), object, reference);
     });
   }
 
@@ -157,25 +167,28 @@ export class Segments {
   }
 
   /** Two writers that changed one path in one microsecond: the greater object id wins, everywhere alike. */
-  #learnName(path: string, stamp: number, object: Uint8Array, salt: Uint8Array): void {
+  #learnName(path: string, stamp: number, object: Uint8Array, { salt, volume }: SegmentReference): void {
     this.#database.run(
-      `INSERT INTO name (path, stamp, object, visible, segment) VALUES (?, ?, ?, 1, ?)
+      `INSERT INTO name (path, stamp, object, volume, visible, segment) VALUES (?, ?, ?, ?, 1, ?)
        ON CONFLICT (path, stamp) DO UPDATE SET object = excluded.object, visible = 1, segment = excluded.segment
        WHERE coalesce(excluded.object, x'') > coalesce(name.object, x'')`,
       path,
       stamp,
       object.length === 0 ? null : object,
+      `${volume}`,
       salt,
     );
     this.#database.run("UPDATE lane SET last_stamp = max(last_stamp, ?) WHERE own = 1", stamp);
   }
 
-  #merging(lane: bigint): { level: number; replaced: Uint8Array[] } {
+  #merging(lane: bigint, volume: bigint): { level: number; replaced: Uint8Array[] } {
     const replaced: Uint8Array[] = [];
     for (let level = 0, bytes = 0; ; level++) {
       const peers = this.#database.all<SegmentRow>(
-        "SELECT salt, ordinal, level, volume, length FROM segment WHERE lane = ? AND level = ? AND replaced_by IS NULL",
+        `SELECT salt, ordinal, level, volume, length FROM segment
+         WHERE lane = ? AND volume = ? AND level = ? AND replaced_by IS NULL`,
         laneBytes(lane),
+        `${volume}`,
         level,
       );
       bytes += peers.reduce((sum, { length }) => sum + length, 0);
@@ -184,9 +197,9 @@ export class Segments {
     }
   }
 
-  #rows(replaced: readonly Uint8Array[]) {
+  #rows(volume: bigint, replaced: readonly Uint8Array[]) {
     const rows = <Shape>(sql: string): Shape[] => [
-      ...this.#database.all<Shape>(`${sql} WHERE segment IS NULL`),
+      ...this.#database.all<Shape>(`${sql} WHERE segment IS NULL AND volume = ?`, `${volume}`),
       ...replaced.flatMap((salt) => this.#database.all<Shape>(`${sql} WHERE segment = ?`, salt)),
     ];
     return create(SegmentSchema, {

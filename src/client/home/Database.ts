@@ -42,7 +42,7 @@ CREATE TABLE announcement (
 ) WITHOUT ROWID;
 CREATE TABLE scanned (what TEXT PRIMARY KEY, block INTEGER NOT NULL) WITHOUT ROWID;
 
--- The catalogue. Rows whose segment is NULL are in no segment yet.
+-- The catalogue. Rows whose segment is NULL are in no segment yet; their change is stored in their volume.
 CREATE TABLE lane (
   id BLOB PRIMARY KEY, own INTEGER NOT NULL, sequence INTEGER NOT NULL, salt BLOB NOT NULL, sealed BLOB NOT NULL,
   next_slab INTEGER NOT NULL DEFAULT 0, last_stamp INTEGER NOT NULL DEFAULT 0
@@ -54,12 +54,14 @@ CREATE TABLE segment (
   replaced_by BLOB                    -- the segment its rows went into
 ) WITHOUT ROWID;
 CREATE TABLE name (
-  path TEXT NOT NULL, stamp INTEGER NOT NULL, object BLOB,
+  path TEXT NOT NULL, stamp INTEGER NOT NULL, object BLOB, volume TEXT NOT NULL,
   visible INTEGER NOT NULL,           -- durable, named by heads
   segment BLOB, PRIMARY KEY (path, stamp)
 ) WITHOUT ROWID;
 CREATE INDEX name_of_segment ON name (segment);
-CREATE TABLE object (id BLOB PRIMARY KEY, length INTEGER NOT NULL, sha256 BLOB NOT NULL, segment BLOB) WITHOUT ROWID;
+CREATE TABLE object (
+  id BLOB PRIMARY KEY, length INTEGER NOT NULL, sha256 BLOB NOT NULL, volume TEXT NOT NULL, segment BLOB
+) WITHOUT ROWID;
 CREATE INDEX object_of_segment ON object (segment);
 CREATE TABLE extent (
   owner BLOB NOT NULL, part INTEGER NOT NULL, slab BLOB NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,

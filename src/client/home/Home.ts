@@ -55,26 +55,20 @@ export class Home {
     return join(this.path, "journal");
   }
 
-  /**
-   * Lays down a new home; the keystore goes first, so that a home with a config always has its key.
-   * @throws SubletException BadArgument when there is one already: a key is never overwritten
-   */
+  /** @throws SubletException BadArgument when there is a drive here already: a key is never overwritten */
+  async requireNew(): Promise<void> {
+    const there = [await readText(this.configFile), await readText(this.keystoreFile)];
+    if (there.every((text) => text === undefined)) return;
+    const reason = "there is a drive in it already, and its key is never overwritten; choose another folder";
+    throw new SubletException({ code: "BadArgument", name: "home", value: this.path, reason });
+  }
+
+  /** Lays down a new home; the keystore goes first, so that a home with a config always has its key. */
   async create(config: Config, keystore: string): Promise<void> {
-    if (await this.exists()) {
-      throw new SubletException({
-        code: "BadArgument",
-        name: "home",
-        value: this.path,
-        reason: "there is a drive in it already, and its key is never overwritten; choose another folder",
-      });
-    }
+    await this.requireNew();
     await mkdir(this.path, { recursive: true, mode: 0o700 });
     await writeDurably(this.keystoreFile, keystore, "wx");
     await this.writeConfig(config);
-  }
-
-  async exists(): Promise<boolean> {
-    return (await readText(this.configFile)) !== undefined || (await readText(this.keystoreFile)) !== undefined;
   }
 
   /** @throws SubletException NotInitialized, StateCorrupt */

@@ -34,6 +34,8 @@ export interface ReaderSurroundings {
 
 /** A provider that did not answer is asked last for this long. */
 const SHUNNED_MS = 15_000;
+/** It does not have what it countersigned. */
+const LOST: readonly ErrorCode[] = ["BadShard", "NoSuchSlab", "OutOfRange"];
 const CONNECTING: readonly ErrorCode[] = ["DialFailed", "ConnectionLost", "RequestTimeout"];
 
 export class ShardReader {
@@ -81,7 +83,7 @@ export class ShardReader {
     } catch (error) {
       if (signal?.aborted) throw error;
       this.#failedAtMs.set(deal.id, performance.now());
-      if (SubletException.is(error, "BadShard")) this.#around.volumes.setProblem(deal.id, error.code);
+      if (SubletException.is(error, ...LOST)) this.#around.volumes.setProblem(deal.id, error.code);
       if (SubletException.is(error, ...CONNECTING)) await this.#around.providers.forget(deal.provider);
       this.#around.report({ deal, error });
       throw error;

@@ -91,6 +91,12 @@ export class DealPump {
     this.#wake.resolve();
   }
 
+  /** Nothing more goes to this provider. */
+  stop(): void {
+    this.ended = true;
+    this.#wake.resolve();
+  }
+
   /** Until the signal aborts or the provider cannot be used any more. Throws nothing. */
   async run(): Promise<void> {
     const { signal, target, changed } = this.#around;

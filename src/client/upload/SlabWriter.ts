@@ -10,6 +10,7 @@ import type { Database } from "../home/Database.ts";
 import type { Volume } from "../volumes/Volume.ts";
 import type { Journal } from "./Journal.ts";
 import type { Shards } from "./Shards.ts";
+import type { Wanted } from "./Target.ts";
 
 /** What a writer needs of the drive around it. */
 export interface Surroundings {
@@ -18,11 +19,14 @@ export interface Surroundings {
   readonly lanes: Lanes;
   readonly journal: Journal;
   readonly shards: Shards;
-  /** After a checkpoint: more may be sent. Resolves when the next slab may be begun (memory, disk, providers). */
-  readonly grown: () => Promise<void>;
-  /** @throws SubletException VolumeFull when no further slab fits the volume */
-  readonly requireSlab: () => void;
+  /** After a checkpoint: this much of a slab may be sent. Resolves when there is room for the next one. */
+  readonly grown: (wanted: Wanted | undefined) => Promise<void>;
+  /** @throws SubletException VolumeFull when no further slab fits the volume; the catalogue's own may use the reserve */
+  readonly requireSlab: (forCatalogue: boolean) => void;
 }
+
+/** What is stored: a small file beside others, a large one from a new slab on, or a segment of the catalogue. */
+export type Kind = "shared" | "alone" | "catalogue";
 
 interface OpenSlab {
   readonly id: Slab.SlabId;
@@ -43,6 +47,11 @@ export class SlabWriter {
     this.#around = around;
   }
 
+  /** Sector offset that the open slab is filled up to; undefined: none is open. */
+  get offset(): number | undefined {
+    return this.#open?.length;
+  }
+
   /** Goes on with the slab that an earlier process left open, if its bytes are still here. */
   async resume(): Promise<void> {
     const { database, catalogue } = this.#around;
@@ -58,49 +67,64 @@ export class SlabWriter {
   }
 
   /**
-   * Lays an object's ciphertext. `alone`: in slabs of its own, as large files are; otherwise from the open slab on.
-   * The extents count only after the next checkpoint.
+   * Lays ciphertext, which counts only after the next checkpoint. When the source fails, its places are free again as
+   * far as no checkpoint covered them.
    */
-  async store(ciphertext: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, alone: boolean): Promise<Extent[]> {
-    if (alone) await this.#seal();
+  async store(ciphertext: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, kind: Kind): Promise<Extent[]> {
+    if (kind === "alone") await this.#seal();
+    const [begunIn, begunAt] = [this.#open, this.#open?.length ?? 0];
     const extents: Extent[] = [];
-    const stripe = new Gathered(this.#volume.k * BLOCK_BYTES);
-    for await (let piece of ciphertext) {
-      while (piece.length > 0) {
-        const open = this.#open ?? (await this.#begin());
-        const room = Math.min(stripe.capacity, Slab.room(open.length, this.#volume.k));
-        const taken = stripe.add(piece, room);
-        piece = piece.subarray(taken);
-        if (stripe.length === room) await this.#lay(open, stripe.take(), extents);
+    try {
+      const stripe = new Gathered(this.#volume.k * BLOCK_BYTES);
+      for await (let piece of ciphertext) {
+        while (piece.length > 0) {
+          const open = this.#open ?? this.#begin(kind);
+          const room = Math.min(stripe.capacity, Slab.room(open.length, this.#volume.k));
+          piece = piece.subarray(stripe.add(piece, room));
+          if (stripe.length === room) await this.#lay(open, stripe.take(), extents);
+        }
       }
+      if (stripe.length > 0) await this.#lay(this.#open!, stripe.take(), extents);
+      return extents;
+    } catch (error) {
+      const open = this.#open;
+      if (open) open.length = Math.max(open.checkpointed, open === begunIn ? begunAt : 0);
+      if (open?.length === 0) this.#open = undefined;
+      throw error;
     }
-    if (stripe.length > 0) await this.#lay(this.#open!, stripe.take(), extents);
-    return extents;
   }
 
   /** Makes everything laid so far lasting; `alongside` is recorded in the same transaction, before the slab. */
   async checkpoint(alongside: () => void = () => {}): Promise<void> {
     const open = this.#open;
-    if (open && open.length > open.checkpointed) {
-      await this.#around.journal.sync(open.id);
-      await this.#hash(open);
+    const grew = open !== undefined && open.length > open.checkpointed;
+    try {
+      if (grew) {
+        await this.#around.journal.sync(open.id);
+        await this.#hash(open);
+      }
+      this.#around.database.transaction(() => {
+        alongside();
+        if (grew) this.#around.catalogue.writeSlab(this.#record(open));
+        this.#setOpen(open && open.length < SECTOR_BYTES ? open.id : undefined);
+      });
+    } catch (error) {
+      // What was hashed and what is recorded differ now; the slab stays as it is recorded.
+      this.#open = undefined;
+      throw error;
     }
-    this.#around.database.transaction(() => {
-      alongside();
-      if (open && open.length > open.checkpointed) this.#around.catalogue.writeSlab(this.#record(open));
-      this.#around.database.run(
-        "UPDATE volume SET open_slab = ? WHERE id = ?",
-        open && open.length < SECTOR_BYTES ? Slab.idBytes(open.id) : null,
-        `${this.#volume.id}`,
-      );
-    });
     if (open) open.checkpointed = open.length;
     if (open?.length === SECTOR_BYTES) this.#open = undefined;
-    await this.#around.grown();
+    await this.#around.grown(grew ? { slab: open.id, length: open.length } : undefined);
   }
 
-  async #begin(): Promise<OpenSlab> {
-    this.#around.requireSlab();
+  #setOpen(slab: Slab.SlabId | undefined): void {
+    const id = slab ? Slab.idBytes(slab) : null;
+    this.#around.database.run("UPDATE volume SET open_slab = ? WHERE id = ?", id, `${this.#volume.id}`);
+  }
+
+  #begin(kind: Kind): OpenSlab {
+    this.#around.requireSlab(kind === "catalogue");
     const id = this.#around.lanes.nextSlab();
     this.#open = { id, length: 0, checkpointed: 0, nodes: this.#emptyNodes() };
     return this.#open;

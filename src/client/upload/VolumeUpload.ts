@@ -19,7 +19,7 @@ const SLABS_AHEAD = 64;
 export class VolumeUpload {
   readonly volume: Volume;
   readonly target: Target;
-  readonly #pumps: DealPump[] = [];
+  #pumps: DealPump[] = [];
   readonly #running: Promise<void>[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #signal: AbortSignal;
@@ -36,7 +36,11 @@ export class VolumeUpload {
     return this.#pumps;
   }
 
+  /** A provider more; one that served its position before is given up. */
   start(pump: DealPump): void {
+    const { position } = pump.mirror.deal;
+    for (const older of this.#pumps) if (older.mirror.deal.position === position) older.stop();
+    this.#pumps = this.#pumps.filter((older) => older.mirror.deal.position !== position);
     this.#pumps.push(pump);
     this.#running.push(pump.run());
   }

@@ -130,7 +130,8 @@ async function candidates(
         operator: announcement.operator,
         rate: announcement.rate,
         egressRate: announcement.egressRate,
-        collateral: Math.max(locked, least),
+        // biome-ignore lint/complexity/useMathMinMax: they are bigints
+        collateral: locked > least ? locked : least,
         ageEpochs,
         quality: volumes.hasProblemWith(provider) ? proved / 10 : proved,
       };

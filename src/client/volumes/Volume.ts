@@ -175,6 +175,13 @@ export class Volumes {
     this.#database.run("UPDATE deal SET paid = ? WHERE id = ?", `${cumulative}`, deal);
   }
 
+  /** The volume that is put to unless another one is named. @throws SubletException NoVolume */
+  latest(home: string): Volume {
+    const volume = this.all().at(-1);
+    if (!volume) throw new SubletException({ code: "NoVolume", home });
+    return volume;
+  }
+
   /** @throws SubletException NoVolume */
   require(id: bigint, home: string): Volume {
     const volume = this.find(id);

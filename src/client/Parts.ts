@@ -1,0 +1,151 @@
+/** What a drive is made of, put together once; nothing here does anything by itself. */
+import { mkdir } from "node:fs/promises";
+import { type Address, type Hex, hexToBytes, isAddressEqual, type LocalAccount } from "viem";
+import { Market } from "../chain/Market.ts";
+import { Keys } from "../codec/index.ts";
+import { createNode, type Node } from "../network/Node.ts";
+import { SubletException } from "../protocol/Errors.ts";
+import { Catalogue } from "./catalogue/Catalogue.ts";
+import { decodeHead, Lanes } from "./catalogue/Heads.ts";
+import { Segments } from "./catalogue/Segments.ts";
+import { Database } from "./home/Database.ts";
+import { type Config, Home } from "./home/Home.ts";
+import { accountOf, readKeystore } from "./home/Keystore.ts";
+import { type DownloadSurroundings, rebuild } from "./retrieve/Download.ts";
+import { type Incident, ShardReader } from "./retrieve/ShardReader.ts";
+import { Vouchers } from "./retrieve/Vouchers.ts";
+import { Journal } from "./upload/Journal.ts";
+import { Shards } from "./upload/Shards.ts";
+import { Uploads } from "./upload/Uploads.ts";
+import { PATIENCE_MS } from "./upload/VolumeUpload.ts";
+import { Providers } from "./volumes/Providers.ts";
+import { Volumes } from "./volumes/Volume.ts";
+
+export interface OpenOptions {
+  /** The folder of the drive; ~/.sublet unless told. */
+  readonly home?: string;
+  /** Opens the home's keystore. */
+  readonly password?: string;
+  /** The master key itself, 32 bytes, in place of keystore and password. */
+  readonly key?: Uint8Array | Hex;
+  /** In place of what the home's config.json says. */
+  readonly rpcUrl?: string;
+  readonly market?: Address;
+  /** Ends everything that is under way; the drive is closed then. */
+  readonly signal?: AbortSignal;
+  /** Told of every provider that failed or sent wrong bytes while the work went on. */
+  readonly onIncident?: (incident: Incident) => void;
+  /** How long providers may be silent before an outcome counts as unknown; 20 s unless told. */
+  readonly patienceMs?: number;
+}
+
+export interface Parts {
+  readonly home: Home;
+  readonly config: Config;
+  readonly master: Uint8Array;
+  readonly account: LocalAccount;
+  readonly market: Market;
+  readonly node: Node;
+  readonly database: Database;
+  readonly catalogue: Catalogue;
+  readonly lanes: Lanes;
+  readonly segments: Segments;
+  readonly volumes: Volumes;
+  readonly providers: Providers;
+  readonly journal: Journal;
+  readonly shards: Shards;
+  readonly reader: ShardReader;
+  readonly reading: DownloadSurroundings;
+  readonly uploads: Uploads;
+  /** Aborts when the drive closes. */
+  readonly closing: AbortController;
+}
+
+/**
+ * @throws SubletException NotInitialized, WrongPassword, StateCorrupt, ChainUnavailable, WrongChain, NotAMarket
+ */
+export async function assemble(options: OpenOptions): Promise<Parts> {
+  const home = new Home(options.home);
+  const config = await home.readConfig();
+  const master = await masterKey(home, options);
+  const account = accountOf(master);
+  if (!isAddressEqual(account.address, config.account)) {
+    const reason = `it is the home of ${config.account}, and this key is that of ${account.address}`;
+    throw new SubletException({ code: "BadArgument", name: "key", value: home.path, reason });
+  }
+  const market = await Market.connect({
+    rpcUrl: options.rpcUrl ?? config.rpcUrl,
+    market: options.market ?? config.market,
+    chainId: config.chainId,
+    account,
+  });
+  await mkdir(home.path, { recursive: true, mode: 0o700 });
+  const database = new Database(home.databaseFile);
+  const node = await createNode().catch((error: unknown) => {
+    database.close();
+    throw error;
+  });
+  return connectParts(options, { home, config, master, account, market, database, node });
+}
+
+type Foundations = Pick<Parts, "home" | "config" | "master" | "account" | "market" | "database" | "node">;
+
+function connectParts(options: OpenOptions, foundations: Foundations): Parts {
+  const { home, master, account, market, database, node } = foundations;
+  const closing = new AbortController();
+  const catalogue = new Catalogue(database);
+  const lanes = new Lanes(database);
+  const segments = new Segments(database, catalogue, master);
+  const volumes = new Volumes(database);
+  const providers = new Providers(node, market, account, database);
+  const journal = new Journal(home.journalFolder);
+  const shards = new Shards(journal, master);
+  const vouchers = new Vouchers(market, account, volumes);
+  const report = options.onIncident ?? (() => {});
+  const reader = new ShardReader({ database, providers, volumes, vouchers, report });
+  const reading: DownloadSurroundings = {
+    reader,
+    master,
+    place: (slab) => {
+      const volume = volumes.require(catalogue.slab(slab)!.volume, home.path);
+      return { volume, maskKeys: shards.maskKeys(volume, slab) };
+    },
+  };
+  const uploads = new Uploads({
+    ...{ database, catalogue, lanes, journal, shards, volumes, providers, market, account },
+    signal: closing.signal,
+    patienceMs: options.patienceMs ?? PATIENCE_MS,
+    rebuild: (slab, position, from, to) => rebuild(reading, slab, position, from, to, closing.signal),
+    learnHead: (bytes) => {
+      for (const entry of decodeHead(bytes)) lanes.learn(entry);
+    },
+  });
+  return {
+    ...foundations,
+    ...{ catalogue, lanes, segments, volumes, providers, journal, shards, reader, reading, uploads, closing },
+  };
+}
+
+/** Stops everything and lets go of the home. `last`: work on the database that is under way. */
+export async function dismantle(parts: Parts, last: Promise<unknown>): Promise<void> {
+  parts.closing.abort();
+  await last;
+  await parts.uploads.close();
+  await parts.providers.close();
+  await parts.node.stop();
+  parts.database.close();
+}
+
+async function masterKey(home: Home, { key, password }: OpenOptions): Promise<Uint8Array> {
+  if (key !== undefined) {
+    const bytes = typeof key === "string" ? hexToBytes(key) : key;
+    if (bytes.length === Keys.KEY_BYTES) return bytes;
+    const reason = `a master key has ${Keys.KEY_BYTES} bytes`;
+    throw new SubletException({ code: "BadArgument", name: "key", value: `${bytes.length} bytes`, reason });
+  }
+  if (password === undefined) {
+    const reason = "the keystore needs one";
+    throw new SubletException({ code: "BadArgument", name: "password", value: "", reason });
+  }
+  return readKeystore(home.keystoreFile, password);
+}

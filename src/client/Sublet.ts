@@ -1,0 +1,271 @@
+/**
+ * A drive: files under names, on other people's disks.
+ *
+ *     const drive = await Sublet.open({ home, password });
+ *     await drive.put("notes/today.txt", bytes);
+ *     for await (const bytes of drive.get("notes/today.txt")) ...
+ *     await drive.close();
+ */
+import { createHash } from "node:crypto";
+import type { Address } from "viem";
+import { SubletException } from "../protocol/Errors.ts";
+import type { Entry, StoredObject } from "./catalogue/Catalogue.ts";
+import { normalize, normalizeFolder } from "./catalogue/Path.ts";
+import { WriterLock } from "./home/WriterLock.ts";
+import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
+import { type RepairReport, repairVolume } from "./repair/Repair.ts";
+import { learnSegments, type Recovered, recover } from "./restore/Recovery.ts";
+import { download } from "./retrieve/Download.ts";
+import { Publisher } from "./upload/Publisher.ts";
+import { type PutOptions, put, type Receipt, type Writable } from "./upload/Put.ts";
+import type { Source } from "./upload/Source.ts";
+import { createVolume, type VolumeOptions } from "./volumes/Creation.ts";
+import { type TopUp, topUp } from "./volumes/Funding.ts";
+import { standingOf, type VolumeStatus } from "./volumes/Standing.ts";
+import type { Volume } from "./volumes/Volume.ts";
+
+/** Bytes `first` to `last` of a file, both included; without `last` to its end. */
+export interface Range {
+  readonly first: number;
+  readonly last?: number;
+}
+
+export interface GetOptions {
+  readonly range?: Range;
+  readonly signal?: AbortSignal;
+}
+
+/** Amounts in base units: of the token, and wei. */
+export interface Status {
+  readonly account: Address;
+  readonly tokens: bigint;
+  readonly gas: bigint;
+  readonly epoch: number;
+  readonly files: number;
+  readonly bytes: number;
+  /** Changes that wait for providers, and what of them lies in the journal. */
+  readonly unfinished: number;
+  readonly journalBytes: number;
+  readonly volumes: readonly VolumeStatus[];
+}
+
+export class Sublet {
+  readonly #parts: Parts;
+  readonly #publisher: Publisher;
+  #lock: WriterLock | undefined;
+  #exclusive: Promise<unknown> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#publisher = new Publisher({
+      ...parts,
+      writing: (volume) => parts.uploads.of(volume),
+      exclusively: (work) => this.#exclusively(work),
+    });
+  }
+
+  /**
+   * The drive of a home. Reading needs no lock; the first change takes it, until the drive is closed.
+   * @throws SubletException NotInitialized, WrongPassword, StateCorrupt, ChainUnavailable, WrongChain, NotAMarket
+   */
+  static async open(options: OpenOptions): Promise<Sublet> {
+    options.signal?.throwIfAborted();
+    const drive = new Sublet(await assemble(options));
+    options.signal?.addEventListener("abort", () => void drive.close().catch(() => undefined), { once: true });
+    return drive;
+  }
+
+  /** Opens a home that has its key and config but nothing else, and brings everything back from chain and providers. */
+  static async restore(options: OpenOptions): Promise<{ drive: Sublet; recovered: Recovered }> {
+    const drive = await Sublet.open(options);
+    try {
+      drive.#writable();
+      return { drive, recovered: await recover(drive.#parts, options.signal) };
+    } catch (error) {
+      await drive.close();
+      throw error;
+    }
+  }
+
+  /** The address to fund. */
+  get account(): Address {
+    return this.#parts.account.address;
+  }
+
+  // ---------------------------------------------------------------- files
+
+  /**
+   * Stores a file, or every file of a folder, under `path`; resolves when it is durable and every provider that answers
+   * has it (`until: "durable"`: when it is durable).
+   * @throws SubletException NoVolume, VolumeFull (before a byte moves), NoSuchPath, NotDurable (the outcome is unknown:
+   * what was put is in the journal and goes on with the next change), HomeBusy
+   */
+  put(path: string, source: Source, options: PutOptions = {}): Promise<Receipt> {
+    return put(this.#writable(), path, source, options);
+  }
+
+  /**
+   * The bytes of a file, in order. A file read whole is compared with its SHA-256 at the end.
+   * @throws SubletException NoSuchPath, TooFewProviders, BadArgument (a range outside the file)
+   */
+  async *get(path: string, { range, signal }: GetOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    const object = this.#object(path);
+    const { first, end } = bounds(object, range);
+    const either = AbortSignal.any([this.#parts.closing.signal, ...(signal ? [signal] : [])]);
+    const hash = createHash("sha256");
+    for await (const bytes of download(this.#parts.reading, object, first, end, either)) {
+      hash.update(bytes);
+      yield bytes;
+    }
+    if (end - first < object.length || Buffer.compare(hash.digest(), object.sha256) === 0) return;
+    const reason = `what was put as ${path} had another SHA-256 than what came back`;
+    throw new SubletException({ code: "StateCorrupt", file: this.#parts.home.databaseFile, reason });
+  }
+
+  /** Files at and below a path (all of them: empty), in the order of their paths. */
+  list(path = ""): Generator<Entry, void, undefined> {
+    return this.#parts.catalogue.list(normalizeFolder(path));
+  }
+
+  /** Whether `path` names a file, a folder (something is stored below it), or nothing. */
+  kind(path: string): "file" | "folder" | undefined {
+    const name = normalizeFolder(path);
+    if (name !== "" && this.#parts.catalogue.find(name)) return "file";
+    return name === "" || this.#parts.catalogue.isFolder(name) ? "folder" : undefined;
+  }
+
+  /**
+   * Removes a file, or with `recursive` everything below a folder. @returns how many files
+   * @throws SubletException NoSuchPath, BadArgument (a folder without `recursive`), NotDurable
+   */
+  async remove(path: string, { recursive = false }: { recursive?: boolean } = {}): Promise<number> {
+    const name = normalize(path);
+    const kind = this.kind(name);
+    if (!kind) throw new SubletException({ code: "NoSuchPath", path: name });
+    if (kind === "folder" && !recursive) {
+      const reason = "it is a folder; say that everything below it is to go";
+      throw new SubletException({ code: "BadArgument", name: "path", value: name, reason });
+    }
+    const { parts, publisher, exclusively } = this.#writable();
+    const volume = parts.volumes.latest(parts.home.path);
+    const paths = [...parts.catalogue.list(name)].map((entry) => entry.path);
+    await exclusively(async () =>
+      parts.database.transaction(() => {
+        for (const one of paths) parts.catalogue.setName(one, null, volume.id);
+      }),
+    );
+    await publisher.publish(volume);
+    return paths.length;
+  }
+
+  // ---------------------------------------------------------------- volumes
+
+  /**
+   * Rents space: n deals with as many providers, opened in one transaction.
+   * @throws SubletException TooFewProviders, InsufficientFunds (of what, and how much is missing), BadArgument
+   */
+  createVolume(options: VolumeOptions): Promise<Volume> {
+    return createVolume(this.#writable().parts, options);
+  }
+
+  /** How everything stands; asks every provider. */
+  async status(signal?: AbortSignal): Promise<Status> {
+    const { market, account, catalogue, volumes, segments, journal } = this.#parts;
+    const [tokens, gas, block] = await Promise.all([
+      market.tokenBalance(account.address),
+      market.gasBalance(account.address),
+      market.blockNumber(),
+    ]);
+    let [files, bytes] = [0, 0];
+    for (const entry of catalogue.list("")) {
+      files++;
+      bytes += entry.bytes;
+    }
+    const standings: VolumeStatus[] = [];
+    for (const volume of volumes.all()) {
+      standings.push(await standingOf(this.#parts, volume, catalogue.slabCount(volume.id), signal));
+    }
+    return {
+      ...{ account: account.address, tokens, gas, epoch: market.epochs.at(block), files, bytes },
+      ...{ unfinished: segments.unfinished(), journalBytes: await journal.size(), volumes: standings },
+    };
+  }
+
+  /**
+   * Gives positions that are lost to fresh providers and brings everybody up to date; finishes what was interrupted.
+   * @throws SubletException TooFewProviders, InsufficientFunds, NotDurable
+   */
+  async repair(signal?: AbortSignal): Promise<RepairReport[]> {
+    const { parts, publisher } = this.#writable();
+    await learnSegments(parts, signal);
+    const reports: RepairReport[] = [];
+    const unfinished = parts.segments.unfinishedVolumes();
+    for (const volume of parts.volumes.all()) {
+      const report = await repairVolume(parts, volume, signal);
+      if (unfinished.includes(volume.id)) await publisher.publish(volume);
+      reports.push(report);
+    }
+    return reports;
+  }
+
+  /**
+   * Adds token base units to the deals' escrow (or with `egress` to what pays for reads), in one transaction, shared out
+   * by their prices.
+   * @throws SubletException NoVolume, InsufficientFunds
+   */
+  topUp(amount: bigint, options: { egress?: boolean } = {}): Promise<TopUp[]> {
+    return topUp(this.#writable().parts, amount, options.egress ?? false);
+  }
+
+  /** Ends everything under way; what was not finished goes on with the next drive of this home. */
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      await dismantle(this.#parts, this.#exclusive);
+      this.#lock?.release();
+    })();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // ---------------------------------------------------------------- inside
+
+  /** @throws SubletException HomeBusy */
+  #writable(): Writable {
+    this.#parts.closing.signal.throwIfAborted();
+    this.#lock ??= new WriterLock(this.#parts.home);
+    return {
+      parts: this.#parts,
+      publisher: this.#publisher,
+      exclusively: (work) => this.#exclusively(work),
+    };
+  }
+
+  #exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#exclusive.then(work);
+    this.#exclusive = result.catch(() => undefined);
+    return result;
+  }
+
+  #object(path: string): StoredObject {
+    const name = normalize(path);
+    const found = this.#parts.catalogue.find(name);
+    const object = found?.object ? this.#parts.catalogue.object(found.object) : undefined;
+    if (!object) throw new SubletException({ code: "NoSuchPath", path: name });
+    return object;
+  }
+}
+
+function bounds({ length }: StoredObject, range: Range | undefined): { first: number; end: number } {
+  if (!range) return { first: 0, end: length };
+  const { first, last = length - 1 } = range;
+  const whole = Number.isSafeInteger(first) && Number.isSafeInteger(last);
+  if (!whole || first < 0 || last < first || first >= length) {
+    const reason = `the file has ${length} bytes, counted from 0`;
+    throw new SubletException({ code: "BadArgument", name: "range", value: `${first}-${range.last ?? ""}`, reason });
+  }
+  return { first, end: Math.min(length, last + 1) };
+}

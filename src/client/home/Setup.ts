@@ -1,0 +1,32 @@
+/** Laying down a home: a key, new or brought along, and the market it is for. */
+import type { Address } from "viem";
+import { Market } from "../../chain/Market.ts";
+import { type Config, Home } from "./Home.ts";
+import { accountOf, encryptKeystore, newMasterKey } from "./Keystore.ts";
+
+export interface SetupOptions {
+  /** ~/.sublet unless told. */
+  readonly home?: string;
+  readonly rpcUrl: string;
+  readonly market: Address;
+  readonly password: string;
+  /** A master key brought along; a new one unless told. */
+  readonly key?: Uint8Array;
+  /** Everything on one machine: lifts the rule of one position an operator and subnet. */
+  readonly localNetwork?: boolean;
+  /** Lower than the default for throw-away networks only. */
+  readonly scryptN?: number;
+}
+
+/**
+ * @throws SubletException ChainUnavailable, NotAMarket, BadArgument (the folder holds a drive already)
+ */
+export async function setUp(options: SetupOptions): Promise<Config> {
+  const home = new Home(options.home);
+  await home.requireNew();
+  const { rpcUrl, market: address, password, key: master = newMasterKey(), localNetwork = false } = options;
+  const { chainId, token } = await Market.connect({ rpcUrl, market: address });
+  const config = { rpcUrl, chainId, market: address, token, account: accountOf(master).address, localNetwork };
+  await home.create(config, await encryptKeystore(master, password, options.scryptN));
+  return config;
+}

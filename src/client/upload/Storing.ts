@@ -1,0 +1,91 @@
+/** From a file's content to a stored object: hashed, encrypted under a key of its own, laid into slabs. */
+import { createHash, randomBytes } from "node:crypto";
+import { Cipher, Keys, SECTOR_BYTES, Slab } from "../../codec/index.ts";
+import type { StoredObject } from "../catalogue/Catalogue.ts";
+import type { Volume } from "../volumes/Volume.ts";
+import type { SlabWriter } from "./SlabWriter.ts";
+import type { Content } from "./Source.ts";
+
+/** Told how many plaintext bytes have gone into the journal. */
+export type Progress = (bytes: number) => void;
+
+/** Large files begin a slab of their own: reading one then touches no other file's slab, and dropping it frees all. */
+export function isLarge(bytes: number, { k }: Volume): boolean {
+  return bytes >= k * SECTOR_BYTES;
+}
+
+/**
+ * Lays one object; it counts after the writer's next checkpoint. The id is random and so is the key that follows from it:
+ * an interrupted object is never gone on with under the same key.
+ */
+export async function storeObject(
+  master: Uint8Array,
+  volume: Volume,
+  writer: SlabWriter,
+  { bytes, open }: Content,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<StoredObject> {
+  const id = new Uint8Array(randomBytes(Keys.OBJECT_ID_BYTES));
+  const key = Keys.objectKey(master, id);
+  const hash = createHash("sha256");
+  let length = 0;
+  const encrypted = async function* (plaintext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of plaintext) {
+      signal?.throwIfAborted();
+      hash.update(piece);
+      yield Cipher.crypt(key, length, piece);
+      length += piece.length;
+      progress(piece.length);
+    }
+  };
+  const { large, content } =
+    bytes === undefined ? await look(open(), volume) : { large: isLarge(bytes, volume), content: open() };
+  const extents = await writer.store(encrypted(content), large ? "alone" : "shared");
+  return { id, length, sha256: new Uint8Array(hash.digest()), extents };
+}
+
+/** Reads on until it is clear whether a stream of unknown length is a large one. */
+async function look(
+  stream: AsyncIterable<Uint8Array>,
+  volume: Volume,
+): Promise<{ large: boolean; content: AsyncIterable<Uint8Array> }> {
+  const iterator = stream[Symbol.asyncIterator]();
+  const seen: Uint8Array[] = [];
+  let bytes = 0;
+  let done = false;
+  while (!done && !isLarge(bytes, volume)) {
+    const next = await iterator.next();
+    done = next.done === true;
+    if (next.done) break;
+    seen.push(next.value);
+    bytes += next.value.length;
+  }
+  const content = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      yield* seen.splice(0);
+      while (!done) {
+        const next = await iterator.next();
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      await iterator.return?.();
+    }
+  };
+  return { large: isLarge(bytes, volume), content: content() };
+}
+
+/** Slabs that files of these lengths begin, when the open slab is filled up to sector offset `offset` (none: undefined). */
+export function slabsNeeded(lengths: Iterable<number>, volume: Volume, offset: number | undefined): number {
+  let slabs = 0;
+  let at = offset ?? SECTOR_BYTES;
+  for (const length of lengths) {
+    if (isLarge(length, volume)) at = SECTOR_BYTES;
+    for (const extent of Slab.extents(length, volume.k, at)) {
+      if (extent.offset === 0) slabs++;
+      at = extent.offset + Slab.extentWidth(extent.length, volume.k);
+    }
+  }
+  return slabs;
+}

@@ -1,0 +1,224 @@
+/** The uploads of a drive, one a volume, begun when something is to be written: writers, pumps, and where bytes come from. */
+import { type Address, bytesToHex, type Hex, isAddressEqual, type LocalAccount } from "viem";
+import type { Market } from "../../chain/Market.ts";
+import { Keys, NODE_BYTES, Slab } from "../../codec/index.ts";
+import type { Connection } from "../../network/Client.ts";
+import { SubletException } from "../../protocol/Errors.ts";
+import { MAX_LIST_ENTRIES } from "../../protocol/limits.ts";
+import type { SignedRevision } from "../../protocol/Messages.ts";
+import { laneTag, nextNumber, recoverSigner, revisionDigest, signDigest } from "../../protocol/TypedData.ts";
+import type { Catalogue } from "../catalogue/Catalogue.ts";
+import type { Lanes } from "../catalogue/Heads.ts";
+import type { Database } from "../home/Database.ts";
+import { DealMirror, type Fill, type Listed, type Pending } from "../volumes/DealMirror.ts";
+import type { Providers } from "../volumes/Providers.ts";
+import { type Deal, reservedSectors, type Volume, type Volumes } from "../volumes/Volume.ts";
+import { DealPump } from "./DealPump.ts";
+import type { Journal } from "./Journal.ts";
+import type { Shards } from "./Shards.ts";
+import { SlabWriter } from "./SlabWriter.ts";
+import { Target } from "./Target.ts";
+import { VolumeUpload } from "./VolumeUpload.ts";
+
+export interface UploadSurroundings {
+  readonly database: Database;
+  readonly catalogue: Catalogue;
+  readonly lanes: Lanes;
+  readonly journal: Journal;
+  readonly shards: Shards;
+  readonly volumes: Volumes;
+  readonly providers: Providers;
+  readonly market: Market;
+  readonly account: LocalAccount;
+  readonly signal: AbortSignal;
+  readonly patienceMs: number;
+  /** A position's bytes from k others, where the journal has them no more. */
+  rebuild(slab: Slab.SlabId, position: number, from: number, to: number): Promise<Uint8Array>;
+  /** A head that another writer of this owner left with a provider. */
+  learnHead(headBytes: Uint8Array): void;
+}
+
+/** A volume being written to. */
+export interface Writing {
+  readonly upload: VolumeUpload;
+  readonly writer: SlabWriter;
+}
+
+export class Uploads {
+  readonly #around: UploadSurroundings;
+  readonly #writings = new Map<bigint, Promise<Writing>>();
+
+  constructor(around: UploadSurroundings) {
+    this.#around = around;
+  }
+
+  of(volume: Volume): Promise<Writing> {
+    let writing = this.#writings.get(volume.id);
+    if (!writing) {
+      writing = this.#begin(volume);
+      this.#writings.set(volume.id, writing);
+    }
+    return writing;
+  }
+
+  /** Sectors at each position that files may still take, when `slabs` more are to be there. */
+  requireRoom(volume: Volume, sectors: number): void {
+    const used = this.#around.catalogue.slabCount(volume.id) + reservedSectors(volume.capacity);
+    const freeSectors = Math.max(0, volume.capacity - used);
+    if (sectors <= freeSectors) return;
+    throw new SubletException({ code: "VolumeFull", volume: volume.id, needSectors: sectors, freeSectors });
+  }
+
+  /** Pumps for deals that were opened since. */
+  async join(volume: Volume): Promise<void> {
+    const { upload } = await this.of(volume);
+    const known = new Set(upload.pumps.map(({ mirror }) => mirror.deal.id));
+    for (const deal of this.#current(volume)) if (!known.has(deal.id)) upload.start(this.#pump(volume, deal, upload));
+  }
+
+  /** Slabs that every position has in full need their bytes here no more; the one still open does. */
+  async dropComplete(volume: Volume): Promise<void> {
+    const { database, journal } = this.#around;
+    const rows = database.all<{ id: Uint8Array }>(
+      `SELECT id FROM slab WHERE volume = ?1 AND journaled = 1
+       AND id IS NOT (SELECT open_slab FROM volume WHERE volume.id = ?1)
+       AND (SELECT count(DISTINCT deal.position) FROM sector JOIN deal ON deal.id = sector.deal
+            WHERE sector.slab = slab.id AND sector.length = slab.length AND deal.retired = 0) = ?2`,
+      `${volume.id}`,
+      volume.n,
+    );
+    for (const { id } of rows) {
+      database.run("UPDATE slab SET journaled = 0 WHERE id = ?", id);
+      await journal.drop(Slab.idFromBytes(id));
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const writing of this.#writings.values()) {
+      const { upload } = await writing.catch(() => ({ upload: undefined }));
+      await upload?.close();
+    }
+  }
+
+  async #begin(volume: Volume): Promise<Writing> {
+    const { catalogue, lanes, signal, patienceMs } = this.#around;
+    lanes.own();
+    const wanted = catalogue.slabs(volume.id).map(({ id, length }) => ({ slab: id, length }));
+    const upload = new VolumeUpload(volume, new Target(wanted, lanes.head()), signal, patienceMs);
+    for (const deal of this.#current(volume)) upload.start(this.#pump(volume, deal, upload));
+    const writer = new SlabWriter(volume, {
+      ...this.#around,
+      grown: async (slab) => {
+        if (slab) upload.want(slab);
+        await upload.room();
+      },
+      requireSlab: (forCatalogue) => {
+        if (!forCatalogue) this.requireRoom(volume, 1);
+        else if (catalogue.slabCount(volume.id) >= volume.capacity) this.requireRoom(volume, 1);
+      },
+    });
+    await writer.resume();
+    return { upload, writer };
+  }
+
+  /** The newest deal of each position. */
+  #current(volume: Volume): Deal[] {
+    const seen = new Set<number>();
+    return this.#around.volumes.deals(volume.id).filter(({ position }) => !seen.has(position) && seen.add(position));
+  }
+
+  #pump(volume: Volume, deal: Deal, upload: VolumeUpload): DealPump {
+    const { database, providers, signal } = this.#around;
+    return new DealPump(new DealMirror(database, deal), {
+      target: upload.target,
+      signal,
+      changed: upload.changed,
+      connect: () => providers.connection(deal.provider),
+      disconnect: () => providers.forget(deal.provider),
+      range: (slab, from, to) => this.#range(volume, slab, deal.position, from, to),
+      fill: (slab) => this.#fill(slab, deal.position),
+      sign: (mirror, fills, headBytes) => this.#sign(mirror, fills, headBytes),
+      requireCountersigned: (signed) => this.#requireCountersigned(deal.provider, signed),
+      adopt: (mirror, connection, newest) => this.#adopt(mirror, connection, newest),
+    });
+  }
+
+  #range(volume: Volume, slab: Slab.SlabId, position: number, from: number, to: number): Promise<Uint8Array> {
+    const { database, shards, rebuild } = this.#around;
+    const row = database.get<{ journaled: number }>("SELECT journaled FROM slab WHERE id = ?", Slab.idBytes(slab));
+    if (row?.journaled) return shards.range(volume, slab, position, from, to);
+    return rebuild(slab, position, from, to);
+  }
+
+  async #fill(slab: Slab.SlabId, position: number): Promise<Fill> {
+    const { length, roots } = this.#around.catalogue.slab(slab)!;
+    return { slab, length, root: roots.slice(position * NODE_BYTES, (position + 1) * NODE_BYTES) };
+  }
+
+  async #sign(mirror: DealMirror, fills: readonly Fill[], headBytes: Uint8Array): Promise<Pending> {
+    const { account, lanes } = this.#around;
+    const number = nextNumber(mirror.number, laneTag(lanes.own()));
+    const revision = mirror.next(fills, headBytes, number);
+    const signature = await signDigest(account, revisionDigest(this.#identity, revision));
+    mirror.begin(revision, fills, headBytes, signature);
+    return mirror.pending()!;
+  }
+
+  async #requireCountersigned(provider: Address, { revision, providerSignature }: SignedRevision): Promise<void> {
+    const signer = await recoverSigner(revisionDigest(this.#identity, revision), providerSignature);
+    if (signer && (await this.#around.providers.signsFor(provider, signer))) return;
+    throw badSignature("countersigned revision", signer);
+  }
+
+  async #adopt(mirror: DealMirror, connection: Connection, newest: SignedRevision): Promise<void> {
+    const { deal } = mirror;
+    await requireOwn(this.#identity, this.#around.account.address, newest);
+    await this.#requireCountersigned(deal.provider, newest);
+    mirror.adopt(newest, await listed(connection, deal.id, newest.revision.number));
+    const { newest: now, headBytes } = await connection.head({ deal: deal.id });
+    if (now?.revision.head === newest.revision.head) this.#around.learnHead(headBytes);
+  }
+
+  get #identity() {
+    const { chainId, address } = this.#around.market;
+    return { chainId, address };
+  }
+}
+
+/**
+ * All sectors of a deal in order, as its provider lists them at revision `number`.
+ * @throws SubletException Conflict when the deal moved on meanwhile
+ */
+export async function listed(
+  connection: Connection,
+  deal: Hex,
+  number: bigint,
+  signal?: AbortSignal,
+): Promise<Listed[]> {
+  const entries: Listed[] = [];
+  for (let sectors = 1; entries.length < sectors; ) {
+    const page = await connection.list(
+      { deal, from: entries.length, limit: MAX_LIST_ENTRIES },
+      signal ? { signal } : {},
+    );
+    if (page.number !== number) throw new SubletException({ code: "Conflict" });
+    sectors = page.sectors;
+    if (page.entries.length === 0) break;
+    entries.push(...page.entries);
+  }
+  return entries;
+}
+
+/** @throws SubletException BadSignature unless `owner` signed the revision */
+export async function requireOwn(
+  market: { chainId: number; address: Address },
+  owner: Address,
+  { revision, clientSignature }: SignedRevision,
+): Promise<void> {
+  const signer = await recoverSigner(revisionDigest(market, revision), clientSignature);
+  if (!signer || !isAddressEqual(signer, owner)) throw badSignature("client's revision", signer);
+}
+
+function badSignature(what: string, actual: Address | undefined): SubletException {
+  return new SubletException({ code: "BadSignature", what, ...(actual && { actual }) });
+}

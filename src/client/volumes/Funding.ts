@@ -1,0 +1,66 @@
+/** More money for the deals of a drive. */
+import type { Address, Hash } from "viem";
+import { call } from "../../chain/Market.ts";
+import * as Permit from "../../chain/Permit.ts";
+import { SubletException } from "../../protocol/Errors.ts";
+import type { Parts } from "../Parts.ts";
+import { refreshDeals } from "./Standing.ts";
+import type { Deal } from "./Volume.ts";
+
+/** Token base units that went to a deal. */
+export interface TopUp {
+  readonly deal: Hash;
+  readonly provider: Address;
+  readonly escrow: bigint;
+  readonly egress: bigint;
+}
+
+export async function topUp(parts: Parts, amount: bigint, egress: boolean): Promise<TopUp[]> {
+  const { market, account, volumes, home } = parts;
+  if (amount <= 0n) {
+    const reason = "it must be more than nothing";
+    throw new SubletException({ code: "BadArgument", name: "amount", value: `${amount}`, reason });
+  }
+  const deals: Deal[] = [];
+  for (const volume of volumes.all()) {
+    const standing = await refreshDeals(parts, volume);
+    deals.push(...volumes.deals(volume.id).filter(({ id }) => standing.has(id)));
+  }
+  if (deals.length === 0) throw new SubletException({ code: "NoVolume", home: home.path });
+  const shares = share(
+    amount,
+    deals.map((deal) => (egress ? deal.egressRate : deal.rate) * BigInt(deal.capacity)),
+  );
+  const topUps = deals.map(({ id, provider }, index) => ({
+    deal: id,
+    provider,
+    escrow: egress ? 0n : shares[index]!,
+    egress: egress ? shares[index]! : 0n,
+  }));
+  const have = await market.tokenBalance(account.address);
+  if (have < amount) {
+    const fields = { asset: "token", account: account.address, have, need: amount, missing: amount - have } as const;
+    throw new SubletException({ code: "InsufficientFunds", ...fields });
+  }
+  const calls = topUps.map(({ escrow, egress }, index) => {
+    const { provider, slot, id } = deals[index]!;
+    return call("topUp", [{ provider, slot, id }, escrow, egress]);
+  });
+  const { node, token, chainId, address } = market;
+  const permit = await Permit.sign(node, token, chainId, account, address, amount);
+  if (permit) {
+    const { owner, value, deadline, v, r, s } = permit;
+    calls.unshift(call("permit", [owner, value, deadline, v, r, s]));
+  }
+  await market.sendAll(calls);
+  return topUps;
+}
+
+/** Shares out an amount by weight, to the last base unit. */
+function share(amount: bigint, weights: readonly bigint[]): bigint[] {
+  const total = weights.reduce((sum, weight) => sum + weight, 0n);
+  const even = total === 0n;
+  const shares = weights.map((weight) => (even ? amount / BigInt(weights.length) : (amount * weight) / total));
+  const rest = amount - shares.reduce((sum, one) => sum + one, 0n);
+  return shares.map((one, index) => (index === 0 ? one + rest : one));
+}
