@@ -78,7 +78,7 @@ describe("ChallengeProof", () => {
 
   it("can be made of a sector that has grown since, as of its earlier length", () => {
     const bytes = content(2, 9 * BLOCK);
-    const committed = 4 * BLOCK + 96;
+    const committed = 4 * BLOCK + 100; // inside chunk 3 of its block
     const roots = [content(1, 24), SectorTree.root(bytes.subarray(0, committed)), content(3, 24)];
     const tree = DealTree.of(roots);
     for (const chunk of [0, 5, 4 * 2048 + 2, 4 * 2048 + 3, 6 * 2048, 32_767]) {
