@@ -1,0 +1,92 @@
+/**
+ * Leaving a market in good order: notice for every deal, then, as their ends come, out of the set, closed, and the money
+ * home. Each call does what is due now; the provider has to run and prove until the last deal has stopped.
+ */
+import type { Hex } from "viem";
+import { call, type Market } from "../chain/Market.ts";
+import { type Deal, type DealRef, DealState, LEDGER_ONE } from "../chain/MarketReader.ts";
+import { isUnstopped } from "./deals/DealBook.ts";
+
+type Chain = Pick<
+  Market,
+  | "sender"
+  | "epochs"
+  | "parameters"
+  | "provider"
+  | "deal"
+  | "blockNumber"
+  | "proven"
+  | "account"
+  | "sendAll"
+  | "withdraw"
+>;
+
+export interface Left {
+  readonly resigned: number;
+  readonly pruned: number;
+  readonly closed: number;
+  /** Token base units that went to the provider's own wallet. */
+  readonly withdrawn: bigint;
+  /** Deals that are not closed yet: each must be proved through `provenThrough`, and closes in `closesIn`. */
+  readonly remaining: readonly { readonly deal: Hex; readonly provenThrough: number; readonly closesIn: number }[];
+}
+
+const BATCH = 64;
+
+/** @throws SubletException ChainUnavailable, ChainRejected, InsufficientFunds of gas */
+export async function leave(chain: Chain): Promise<Left> {
+  const { epochs } = chain;
+  const next = (await chain.blockNumber()) + 1n;
+  const epoch = epochs.at(next);
+  const effective = epochs.effective(next, await chain.proven(chain.sender, epoch));
+  const resigned = await each(chain, "resign", (deal) => {
+    return (deal.state === DealState.Open || deal.state === DealState.Active) && deal.stopAt > epoch;
+  });
+  const pruned = await batched(chain, "prune", (deal) => {
+    return isUnstopped(deal) && effective !== undefined && effective >= deal.stopAt;
+  });
+  const { finalEpochs } = chain.parameters;
+  const closed = await batched(chain, "close", (deal) => {
+    return deal.state === DealState.Stopped && epoch > deal.stopAt + finalEpochs && deal.challengeDeadline === 0;
+  });
+  const { balance, locked } = await chain.account(chain.sender);
+  const withdrawn = (balance - locked) / LEDGER_ONE;
+  if (withdrawn > 0n) await chain.withdraw(withdrawn, chain.sender);
+  const left = await deals(chain, ({ state }) => state !== DealState.Closed);
+  const remaining = left.map(({ ref, deal }) => {
+    return { deal: ref.id, provenThrough: deal.stopAt - 1, closesIn: deal.stopAt + finalEpochs + 1 };
+  });
+  return { resigned, pruned, closed, withdrawn, remaining };
+}
+
+interface Held {
+  readonly ref: DealRef;
+  readonly deal: Deal;
+}
+
+async function deals(chain: Chain, wanted: (deal: Deal) => boolean): Promise<Held[]> {
+  const provider = chain.sender;
+  const { slots } = await chain.provider(provider);
+  const held: Held[] = [];
+  for (let slot = 0; slot < slots; slot++) {
+    const deal = await chain.deal(provider, slot);
+    if (deal.state !== DealState.None && wanted(deal)) held.push({ ref: { provider, slot, id: deal.id }, deal });
+  }
+  return held;
+}
+
+async function each(chain: Chain, name: "resign", due: (deal: Deal) => boolean): Promise<number> {
+  const held = await deals(chain, due);
+  for (let at = 0; at < held.length; at += BATCH) {
+    await chain.sendAll(held.slice(at, at + BATCH).map(({ ref }) => call(name, [ref])));
+  }
+  return held.length;
+}
+
+async function batched(chain: Chain, name: "prune" | "close", due: (deal: Deal) => boolean): Promise<number> {
+  const held = await deals(chain, due);
+  for (let at = 0; at < held.length; at += BATCH) {
+    await chain.sendAll([call(name, [held.slice(at, at + BATCH).map(({ ref }) => ref)])]);
+  }
+  return held.length;
+}
