@@ -79,12 +79,12 @@ async function look(
 /** Slabs that files of these lengths begin, when the open slab is filled up to sector offset `offset` (none: undefined). */
 export function slabsNeeded(lengths: Iterable<number>, volume: Volume, offset: number | undefined): number {
   let slabs = 0;
-  let at = offset ?? SECTOR_BYTES;
+  let at = offset ?? 0;
   for (const length of lengths) {
-    if (isLarge(length, volume)) at = SECTOR_BYTES;
+    if (isLarge(length, volume)) at = 0;
     for (const extent of Slab.extents(length, volume.k, at)) {
       if (extent.offset === 0) slabs++;
-      at = extent.offset + Slab.extentWidth(extent.length, volume.k);
+      at = (extent.offset + Slab.extentWidth(extent.length, volume.k)) % SECTOR_BYTES;
     }
   }
   return slabs;

@@ -1,0 +1,93 @@
+/** Real providers on a real chain, all in the test's process, and drives that reach the chain over HTTP. */
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Address, encodeFunctionData, parseAbi } from "viem";
+import { setUp } from "../../src/client/home/Setup.ts";
+import { type OpenOptions, Sublet } from "../../src/client/index.ts";
+import type { ProviderConfig } from "../../src/provider-node/main.ts";
+import { RpcServer } from "../chain/RpcServer.ts";
+import { Ground, type Host } from "../provider-node/Ground.ts";
+
+export const PASSWORD = "correct horse";
+/** So that no test waits for a password to be stretched. */
+const SCRYPT_N = 2;
+const MINT = parseAbi(["function mint(address to, uint256 amount)"]);
+
+export class World {
+  readonly ground: Ground;
+  readonly rpc: RpcServer;
+  readonly hosts: Host[] = [];
+  readonly #folders: string[] = [];
+  readonly #drives: Sublet[] = [];
+
+  private constructor(ground: Ground, rpc: RpcServer) {
+    this.ground = ground;
+    this.rpc = rpc;
+  }
+
+  static async create(hosts: number, given: Partial<ProviderConfig> = {}): Promise<World> {
+    const ground = await Ground.create();
+    const world = new World(ground, await RpcServer.start({ request: ground.request as never }));
+    for (let index = 0; index < hosts; index++) await world.host(given);
+    return world;
+  }
+
+  async host(given: Partial<ProviderConfig> = {}): Promise<Host> {
+    const host = await this.ground.provider(given);
+    this.hosts.push(host);
+    return host;
+  }
+
+  /** The host that serves a provider's address. */
+  hostOf(provider: Address): Host {
+    return this.hosts.find(({ address }) => address.toLowerCase() === provider.toLowerCase())!;
+  }
+
+  /** Ends everything, drives first. */
+  async end(): Promise<void> {
+    for (const drive of this.#drives) await drive.close();
+    await this.ground.end();
+    await this.rpc.stop();
+    for (const folder of this.#folders) await rm(folder, { recursive: true, force: true });
+  }
+
+  async folder(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), "sublet-client-"));
+    this.#folders.push(folder);
+    return folder;
+  }
+
+  /** A funded home (1,000 tokens and 10 ether, unless told). */
+  async home(key: Uint8Array = randomBytes(32), tokens?: bigint, wei?: bigint): Promise<string> {
+    const home = join(await this.folder(), "home");
+    const { rpc, ground } = this;
+    const { account, token } = await setUp({
+      ...{ home, rpcUrl: rpc.url, market: ground.market, password: PASSWORD, key, scryptN: SCRYPT_N },
+      localNetwork: true,
+    });
+    await this.fund(account, token, tokens, wei);
+    return home;
+  }
+
+  async fund(account: Address, token: Address, tokens = 1_000_000_000n, wei = 10n ** 19n): Promise<void> {
+    const { request } = this.ground;
+    await request({ method: "hardhat_setBalance", params: [account, `0x${wei.toString(16)}`] } as never);
+    const [from] = (await request({ method: "eth_accounts" })) as Address[];
+    const data = encodeFunctionData({ abi: MINT, args: [account, tokens] });
+    await request({ method: "eth_sendTransaction", params: [{ from, to: token, data }] } as never);
+  }
+
+  async open(home: string, options: Partial<OpenOptions> = {}): Promise<Sublet> {
+    const drive = await Sublet.open({ home, password: PASSWORD, patienceMs: 2_000, ...options });
+    this.#drives.push(drive);
+    return drive;
+  }
+}
+
+export async function read(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const read: Uint8Array[] = [];
+  for await (const piece of pieces) read.push(piece);
+  return Buffer.concat(read);
+}
