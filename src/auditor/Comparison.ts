@@ -1,6 +1,7 @@
 /** What the market says it holds, against what its history makes of it. */
 import { type Address, type Hash, zeroAddress } from "viem";
 import { type MarketReader, DealState as States } from "../chain/MarketReader.ts";
+import { told } from "./accounts.ts";
 import type { Replay } from "./Replay.ts";
 import type { Difference } from "./Report.ts";
 import { type DealState, missesOf, ONE, type ProviderState, sectorsOf, signerIn } from "./State.ts";
@@ -56,10 +57,8 @@ export class Comparison {
     for (const [key, expected] of state.delegations) {
       const [client, delegate] = key.split(" ") as [Address, Address];
       tasks.push(async () => {
-        const { scopes, untilEpoch, egressCap } = await this.#reader.delegation(client, delegate, this.#block);
-        const told = ({ scopes, untilEpoch, egressCap }: typeof expected) => `${scopes} ${untilEpoch} ${egressCap}`;
-        const actual = told({ scopes, untilEpoch, egressCap });
-        this.#same("a delegation's scopes, end and cap", told(expected), actual, { provider: delegate });
+        const actual = await this.#reader.delegation(client, delegate, this.#block);
+        this.#same("a delegation", told(expected), told(actual), { provider: delegate });
       });
     }
     for (let first = 0; first < tasks.length; first += ASKED_TOGETHER) {
@@ -111,9 +110,9 @@ export class Comparison {
         const actual = ((bits >> BigInt(bit)) & 1n) === 1n;
         const expected = provider.proven.has(epoch);
         if (actual === expected) continue;
-        const told = (proven: boolean) => (proven ? "proven" : "not proven");
+        const name = (proven: boolean) => (proven ? "proven" : "not proven");
         const place = { provider: provider.address, epoch };
-        this.#differ("an epoch in a provider's record", told(expected), told(actual), place);
+        this.#differ("an epoch in a provider's record", name(expected), name(actual), place);
       }
     }
     this.views += Math.floor(this.#epoch / EPOCHS_A_WORD) + 1;

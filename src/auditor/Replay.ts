@@ -1,18 +1,21 @@
 /** The market's whole history in order, each event judged by the rules before it changes what is known. */
-import { fromRlp, type Hex, keccak256, slice } from "viem";
+import { fromRlp, type Hash, type Hex, keccak256, slice } from "viem";
 import type { EventName, EventOf, MarketEvent } from "../chain/Events.ts";
 import type { MarketReader } from "../chain/MarketReader.ts";
 import { accounts } from "./accounts.ts";
-import { callsOf } from "./Calls.ts";
+import { callsOf, forwarded, type Message } from "./Calls.ts";
 import { Digests } from "./Digests.ts";
-import { deals } from "./deals.ts";
 import { exits } from "./exits.ts";
+import { openings } from "./openings.ts";
+import { payments } from "./payments.ts";
 import { proofs } from "./proofs.ts";
 import type { Difference } from "./Report.ts";
+import { revisions } from "./revisions.ts";
 import { type Handlers, type Rules, Scene, type Tally, type Transaction, type World } from "./Scene.ts";
 import { State } from "./State.ts";
+import { Tokens } from "./Tokens.ts";
 
-const HANDLERS: Handlers = { ...accounts, ...deals, ...proofs, ...exits };
+const HANDLERS: Handlers = { ...accounts, ...openings, ...revisions, ...payments, ...proofs, ...exits };
 
 /** Transactions fetched at once. */
 const FETCHED_TOGETHER = 16;
@@ -27,14 +30,18 @@ export class Replay implements World {
   readonly tally: Tally = { events: 0, proofs: 0, challenges: 0, settlements: 0, signatures: 0 };
   readonly found: Difference[] = [];
   readonly randomness: (block: bigint) => Promise<Hex>;
+  readonly timeOf: (block: bigint) => Promise<bigint>;
   readonly #reader: MarketReader;
+  readonly #tokens: Tokens;
   readonly #randomness = new Map<bigint, Promise<Hex>>();
 
   constructor(reader: MarketReader) {
     this.#reader = reader;
+    this.#tokens = new Tokens(reader);
     const { chainId, address: market, parameters, epochs } = reader;
     this.rules = { chainId, market, parameters, epochs, digests: new Digests(chainId, market) };
     this.randomness = (block) => this.#remembered(block);
+    this.timeOf = async (block) => (await reader.block(block)).timestamp;
   }
 
   /** Judges everything that happened up to block `to`. */
@@ -55,6 +62,7 @@ export class Replay implements World {
     }
     if (current.length > 0) batch.push(current);
     await this.#judge(batch);
+    this.found.push(...(await this.#tokens.compare(to)));
   }
 
   async #judge(batch: readonly MarketEvent[][]): Promise<void> {
@@ -63,6 +71,7 @@ export class Replay implements World {
       this.state.touched.clear();
       for (const event of transaction.events) {
         this.tally.events++;
+        this.#tokens.note(event);
         await this.#apply(transaction, event as unknown as EventOf<EventName>);
       }
       this.#checkBalances(transaction);
@@ -76,8 +85,18 @@ export class Replay implements World {
 
   async #transaction(events: readonly MarketEvent[]): Promise<Transaction> {
     const { transaction: hash } = events[0]!;
-    const { to, input } = await this.#reader.transaction(hash);
-    return { hash, events, calls: callsOf(this.rules.market, to, input) };
+    const messages = await this.#messages(hash);
+    return { hash, events, calls: messages.flatMap((message) => callsOf(message, this.#reader.forwarder)) };
+  }
+
+  /** What reached the market: by calldata where that tells, by a trace where another contract made the calls. */
+  async #messages(hash: Hash): Promise<Message[]> {
+    const { market } = this.rules;
+    const { forwarder } = this.#reader;
+    const { from, to, input } = await this.#reader.transaction(hash);
+    if (to?.toLowerCase() === market.toLowerCase()) return [{ from, input }];
+    if (forwarder && to?.toLowerCase() === forwarder.toLowerCase()) return forwarded(market, forwarder, input);
+    return (await this.#reader.innerMessages(hash)) ?? [];
   }
 
   /** Nobody owes the market, and what is locked is there. */

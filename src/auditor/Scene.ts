@@ -3,7 +3,7 @@ import type { Hash, Hex } from "viem";
 import type { Epochs, Phase } from "../chain/Epochs.ts";
 import type { EventName, EventOf, MarketEvent } from "../chain/Events.ts";
 import type { Parameters } from "../chain/MarketReader.ts";
-import type { ArgsOf, Call } from "./Calls.ts";
+import type { ArgsOf, Call, CallName } from "./Calls.ts";
 import type { Digests } from "./Digests.ts";
 import type { Difference } from "./Report.ts";
 import { countMisses, type DealState, type ProviderState, type State, settlement } from "./State.ts";
@@ -39,6 +39,8 @@ export interface World {
   readonly tally: Tally;
   readonly found: Difference[];
   readonly randomness: (block: bigint) => Promise<Hex>;
+  /** A block's time, unix seconds. */
+  readonly timeOf: (block: bigint) => Promise<bigint>;
 }
 
 export interface Place {
@@ -57,6 +59,7 @@ export class Judgement {
   /** First 28 bytes of a block's randomness, from its header as hashed here. */
   readonly randomness: (block: bigint) => Promise<Hex>;
   readonly #event: MarketEvent;
+  readonly #timeOf: World["timeOf"];
   readonly #found: Difference[];
 
   constructor(world: World, transaction: Transaction, event: MarketEvent) {
@@ -64,6 +67,7 @@ export class Judgement {
     this.state = world.state;
     this.tally = world.tally;
     this.randomness = world.randomness;
+    this.#timeOf = world.timeOf;
     this.transaction = transaction;
     this.epoch = world.rules.epochs.at(event.block);
     this.phase = world.rules.epochs.phase(event.block);
@@ -93,6 +97,11 @@ export class Judgement {
 
   holds(what: string, rule: boolean, expected: unknown, actual: unknown, place?: Place): void {
     if (!rule) this.differ(what, expected, actual, place);
+  }
+
+  /** Unix seconds of the event's block. */
+  time(): Promise<bigint> {
+    return this.#timeOf(this.#event.block);
   }
 
   /** The deal that an event speaks of. Undefined, and named, where it was never opened or is closed. */
@@ -135,9 +144,23 @@ export class Judgement {
     countMisses(provider, effective - 1);
   }
 
-  /** This transaction's calls of that name, their arguments. */
-  asked<Called extends Call["functionName"]>(name: Called): ArgsOf<Called>[] {
-    return this.transaction.calls.flatMap((call) => (call.functionName === name ? [call.args as ArgsOf<Called>] : []));
+  /** This transaction's calls of that name: their arguments, and who made them. */
+  asked<Name extends CallName>(name: Name): { readonly args: ArgsOf<Name>; readonly caller: string }[] {
+    return this.transaction.calls.flatMap((call) =>
+      call.functionName === name ? [{ args: call.args as ArgsOf<Name>, caller: call.caller.toLowerCase() }] : [],
+    );
+  }
+
+  /** Names a difference unless `who` made a call of that name with such arguments in this transaction. */
+  askedBy<Name extends CallName>(
+    who: string,
+    name: Name,
+    matches: (args: ArgsOf<Name>) => boolean,
+    place?: Place,
+  ): void {
+    const callers = this.asked(name).flatMap(({ args, caller }) => (matches(args) ? [caller] : []));
+    if (callers.includes(who.toLowerCase())) return;
+    this.differ(`who called ${name}`, who, callers.length > 0 ? callers.join(", ") : "no such call", place);
   }
 }
 

@@ -64,7 +64,9 @@ export interface ProviderState {
   signer: string;
   nextSigner: { signer: string; from: number } | undefined;
   /** By slot: the deal that is or was there last. */
-  readonly slots: DealState[];
+  readonly slots: (DealState | undefined)[];
+  /** Nonces of terms and extensions that are used or cancelled. */
+  readonly nonces: Set<bigint>;
   unclosed: number;
   missCount: number;
   countedThrough: number;
@@ -83,8 +85,12 @@ export interface ProviderState {
 }
 
 export interface DelegationState {
-  scopes: number;
+  readonly scopes: number;
   untilEpoch: number;
+  /** Token base units. */
+  repairBudget: bigint;
+  readonly maxRate: bigint;
+  readonly maxEgressRate: bigint;
   egressCap: bigint;
 }
 
@@ -129,6 +135,7 @@ export class State {
         signer: "",
         nextSigner: undefined,
         slots: [],
+        nonces: new Set(),
         unclosed: 0,
         missCount: 0,
         countedThrough: 0,
@@ -161,7 +168,7 @@ export class State {
 
 /** Sectors in a provider's set as it stands. */
 export function sectorsOf(provider: ProviderState): number {
-  return provider.slots.reduce((sum, deal) => sum + (deal.inTree ? deal.sectors : 0), 0);
+  return provider.slots.reduce<number>((sum, deal) => sum + (deal?.inTree ? deal.sectors : 0), 0);
 }
 
 /** Who signs for a provider in an epoch. */
@@ -179,7 +186,7 @@ export function missesOf(deal: DealState, missCount: number): number {
 export function membersOf(provider: ProviderState, epoch: number, missCount: number, coverEpochs: number): Member[] {
   const members: Member[] = [];
   for (const deal of provider.slots) {
-    if (!deal.inTree || deal.sectors === 0) continue;
+    if (!deal?.inTree || deal.sectors === 0) continue;
     const ended = epoch >= deal.stopAt;
     const uncovered = missesOf(deal, missCount) >= coverEpochs;
     const barred = ended ? `stopped at epoch ${deal.stopAt}` : uncovered ? "has used up its cover" : undefined;

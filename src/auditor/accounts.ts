@@ -1,6 +1,7 @@
 /** Events of accounts and providers, judged. */
-import type { Handlers } from "./Scene.ts";
-import { lesser, ONE, signerIn } from "./State.ts";
+import type { ArgsOf } from "./Calls.ts";
+import type { Handlers, Judgement, Place } from "./Scene.ts";
+import { type DelegationState, lesser, ONE, type ProviderState, signerIn } from "./State.ts";
 
 /** Epochs before a revocation counts: vouchers given before are still honoured. */
 const REVOKE_EPOCHS = 2;
@@ -16,6 +17,7 @@ export const accounts: Handlers = {
     if (provider.signer) scene.same("a second registration's signer", signerIn(provider, scene.epoch), signer, place);
     else provider.signer = signer.toLowerCase();
     provider.penaltyRate = penaltyRate;
+    scene.askedBy(address, "register", ([key, rate]) => key === signer && rate === penaltyRate, place);
   },
 
   SignerAnnounced(scene) {
@@ -25,12 +27,14 @@ export const accounts: Handlers = {
     scene.same("epoch a new signer counts from", scene.epoch + scene.rules.parameters.rotateEpochs, fromEpoch, place);
     provider.signer = signerIn(provider, scene.epoch);
     provider.nextSigner = { signer: signer.toLowerCase(), from: fromEpoch };
+    scene.askedBy(address, "setSigner", ([key]) => key === signer, place);
   },
 
   Announced(scene) {
     const { provider, data } = scene.event.args;
     const fits = data.length <= MAX_ANNOUNCEMENT_HEX_CHARS;
     scene.holds("an announcement's length", fits, "at most 1024 bytes", (data.length - 2) / 2, { provider });
+    scene.askedBy(provider, "announce", ([bytes]) => bytes === data, { provider });
   },
 
   TipSet(scene) {
@@ -38,6 +42,7 @@ export const accounts: Handlers = {
     const provider = scene.state.provider(address);
     provider.relay = relay.toLowerCase();
     provider.tip = tip;
+    scene.askedBy(address, "setTip", ([to, amount]) => to === relay && amount === tip, { provider: address });
   },
 
   TipPaid(scene) {
@@ -49,6 +54,18 @@ export const accounts: Handlers = {
     scene.same("a tip's amount", lesser(provider.tip, free), amount, place);
     scene.state.account(address).balance -= amount;
     scene.state.account(relay).balance += amount;
+    // Whoever copies a proof is paid nothing: the relay itself sent it.
+    const proves = [...scene.asked("prove"), ...scene.asked("proveMany")].some(
+      ({ caller }) => caller === relay.toLowerCase(),
+    );
+    scene.holds("who is tipped", proves, "the sender of the proof", relay, place);
+  },
+
+  NonceCancelled(scene) {
+    const { provider: address, nonce } = scene.event.args;
+    const place = { provider: address };
+    useNonce(scene, scene.state.provider(address), nonce, place);
+    scene.askedBy(address, "cancelNonce", ([cancelled]) => cancelled === nonce, place);
   },
 
   Deposited(scene) {
@@ -57,18 +74,21 @@ export const accounts: Handlers = {
   },
 
   Withdrawn(scene) {
-    const { account, amount } = scene.event.args;
+    const { account, to, amount } = scene.event.args;
     const free = scene.state.free(account);
     scene.holds("more is withdrawn than is free", amount * ONE <= free, `at most ${free}`, amount * ONE, {
       provider: account,
     });
     scene.state.account(account).balance -= amount * ONE;
+    const asked = ([units, payee]: ArgsOf<"withdraw">) => units === amount && payee === to;
+    scene.askedBy(account, "withdraw", asked, { provider: account });
   },
 
   Authorized(scene) {
     const { client, delegate, delegation } = scene.event.args;
-    const { scopes, untilEpoch, egressCap } = delegation;
-    scene.state.delegations.set(pair(client, delegate), { scopes, untilEpoch, egressCap });
+    scene.state.delegations.set(pair(client, delegate), { ...delegation });
+    const asked = ([to, given]: ArgsOf<"authorize">) => to === delegate && told(given) === told(delegation);
+    scene.askedBy(client, "authorize", asked, { provider: client });
   },
 
   Revoked(scene) {
@@ -78,8 +98,21 @@ export const accounts: Handlers = {
     const expected = Math.min(delegation?.untilEpoch ?? 0, soonest);
     scene.same("epoch a revocation counts from", expected, fromEpoch, { provider: delegate });
     if (delegation) delegation.untilEpoch = fromEpoch;
+    scene.askedBy(client, "revoke", ([to]) => to === delegate, { provider: client });
   },
 };
+
+/** Of terms, extensions and cancellations, the first with a nonce counts. */
+export function useNonce(scene: Judgement, provider: ProviderState, nonce: bigint, place: Place): void {
+  scene.holds("a nonce is used twice", !provider.nonces.has(nonce), "a fresh one", nonce, place);
+  provider.nonces.add(nonce);
+}
+
+/** A delegation in words, to be compared. */
+export function told(delegation: DelegationState): string {
+  const { scopes, untilEpoch, repairBudget, maxRate, maxEgressRate, egressCap } = delegation;
+  return `scopes ${scopes} until ${untilEpoch}, ${repairBudget} at ${maxRate} and ${maxEgressRate}, cap ${egressCap}`;
+}
 
 export function pair(one: string, other: string): string {
   return `${one.toLowerCase()} ${other.toLowerCase()}`;

@@ -2,6 +2,7 @@
 import { hexToBytes } from "viem";
 import { StopReason } from "../chain/MarketReader.ts";
 import { pair } from "./accounts.ts";
+import type { ArgsOf } from "./Calls.ts";
 import { type Handlers, type Judgement, placeOf, type Scene } from "./Scene.ts";
 import { type DealState, lesser, missesOf, noteSize, ONE, type ProviderState } from "./State.ts";
 import { CHUNKS_A_SECTOR, showsChunk } from "./Trees.ts";
@@ -26,6 +27,8 @@ export const exits: Handlers = {
     scene.holds("notice is given", free, "a running deal without notice", `reason ${deal.reason}`, place);
     const expected = Math.min(deal.stopAt, scene.epoch + 1 + deal.noticeEpochs);
     scene.same("epoch a notice stops a deal at", expected, stopAt, place);
+    if (reason === StopReason.Resigned) scene.askedBy(deal.provider, "resign", ([ref]) => ref.id === id, place);
+    else scene.askedBy(deal.client, "terminate", ([ref]) => ref.id === id, place);
     deal.reason = reason;
     deal.stopAt = stopAt;
   },
@@ -104,6 +107,8 @@ export const exits: Handlers = {
     const delegated = delegation && (delegation.scopes & AUDIT) !== 0 && scene.epoch < delegation.untilEpoch;
     const may = challenger.toLowerCase() === deal.client.toLowerCase() || delegated === true;
     scene.holds("who challenges", may, "the client or its auditing delegate", challenger, place);
+    const asked = ([ref, named]: ArgsOf<"challenge">) => ref.id === id && named === chunk;
+    scene.askedBy(challenger, "challenge", asked, place);
     deal.challenge = { challenger, chunk, deadline: deadlineEpoch };
     scene.state.bonds += deal.answerBond;
     scene.state.account(challenger).balance -= deal.answerBond * ONE;
@@ -124,7 +129,9 @@ export const exits: Handlers = {
       scene.holds("an answer's epoch", scene.epoch <= open.deadline, `through ${open.deadline}`, scene.epoch, place);
       const shown = scene
         .asked("answer")
-        .some(([ref, proof]) => ref.id === id && shows(scene, deal, open.chunk, Buffer.from(hexToBytes(proof))));
+        .some(
+          ({ args: [ref, proof] }) => ref.id === id && shows(scene, deal, open.chunk, Buffer.from(hexToBytes(proof))),
+        );
       scene.holds("an answered challenge", shown, "a proof of the chunk", "none in the transaction", place);
     } else {
       const left = scene.transaction.events.some(
@@ -162,6 +169,8 @@ function causeOf(scene: Scene<"Stopped">, deal: DealState, provider: ProviderSta
     return;
   }
   scene.holds("a second exit", !deal.stopped, "the first one counts", "another", place);
+  if (reason === StopReason.Abandoned) scene.askedBy(deal.provider, "abandon", ([ref]) => ref.id === deal.id, place);
+  if (reason === StopReason.Missed) scene.askedBy(deal.client, "terminateMissed", ([ref]) => ref.id === deal.id, place);
   if (reason === StopReason.Exhausted) {
     const used = missesOf(deal, provider.missCount);
     scene.holds("cover used up", used >= coverEpochs, `>= ${coverEpochs} misses`, used, place);

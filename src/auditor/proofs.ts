@@ -92,7 +92,7 @@ async function flawOf(
 
 function submittedProofs(scene: Judgement, address: Address): Submitted[] {
   const wanted = address.toLowerCase();
-  const single = scene.asked("prove").flatMap(([provider, seed, proof]) => ({ provider, seed, proof }));
-  const many = scene.asked("proveMany").flatMap(([seed, items]) => items.map((item) => ({ seed, ...item })));
+  const single = scene.asked("prove").map(({ args: [provider, seed, proof] }) => ({ provider, seed, proof }));
+  const many = scene.asked("proveMany").flatMap(({ args: [seed, items] }) => items.map((item) => ({ seed, ...item })));
   return [...single, ...many].filter(({ provider }) => provider.toLowerCase() === wanted);
 }

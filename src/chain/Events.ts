@@ -8,10 +8,12 @@ import {
   type GetEventArgs,
   type Hash,
   type Hex,
+  isAddressEqual,
   numberToHex,
+  pad,
   type RpcLog,
 } from "viem";
-import { storageMarketAbi } from "./abi.ts";
+import { marketTokenAbi, storageMarketAbi } from "./abi.ts";
 import { isTooMuch } from "./Failure.ts";
 
 export type EventName = ContractEventName<typeof storageMarketAbi>;
@@ -80,26 +82,82 @@ export async function* read<Name extends EventName = EventName>(
   market: Address,
   { from, to, names, subject }: EventFilter<Name>,
 ): AsyncGenerator<EventOf<Name>> {
-  const topics: (Hex[] | null)[] = [(names ?? NAMES).map((name) => TOPIC.get(name)!)];
-  if (subject) topics.push(subject.map((word) => `0x${word.slice(2).toLowerCase().padStart(64, "0")}` as Hex));
+  const topics: Topics = [(names ?? NAMES).map((name) => TOPIC.get(name)!)];
+  if (subject) topics.push(subject.map(word));
+  for await (const log of logs(client, market, topics, from, to)) {
+    const event = decode(log);
+    if (event) yield event as unknown as EventOf<Name>;
+  }
+}
+
+/** The market's token going from somebody to somebody. Amounts in base units. */
+export interface Transfer {
+  readonly from: Address;
+  readonly to: Address;
+  readonly amount: bigint;
+  readonly block: bigint;
+  readonly transaction: Hash;
+}
+
+const TRANSFER = encodeEventTopics({ abi: marketTokenAbi, eventName: "Transfer" })[0];
+
+/** Transfers of `token` to `party`, then those from it to others. */
+export async function* transfers(
+  client: Client,
+  token: Address,
+  party: Address,
+  from: bigint,
+  to: bigint,
+): AsyncGenerator<Transfer> {
+  for (const topics of [
+    [[TRANSFER], null, [word(party)]],
+    [[TRANSFER], [word(party)]],
+  ]) {
+    for await (const log of logs(client, token, topics, from, to)) {
+      const { args } = decodeEventLog({
+        abi: marketTokenAbi,
+        eventName: "Transfer",
+        data: log.data,
+        topics: log.topics as [Hex, ...Hex[]],
+        strict: true,
+      });
+      const { blockNumber, transactionHash } = log;
+      if (blockNumber === null || transactionHash === null) continue;
+      const { from: payer, to: payee, value: amount } = args;
+      // Of itself to itself: the first round told of it.
+      if (topics[2] === undefined && isAddressEqual(payee, party)) continue;
+      yield { from: payer, to: payee, amount, block: BigInt(blockNumber), transaction: transactionHash };
+    }
+  }
+}
+
+type Topics = (Hex[] | null)[];
+
+const word = (value: Hex): Hex => pad(value, { size: 32 }).toLowerCase() as Hex;
+
+/** Logs of one contract in chain order; a range that the node finds too large is halved. */
+async function* logs(
+  client: Client,
+  address: Address,
+  topics: Topics,
+  from: bigint,
+  to: bigint,
+): AsyncGenerator<RpcLog> {
   let range = RANGE_BLOCKS;
   for (let first = from; first <= to; ) {
     const last = first + range - 1n < to ? first + range - 1n : to;
-    let logs: RpcLog[];
+    let found: RpcLog[];
     try {
-      logs = (await client.request({
+      found = (await client.request({
         method: "eth_getLogs" as never,
-        params: [{ address: market, fromBlock: numberToHex(first), toBlock: numberToHex(last), topics }] as never,
+        params: [{ address, fromBlock: numberToHex(first), toBlock: numberToHex(last), topics }] as never,
       })) as RpcLog[];
     } catch (thrown) {
       if (range === 1n || !isTooMuch(thrown)) throw thrown;
       range /= 2n;
       continue;
     }
-    for (const log of logs) {
-      const event = decode(log);
-      if (event) yield event as unknown as EventOf<Name>;
-    }
+    yield* found;
     first = last + 1n;
   }
 }

@@ -12,6 +12,7 @@ import {
   type Hex,
   http,
   type PublicActions,
+  parseAbi,
   publicActions,
 } from "viem";
 import { SubletException } from "../protocol/Errors.ts";
@@ -84,8 +85,11 @@ export interface Facts {
   readonly epochs: Epochs;
   readonly token: Address;
   readonly seedSource: Address;
+  /** Whom the market believes about the true caller (ERC-2771), if it tells. */
+  readonly forwarder: Address | undefined;
 }
 
+const forwardedAbi = parseAbi(["function trustedForwarder() view returns (address)"]);
 const POLL_MS = 250;
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -106,14 +110,15 @@ export async function reach(connection: Connection): Promise<Facts> {
   }
   const view = { address, abi: storageMarketAbi } as const;
   try {
-    const [parameters, genesis, token, seedSource] = await Promise.all([
+    const [parameters, genesis, token, seedSource, forwarder] = await Promise.all([
       node.readContract({ ...view, functionName: "parameters" }),
       node.readContract({ ...view, functionName: "genesis" }),
       node.readContract({ ...view, functionName: "token" }),
       node.readContract({ ...view, functionName: "seedSource" }),
+      node.readContract({ address, abi: forwardedAbi, functionName: "trustedForwarder" }).catch(() => undefined),
     ]);
     const epochs = new Epochs(genesis, parameters);
-    return { node, url, address, chainId, pollMs, parameters, epochs, token, seedSource };
+    return { node, url, address, chainId, pollMs, parameters, epochs, token, seedSource, forwarder };
   } catch (thrown) {
     if (isUnanswered(thrown)) throw chainUnavailable(thrown, url);
     throw new SubletException({ code: "NotAMarket", address }, { cause: thrown });
@@ -130,6 +135,7 @@ export class MarketReader implements Facts {
   readonly epochs: Epochs;
   readonly token: Address;
   readonly seedSource: Address;
+  readonly forwarder: Address | undefined;
 
   constructor(facts: Facts) {
     this.node = facts.node;
@@ -141,6 +147,7 @@ export class MarketReader implements Facts {
     this.epochs = facts.epochs;
     this.token = facts.token;
     this.seedSource = facts.seedSource;
+    this.forwarder = facts.forwarder;
   }
 
   /** {@link reach}, then a reader. Every method throws ChainUnavailable when the node stops answering. */
@@ -259,6 +266,29 @@ export class MarketReader implements Facts {
     return this.asked("eth_getTransactionByHash", () => this.node.getTransaction({ hash }));
   }
 
+  /**
+   * The messages that reached the market from within other contracts in a transaction, in order, those that failed left
+   * out; undefined where the node does not trace.
+   */
+  async innerMessages(hash: Hash): Promise<{ from: Address; input: Hex }[] | undefined> {
+    const trace = await this.node
+      .request({ method: "debug_traceTransaction" as never, params: [hash, { tracer: "callTracer" }] as never })
+      .catch((thrown: unknown) => {
+        if (isUnanswered(thrown)) throw chainFailure(thrown, "debug_traceTransaction", this.url);
+        return undefined;
+      });
+    return trace && messagesTo(this.address, trace as CallTrace);
+  }
+
+  /** Movements of the market's token into the market and out of it, in chain order, both blocks included. */
+  async *tokenTransfers(from: bigint, to: bigint): AsyncGenerator<Events.Transfer> {
+    try {
+      yield* Events.transfers(this.node, this.token, this.address, from, to);
+    } catch (thrown) {
+      throw chainFailure(thrown, "eth_getLogs", this.url);
+    }
+  }
+
   /** Every new head from now on, by polling; goes on through outages of the node. See {@link heads}. */
   heads(signal?: AbortSignal): AsyncGenerator<Head> {
     return heads(this.node, this.pollMs, signal);
@@ -336,6 +366,22 @@ export class MarketReader implements Facts {
     const call = { address: this.token, abi: marketTokenAbi, functionName, args, ...(at && { blockNumber: at }) };
     return this.asked(`token.${functionName}`, () => this.node.readContract(call as never)) as Promise<T>;
   }
+}
+
+/** What debug_traceTransaction's callTracer tells of one call. */
+interface CallTrace {
+  readonly type: string;
+  readonly from: Address;
+  readonly to?: Address;
+  readonly input: Hex;
+  readonly error?: string;
+  readonly calls?: readonly CallTrace[];
+}
+
+function messagesTo(market: Address, trace: CallTrace): { from: Address; input: Hex }[] {
+  if (trace.error !== undefined) return [];
+  if (trace.type === "CALL" && trace.to?.toLowerCase() === market.toLowerCase()) return [trace];
+  return (trace.calls ?? []).flatMap((inner) => messagesTo(market, inner));
 }
 
 function chainUnavailable(thrown: unknown, url: string): Error {
