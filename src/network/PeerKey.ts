@@ -1,4 +1,5 @@
 /** The key behind a node's peer id: Ed25519, made once, kept in a file of its own. */
+import { randomBytes } from "node:crypto";
 import { link, mkdir, open, readFile, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@libp2p/crypto/keys";
@@ -41,7 +42,7 @@ function parse(path: string, held: Uint8Array): PrivateKey {
 async function writeOnce(path: string, contents: Uint8Array): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true });
-  const draft = `${path}.${process.pid}`;
+  const draft = `${path}.${randomBytes(4).toString("hex")}`;
   const file = await open(draft, "w", 0o600);
   try {
     await file.writeFile(contents);

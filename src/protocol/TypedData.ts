@@ -168,17 +168,21 @@ export function laneTag(number: bigint): number {
   return Number(number & LANE_TAG_MASK);
 }
 
-/** The lowest revision number above `previous` that carries `tag` (0 to 65,535). */
+/**
+ * The lowest revision number above `previous` that carries `tag`.
+ * @throws SubletException BadArgument when the tag is not 0 to 65,535 or no number below 2^64 is left
+ */
 export function nextNumber(previous: bigint, tag: number): bigint {
-  const tagged = BigInt.asUintN(64, previous & ~LANE_TAG_MASK) | (BigInt(tag) & LANE_TAG_MASK);
-  const next = tagged > previous ? tagged : tagged + (1n << LANE_TAG_BITS);
-  if (!Number.isInteger(tag) || tag < 0 || tag > 0xffff || next >> 64n !== 0n) {
-    throw new SubletException({
+  const bad = (): SubletException =>
+    new SubletException({
       code: "BadArgument",
       name: "revision number",
       value: `${previous} with tag ${tag}`,
       reason: "tags are 0 to 65,535 and numbers end at 2^64",
     });
-  }
+  if (!Number.isInteger(tag) || tag < 0 || tag > 0xffff) throw bad();
+  const tagged = (previous & ~LANE_TAG_MASK) | BigInt(tag);
+  const next = tagged > previous ? tagged : tagged + (1n << LANE_TAG_BITS);
+  if (next >> 64n !== 0n) throw bad();
   return next;
 }

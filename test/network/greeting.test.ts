@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { getAddress, type Hex, zeroAddress } from "viem";
-import { decodeRequest, encodeRequest, encodeResponse } from "../../src/protocol/Envelope.ts";
+import { encodeRequest } from "../../src/protocol/Envelope.ts";
 import { type Hello, helloDigest, type Market, signDigest } from "../../src/protocol/TypedData.ts";
 import type { RequestOf, ResponseOf } from "../../src/protocol/Verbs.ts";
 import {
@@ -13,11 +13,10 @@ import {
   MARKET,
   PROVIDER,
   SIGNER,
-  SIGNER_KEY,
   serving,
   stranger,
 } from "./fixtures.ts";
-import { RawSession, rawServer } from "./raw.ts";
+import { answerHello, RawSession, rawServer } from "./raw.ts";
 
 const OTHER_MARKET: Market = { chainId: 1, address: getAddress(`0x${"ab".repeat(20)}`) };
 const OTHER_KEY: Hex = `0x${"07".repeat(32)}`;
@@ -122,20 +121,7 @@ describe("hello", () => {
     ];
     for (const [name, altered, code] of answers) {
       it(`refuses an answer ${name}`, async () => {
-        const { address } = await rawServer(async (session, parts) => {
-          const asked = decodeRequest(parts).open().content as RequestOf<"hello">;
-          const hello = {
-            from: session.self,
-            to: session.peer,
-            account: SIGNER,
-            actingFor: PROVIDER,
-            nonce: asked.nonce,
-          };
-          const signature = await signDigest(SIGNER_KEY, helloDigest(MARKET, hello));
-          const market = { chainId: MARKET.chainId, market: MARKET.address };
-          const answer = { ...market, provider: PROVIDER, signer: SIGNER, signature, ...altered };
-          session.sendParts(encodeResponse(1, "hello", answer));
-        });
+        const { address } = await rawServer((session, parts) => answerHello(session, parts, altered));
         expect((await failure((await client(address)).hello())).code).to.equal(code);
       });
     }

@@ -3,10 +3,11 @@ import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { bytesToHex, type Hex } from "viem";
 import { PROTOCOL } from "../../src/network/Node.ts";
-import { decodeResponse, type Parts } from "../../src/protocol/Envelope.ts";
+import { decodeRequest, decodeResponse, encodeResponse, type Parts } from "../../src/protocol/Envelope.ts";
 import type { SubletException } from "../../src/protocol/Errors.ts";
-import type { Verb } from "../../src/protocol/Verbs.ts";
-import { addressOf, failure, node } from "./fixtures.ts";
+import { helloDigest, signDigest } from "../../src/protocol/TypedData.ts";
+import type { RequestOf, ResponseOf, Verb } from "../../src/protocol/Verbs.ts";
+import { addressOf, failure, MARKET, node, PROVIDER, SIGNER, SIGNER_KEY } from "./fixtures.ts";
 
 export class RawSession {
   /** Multihash bytes of the two peer ids. */
@@ -109,4 +110,20 @@ export async function rawServer(
     loop().catch(() => {});
   });
   return { address: addressOf(listening) };
+}
+
+/** A provider's answer to hello, altered after signing if told so. */
+export async function answerHello(
+  session: RawSession,
+  parts: Parts,
+  altered?: Partial<ResponseOf<"hello">>,
+): Promise<void> {
+  const { id, open } = decodeRequest(parts);
+  const { nonce } = open().content as RequestOf<"hello">;
+  const hello = { from: session.self, to: session.peer, account: SIGNER, actingFor: PROVIDER, nonce };
+  const signature = await signDigest(SIGNER_KEY, helloDigest(MARKET, hello));
+  const market = { chainId: MARKET.chainId, market: MARKET.address };
+  session.sendParts(
+    encodeResponse(id, "hello", { ...market, provider: PROVIDER, signer: SIGNER, signature, ...altered }),
+  );
 }
