@@ -1,6 +1,6 @@
 /** Money in and out, and who may act for whom. */
 import { expect } from "chai";
-import { createWorld, delegation, LEDGER, RATE, rollBack, SCOPES } from "./fixture.ts";
+import { createWorld, delegation, LEDGER, plain, RATE, rollBack, SCOPES } from "./fixture.ts";
 
 const world = await createWorld();
 const { market, token, alice, carol, bob, stranger } = world;
@@ -105,7 +105,7 @@ describe("accounts", () => {
       await expect(world.as(alice).authorize(stranger.account, granted()))
         .to.emit(market, "Authorized")
         .withArgs(alice.address, stranger.address, Object.values(granted()));
-      expect((await market.delegationOf(alice.account, stranger.account)).toObject()).to.deep.equal({
+      expect(plain(await market.delegationOf(alice.account, stranger.account))).to.deep.equal({
         ...granted(),
         scopes: BigInt(granted().scopes),
         untilEpoch: 90n,

@@ -5,10 +5,12 @@
 import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
 import {
   type BigNumberish,
+  type Contract,
   type ContractTransactionResponse,
   getBytes,
   id,
   MaxUint256,
+  type Result,
   Signature,
   type TypedDataDomain,
   TypedDataEncoder,
@@ -19,7 +21,7 @@ import type { Client } from "viem";
 import { rlp } from "../../src/chain/Header.ts";
 import { Positions } from "../../src/codec/index.ts";
 import { TYPES } from "../../src/protocol/TypedData.ts";
-import type { Forwarder, HeaderSeedSource, MarketToken, StorageMarket } from "../../types/ethers-contracts/index.ts";
+import type { HeaderSeedSource, MarketToken, StorageMarket } from "../../types/ethers-contracts/index.ts";
 import { type Content, contentOf, hex } from "./Content.ts";
 import { PERMIT } from "./signing.ts";
 
@@ -113,6 +115,8 @@ export interface WorldOptions {
   readonly parameters?: Partial<MarketParameters>;
   /** An artifact to stand in for the token, with the constructor of MarketToken. */
   readonly token?: string;
+  /** Of each provider, in token base units; 1,000 tokens unless told. */
+  readonly stake?: bigint;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -121,13 +125,15 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   });
   const { ethers } = connection;
   const parameters = { ...PARAMETERS, ...options.parameters };
-  const token = (await ethers.deployContract(options.token ?? "MarketToken")) as unknown as MarketToken;
-  const seedSource = await ethers.deployContract("HeaderSeedSource");
+  const deploy = async <Deployed>(name: string, args: unknown[] = []) =>
+    (await ethers.deployContract(name, args)) as unknown as Deployed;
+  const token = await deploy<MarketToken>(options.token ?? "MarketToken");
+  const seedSource = await deploy<HeaderSeedSource>("HeaderSeedSource");
   const forwarder = await ethers.deployContract("Forwarder");
-  const market = await ethers.deployContract("StorageMarket", [parameters, token, seedSource, forwarder]);
+  const market = await deploy<StorageMarket>("StorageMarket", [parameters, token, seedSource, forwarder]);
   const accounts = await ethers.getSigners();
   const world = new World({ connection, parameters, token, seedSource, forwarder, market, accounts });
-  await world.settleIn();
+  await world.settleIn(options.stake ?? 1_000_000_000n);
   return world;
 }
 
@@ -140,6 +146,11 @@ export function delegation(
   return { scopes, untilEpoch, repairBudget: 0n, maxRate: 0n, maxEgressRate: 0n, egressCap: 0n, ...limits };
 }
 
+/** A struct that the chain returned, as a plain object. */
+export function plain(struct: unknown): Record<string, unknown> {
+  return (struct as Result).toObject();
+}
+
 type Connection = Awaited<ReturnType<typeof hre.network.create>>;
 
 interface Parts {
@@ -147,7 +158,7 @@ interface Parts {
   parameters: MarketParameters;
   token: MarketToken;
   seedSource: HeaderSeedSource;
-  forwarder: Forwarder;
+  forwarder: Contract;
   market: StorageMarket;
   accounts: HardhatEthersSigner[];
 }
@@ -158,7 +169,7 @@ export class World {
   readonly parameters: MarketParameters;
   readonly token: MarketToken;
   readonly seedSource: HeaderSeedSource;
-  readonly forwarder: Forwarder;
+  readonly forwarder: Contract;
   readonly market: StorageMarket;
   readonly alice: Party;
   readonly carol: Party;
@@ -191,19 +202,18 @@ export class World {
     this.relay = party(6, "relay");
   }
 
-  /** Gives clients tokens and providers a stake: 1,000 tokens each. */
-  async settleIn(): Promise<void> {
+  /** Gives everybody 10,000 tokens, and providers their stake. */
+  async settleIn(stake: bigint): Promise<void> {
     this.#genesis = Number(await this.market.genesis());
     const { chainId } = await this.ethers.provider.getNetwork();
     this.#domain = { name: "Sublet", version: "1", chainId, verifyingContract: await this.market.getAddress() };
-    const stake = 1_000_000_000n;
     for (const { account } of [this.alice, this.carol, this.bob, this.dave, this.stranger]) {
-      await this.token.mint(account, 10n * stake);
+      await this.token.mint(account, 10_000_000_000n);
       await this.token.connect(account).approve(this.market, MaxUint256);
     }
     for (const host of [this.bob, this.dave]) {
       await this.as(host).register(host.key, PENALTY_RATE);
-      await this.as(host).deposit(host.account, stake);
+      if (stake > 0n) await this.as(host).deposit(host.account, stake);
     }
     await this.start(2);
   }

@@ -8,6 +8,7 @@ import {
   LEDGER,
   PARAMETERS,
   PENALTY_RATE,
+  plain,
   RATE,
   rollBack,
   SCOPES,
@@ -47,7 +48,7 @@ describe("openDeals", () => {
         locked: host.locked + collateral,
         free: host.free - collateral,
       });
-      expect((await market.deal(bob.account, 0)).toObject()).to.deep.include({
+      expect(plain(await market.deal(bob.account, 0))).to.deep.include({
         id: world.dealId(terms),
         client: alice.address,
         clientSigner: alice.key.address,

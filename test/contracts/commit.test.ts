@@ -1,0 +1,248 @@
+/** Countersigned revisions on chain: which one counts, from when, and what it needs. */
+import { expect } from "chai";
+import { id, ZeroHash } from "ethers";
+import {
+  type Agreement,
+  createWorld,
+  LEDGER,
+  NO_HEAD,
+  PENALTY_RATE,
+  RATE,
+  type Revision,
+  rollBack,
+  ZERO_ROOT,
+} from "./fixture.ts";
+
+const world = await createWorld();
+const { market, alice, carol, bob, dave, stranger } = world;
+
+async function commitSkips(deal: Agreement, revision: Revision) {
+  return world.skipped(market.commit([await world.countersigned(deal, revision)]));
+}
+
+async function leaf(deal: Agreement): Promise<bigint> {
+  return (await market.leaves(deal.provider, deal.slot, 1))[0]!;
+}
+
+describe("commit", () => {
+  rollBack(world);
+
+  describe("given an open deal", () => {
+    let deal: Agreement;
+    let epoch: number;
+    beforeEach(async () => {
+      deal = await world.open();
+      epoch = await world.epoch();
+    });
+
+    it("records root, count and number for both parties' assent, whoever sends it", async () => {
+      const head = id("head");
+      const revision = await world.revision(deal, 3, { head });
+      await expect(world.as(stranger).commit([await world.countersigned(deal, revision)]))
+        .to.emit(market, "Committed")
+        .withArgs(deal.id, revision.number, revision.root, 3, head, epoch);
+      const { root, sectors, number, state, activeSince } = await world.deal(deal);
+      expect({ root, sectors, number, state, activeSince }).to.deep.equal({
+        root: revision.root,
+        sectors: 3n,
+        number: revision.number,
+        state: 2n,
+        activeSince: BigInt(epoch),
+      });
+      expect(await leaf(deal)).to.equal(3n);
+      expect((await market.providerOf(bob.account)).sectors).to.equal(3n);
+    });
+
+    it("takes effect in the next epoch once this one is proven", async () => {
+      await world.to("gap");
+      await world.prove(bob);
+      const revision = await world.revision(deal, 3);
+      await expect(market.commit([await world.countersigned(deal, revision)]))
+        .to.emit(market, "Committed")
+        .withArgs(deal.id, revision.number, revision.root, 3, NO_HEAD, epoch + 1);
+      expect((await world.deal(deal)).activeSince).to.equal(epoch + 1);
+    });
+
+    it("needs both signatures, of the deal's own keys", async () => {
+      const revision = await world.revision(deal, 1);
+      const good = await world.countersigned(deal, revision);
+      const sign = (party: typeof bob) => world.sign(party.key, "Revision", revision);
+      for (const bad of [
+        { ...good, clientSignature: await sign(carol) },
+        { ...good, clientSignature: await sign(bob) },
+        { ...good, providerSignature: await sign(dave) },
+        { ...good, providerSignature: good.clientSignature },
+        { ...good, clientSignature: "0x" },
+        { ...good, providerSignature: `0x${"00".repeat(65)}` },
+      ]) {
+        expect(await world.skipped(market.commit([bad]))).to.deep.equal([[0, "Market_WrongSigner"]]);
+      }
+      expect(await world.skipped(market.commit([good]))).to.deep.equal([]);
+    });
+
+    for (const field of ["root", "sectors", "head", "number"] as const) {
+      it(`binds ${field} to both signatures`, async () => {
+        const revision = await world.revision(deal, 2);
+        const good = await world.countersigned(deal, revision);
+        const changed = { root: id("x").slice(0, 50), sectors: 3, head: id("y"), number: revision.number + 1n };
+        const bad = { ...good, revision: { ...revision, [field]: changed[field] } };
+        expect(await world.skipped(market.commit([bad]))).to.deep.equal([[0, "Market_WrongSigner"]]);
+      });
+    }
+
+    it("attack 'forked numbers, stale revisions': a number commits once, and only upwards; gaps are legal (INV-5)", async () => {
+      const [low, middle, high] = await Promise.all(
+        [65_537n, 131_073n, 900_000n].map(async (number, index) => world.revision(deal, index + 1, { number })),
+      );
+      expect(await commitSkips(deal, middle!)).to.deep.equal([]);
+      expect(await commitSkips(deal, middle!)).to.deep.equal([[0, "Market_StaleRevision"]]);
+      expect(await commitSkips(deal, low!)).to.deep.equal([[0, "Market_StaleRevision"]]);
+      const fork = await world.revision(deal, 5, { number: 131_073n });
+      expect(await commitSkips(deal, fork)).to.deep.equal([[0, "Market_StaleRevision"]]);
+      expect(await commitSkips(deal, high!)).to.deep.equal([]);
+      expect((await world.deal(deal)).number).to.equal(900_000n);
+    });
+
+    it("a countersigned revision stays committable until a higher one is on chain", async () => {
+      const first = await world.revision(deal, 1, { number: 1n });
+      await world.live(bob);
+      await world.live(bob);
+      expect(await commitSkips(deal, first)).to.deep.equal([]);
+    });
+
+    it("takes capacity and no sector more", async () => {
+      expect(await commitSkips(deal, await world.revision(deal, 9))).to.deep.equal([[0, "Market_CapacityExceeded"]]);
+      expect(await commitSkips(deal, await world.revision(deal, 8))).to.deep.equal([]);
+    });
+
+    it("names the deal, not the slot: another deal's revision does not fit", async () => {
+      const other = await world.open();
+      const revision = await world.revision(other, 1);
+      const item = { ...(await world.countersigned(other, revision)), slot: deal.slot };
+      expect(await world.skipped(market.commit([item]))).to.deep.equal([[0, "Market_WrongDeal"]]);
+      const nowhere = { ...item, slot: 99, revision: { ...revision, deal: ZeroHash } };
+      expect(await world.skipped(market.commit([nowhere]))).to.deep.equal([[0, "Market_WrongDeal"]]);
+    });
+
+    it("goes back to no sectors and forth again: Open, Active, Open, Active", async () => {
+      await world.commit(deal, 2);
+      await market.commit([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
+      expect((await world.deal(deal)).state).to.equal(1n);
+      expect(await leaf(deal)).to.equal(0n);
+      await world.start();
+      await world.commit(deal, 4);
+      const { state, activeSince } = await world.deal(deal);
+      expect(state).to.equal(2n);
+      expect(activeSince).to.equal(epoch + 1);
+    });
+
+    it("skips what does not apply and commits the rest of a batch", async () => {
+      const other = await world.open({ position: 1 });
+      const items = [
+        await world.countersigned(deal, await world.revision(deal, 9)),
+        await world.countersigned(other, await world.revision(other, 2)),
+        await world.countersigned(other, await world.revision(other, 3)),
+      ];
+      expect(await world.skipped(market.commit(items))).to.deep.equal([
+        [0, "Market_CapacityExceeded"],
+        [2, "Market_StaleRevision"],
+      ]);
+      expect(await leaf(other)).to.equal(2n);
+      await expect(market.commit(new Array(65).fill(items[0])))
+        .to.be.revertedWithCustomError(market, "Market_TooLong")
+        .withArgs(64n, 65n);
+    });
+  });
+
+  describe("given just so much escrow (INV-4: every committed sector is funded to its end)", () => {
+    it("takes what is funded from E to stopAt, to the base unit", async () => {
+      const epoch = await world.epoch();
+      const deal = await world.open({ endEpoch: epoch + 10 }, { escrow: (3n * 10n * RATE) / LEDGER });
+      expect(await commitSkips(deal, await world.revision(deal, 4))).to.deep.equal([[0, "Market_InsufficientEscrow"]]);
+      expect(await commitSkips(deal, await world.revision(deal, 3))).to.deep.equal([]);
+      const short = await world.open({ endEpoch: epoch + 10 }, { escrow: (3n * 10n * RATE) / LEDGER - 1n });
+      expect(await commitSkips(short, await world.revision(short, 3))).to.deep.equal([
+        [0, "Market_InsufficientEscrow"],
+      ]);
+    });
+
+    it("counts what was paid before as gone, and what a notice shortens as not needed", async () => {
+      const epoch = await world.epoch();
+      const deal = await world.open({ endEpoch: epoch + 10 }, { escrow: (10n * RATE) / LEDGER });
+      await world.commit(deal, 1);
+      await world.live(bob, 2);
+      expect(await commitSkips(deal, await world.revision(deal, 2))).to.deep.equal([[0, "Market_InsufficientEscrow"]]);
+      await world.as(alice).terminate(deal); // stops at e + 1 + 2: 3 epochs left, escrow for 8
+      expect(await commitSkips(deal, await world.revision(deal, 3))).to.deep.equal([[0, "Market_InsufficientEscrow"]]);
+      expect(await commitSkips(deal, await world.revision(deal, 2))).to.deep.equal([]);
+    });
+
+    it("attack 'escrow pulled after a receipt': what is in leaves at close only", async () => {
+      const deal = await world.open();
+      const revision = await world.revision(deal, 8);
+      const { escrow } = await world.deal(deal);
+      await world.as(alice).terminate(deal);
+      await world
+        .as(alice)
+        .withdraw(1n, alice.account)
+        .then(
+          () => expect.fail("a client without free balance withdrew"),
+          () => undefined,
+        );
+      expect((await world.deal(deal)).escrow).to.equal(escrow);
+      expect(await commitSkips(deal, revision)).to.deep.equal([]);
+    });
+  });
+
+  describe("given the deal's time is over", () => {
+    it("does not commit where E >= stopAt", async () => {
+      const deal = await world.open({ endEpoch: (await world.epoch()) + 1 });
+      const revision = await world.revision(deal, 1);
+      await world.to("gap");
+      await world.prove(bob); // an empty set; E is now stopAt
+      expect(await commitSkips(deal, revision)).to.deep.equal([[0, "Market_WrongState"]]);
+      await world.start();
+      expect(await commitSkips(deal, revision)).to.deep.equal([[0, "Market_WrongState"]]);
+    });
+  });
+
+  describe("given misses before the data came", () => {
+    it("attack 'misses before data': they do not count against the deal's cover, nor its collateral", async () => {
+      const early = await world.active(1);
+      const late = await world.open({ position: 1 });
+      await world.miss(5);
+      await world.commit(late, 2);
+      expect((await world.deal(late)).misses).to.equal(0n);
+      await world.miss(2);
+      await market.settle([early, late]);
+      const full = 8n * PENALTY_RATE * 8n;
+      expect((await world.deal(late)).collateral).to.equal(full - 2n * 2n * PENALTY_RATE);
+      await world.commit(late, 3); // counts the provider's misses
+      expect((await world.deal(late)).misses).to.equal(2n);
+      expect((await world.deal(early)).misses).to.equal(7n);
+    });
+
+    it("attack 'cover reset': going through no sectors keeps the misses that were used", async () => {
+      const deal = await world.active(1);
+      await world.miss(3);
+      await market.commit([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
+      expect((await world.deal(deal)).misses).to.equal(3n);
+      const other = await world.active(1, { position: 1 });
+      await world.miss(4); // the provider misses for the other deal, not for this one
+      await world.commit(deal, 1);
+      expect((await world.deal(deal)).misses).to.equal(3n);
+      expect((await world.deal(other)).misses).to.equal(4n);
+      await world.miss(1);
+      await world.commit(deal, 2);
+      expect((await world.deal(deal)).misses).to.equal(4n);
+    });
+
+    it("a deal whose cover is used up takes no revision until it is refilled", async () => {
+      const deal = await world.active(1);
+      await world.miss(8);
+      expect(await commitSkips(deal, await world.revision(deal, 2))).to.deep.equal([[0, "Market_WrongState"]]);
+      await world.as(bob).refill(deal);
+      expect(await commitSkips(deal, await world.revision(deal, 2))).to.deep.equal([]);
+    });
+  });
+});
