@@ -129,7 +129,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     (await ethers.deployContract(name, args)) as unknown as Deployed;
   const token = await deploy<MarketToken>(options.token ?? "MarketToken");
   const seedSource = await deploy<HeaderSeedSource>("HeaderSeedSource");
-  const forwarder = await ethers.deployContract("Forwarder");
+  const forwarder = await ethers.deployContract("ERC2771Forwarder", ["Sublet"]);
   const market = await deploy<StorageMarket>("StorageMarket", [parameters, token, seedSource, forwarder]);
   const accounts = await ethers.getSigners();
   const world = new World({ connection, parameters, token, seedSource, forwarder, market, accounts });
