@@ -273,7 +273,7 @@ const LOCAL: { readonly [Code in keyof Local]: { say: (error: Local[Code]) => st
     say: (e) =>
       `${e.account} has ${e.have} base units of ${e.asset} and needs ${e.need}: send it ${e.missing} more, then repeat`,
   },
-  TransactionFailed: { say: (e) => `the transaction ${e.call} failed: ${e.reason}` },
+  TransactionFailed: { say: (e) => `${e.call} failed on the chain: ${e.reason}` },
   ChainRejected: {
     say: (e) =>
       `the market refused ${e.call}: ${e.error}(${Object.entries(e.args)

@@ -22,7 +22,7 @@ const lengths = fc
 describe("the epoch clock", () => {
   it("agrees with walking block by block", () => {
     fc.assert(
-      fc.property(lengths, fc.integer({ min: 1, max: 5 }), ({ epochs, phases }, count) => {
+      fc.property(lengths, fc.integer({ min: 1, max: 3 }), ({ epochs, phases }, count) => {
         let block = epochs.genesis;
         for (let epoch = 1; epoch <= count; epoch++) {
           expect(epochs.start(epoch)).to.equal(block);
@@ -38,7 +38,7 @@ describe("the epoch clock", () => {
           expect(epochs.end(epoch)).to.equal(block - 1n);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 
