@@ -39,6 +39,8 @@ export interface GetOptions {
 export interface Status {
   readonly account: Address;
   readonly tokens: bigint;
+  /** Of the token: how many of its base units' digits stand behind the point. */
+  readonly decimals: number;
   readonly gas: bigint;
   readonly epoch: number;
   readonly files: number;
@@ -172,8 +174,9 @@ export class Sublet {
   /** How everything stands; asks every provider. */
   async status(signal?: AbortSignal): Promise<Status> {
     const { market, account, catalogue, volumes, segments, journal } = this.#parts;
-    const [tokens, gas, block] = await Promise.all([
+    const [tokens, decimals, gas, block] = await Promise.all([
       market.tokenBalance(account.address),
+      market.tokenDecimals(),
       market.gasBalance(account.address),
       market.blockNumber(),
     ]);
@@ -187,7 +190,7 @@ export class Sublet {
       standings.push(await standingOf(this.#parts, volume, catalogue.slabCount(volume.id), signal));
     }
     return {
-      ...{ account: account.address, tokens, gas, epoch: market.epochs.at(block), files, bytes },
+      ...{ account: account.address, tokens, decimals, gas, epoch: market.epochs.at(block), files, bytes },
       ...{ unfinished: segments.unfinished(), journalBytes: await journal.size(), volumes: standings },
     };
   }
@@ -216,6 +219,10 @@ export class Sublet {
    */
   topUp(amount: bigint, options: { egress?: boolean } = {}): Promise<TopUp[]> {
     return topUp(this.#writable().parts, amount, options.egress ?? false);
+  }
+
+  tokenDecimals(): Promise<number> {
+    return this.#parts.market.tokenDecimals();
   }
 
   /** Ends everything under way; what was not finished goes on with the next drive of this home. */

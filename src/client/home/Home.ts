@@ -73,8 +73,15 @@ export class Home {
 
   /** @throws SubletException NotInitialized, StateCorrupt */
   async readConfig(): Promise<Config> {
+    const config = await this.findConfig();
+    if (!config) throw new SubletException({ code: "NotInitialized", home: this.path });
+    return config;
+  }
+
+  /** The config, or undefined where nothing is set up. @throws SubletException StateCorrupt */
+  async findConfig(): Promise<Config | undefined> {
     const text = await readText(this.configFile);
-    if (text === undefined) throw new SubletException({ code: "NotInitialized", home: this.path });
+    if (text === undefined) return undefined;
     const parsed = schema.safeParse(parseJson(text));
     if (parsed.success) return parsed.data;
     const first = parsed.error.issues[0];

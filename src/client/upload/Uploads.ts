@@ -1,7 +1,7 @@
 /** The uploads of a drive, one a volume, begun when something is to be written: writers, pumps, and where bytes come from. */
-import { type Address, bytesToHex, type Hex, isAddressEqual, type LocalAccount } from "viem";
+import { type Address, type Hex, isAddressEqual, type LocalAccount } from "viem";
 import type { Market } from "../../chain/Market.ts";
-import { Keys, NODE_BYTES, Slab } from "../../codec/index.ts";
+import { NODE_BYTES, Slab } from "../../codec/index.ts";
 import type { Connection } from "../../network/Client.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { MAX_LIST_ENTRIES } from "../../protocol/limits.ts";

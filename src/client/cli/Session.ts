@@ -1,0 +1,81 @@
+/** One command's drive: opened as the flags say, closed when the command is done, whatever came of it. */
+import { Command, Option } from "commander";
+import type { Address } from "viem";
+import { SubletException } from "../../protocol/Errors.ts";
+import { Home } from "../home/Home.ts";
+import type { Incident } from "../retrieve/ShardReader.ts";
+import { Sublet } from "../Sublet.ts";
+import { address } from "./Arguments.ts";
+import { note, type PrintFlags, readPassword } from "./Terminal.ts";
+
+export interface HomeFlags extends PrintFlags {
+  readonly home?: string;
+  readonly rpc?: string;
+  readonly market?: string;
+  readonly passwordFile?: string;
+}
+
+/** A provider that failed while the command went on, for the command's document. */
+export interface IncidentReport {
+  readonly provider: Address;
+  readonly position: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Session {
+  readonly drive: Sublet;
+  /** Each provider and kind of failure once. */
+  readonly incidents: IncidentReport[];
+  /** Aborts on Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+export function withHome(command: Command): Command {
+  return command
+    .addOption(new Option("--home <folder>", "where the drive lives (~/.sublet)").env("SUBLET_HOME"))
+    .option("--rpc <url>", "the chain's JSON-RPC address, if another than the home's")
+    .option("--market <address>", "the market's address, if another than the home's")
+    .option("--password-file <file>", "the keystore's password; else SUBLET_PASSWORD, else it is asked for")
+    .option("--json", "print one JSON document");
+}
+
+export function command(name: string, description: string): Command {
+  return withHome(new Command(name)).description(description);
+}
+
+export async function withDrive<Result>(
+  flags: HomeFlags,
+  work: (session: Session) => Promise<Result>,
+): Promise<Result> {
+  // Before anybody is asked for a password.
+  await new Home(flags.home).readConfig();
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort(new Error("interrupted"));
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  const incidents: IncidentReport[] = [];
+  const drive = await Sublet.open({
+    ...(flags.home !== undefined && { home: flags.home }),
+    ...(flags.rpc !== undefined && { rpcUrl: flags.rpc }),
+    ...(flags.market !== undefined && { market: address("--market", flags.market) }),
+    password: await readPassword(flags.passwordFile, false),
+    signal: stop.signal,
+    onIncident: (incident) => remember(incidents, incident),
+  });
+  try {
+    return await work({ drive, incidents, signal: stop.signal });
+  } finally {
+    await drive.close();
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+}
+
+export function remember(incidents: IncidentReport[], { deal: { provider, position }, error }: Incident): void {
+  const code = SubletException.is(error) ? error.code : "Unexpected";
+  if (incidents.some((one) => one.provider === provider && one.code === code)) return;
+  const message = error instanceof Error ? error.message : String(error);
+  incidents.push({ provider, position, code, message });
+  note(`position ${position}, provider ${provider}: ${message}`);
+}

@@ -1,0 +1,27 @@
+/** The commands of a drive. */
+import type { Command } from "commander";
+import { getCommand } from "./get.ts";
+import { initCommand } from "./init.ts";
+import { lsCommand } from "./ls.ts";
+import { putCommand } from "./put.ts";
+import { repairCommand } from "./repair.ts";
+import { restoreCommand } from "./restore.ts";
+import { rmCommand } from "./rm.ts";
+import { statusCommand } from "./status.ts";
+import { topupCommand } from "./topup.ts";
+import { volumeCommand } from "./volume.ts";
+
+export function clientCommands(): Command[] {
+  return [
+    initCommand(),
+    volumeCommand(),
+    putCommand(),
+    getCommand(),
+    lsCommand(),
+    rmCommand(),
+    statusCommand(),
+    repairCommand(),
+    topupCommand(),
+    restoreCommand(),
+  ];
+}

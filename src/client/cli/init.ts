@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import { setUp } from "../home/Setup.ts";
+import { address, bad } from "./Arguments.ts";
+import { command, type HomeFlags } from "./Session.ts";
+import { print, readPassword } from "./Terminal.ts";
+
+interface Flags extends HomeFlags {
+  readonly localNetwork?: boolean;
+}
+
+export function initCommand(): Command {
+  return command("init", "make a key and a home for a drive")
+    .option("--local-network", "everything runs on one machine: several positions of a volume may be at one address")
+    .action((flags: Flags) => init(flags));
+}
+
+async function init(flags: Flags): Promise<void> {
+  if (!flags.rpc) throw bad("--rpc", "", "the chain's JSON-RPC address is needed");
+  if (!flags.market) throw bad("--market", "", "the market's address is needed");
+  const home = flags.home;
+  const config = await setUp({
+    ...(home !== undefined && { home }),
+    rpcUrl: flags.rpc,
+    market: address("--market", flags.market),
+    password: await readPassword(flags.passwordFile, true),
+    localNetwork: flags.localNetwork ?? false,
+  });
+  const { account, ...rest } = config;
+  print(flags, { address: account, ...(home !== undefined && { home }), ...rest }, () => [
+    `Your address is ${account}. Send it tokens of ${config.token} and some gas, then: sublet volume create --k 4 --n 12`,
+    "Keep a copy of keystore.json and its password: everything comes back from them, and from nothing else.",
+  ]);
+}

@@ -1,0 +1,57 @@
+import { stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { type Command, Option } from "commander";
+import type { PutState } from "../upload/Put.ts";
+import { bad } from "./Arguments.ts";
+import { command, type HomeFlags, withDrive } from "./Session.ts";
+import { Progress, print, sizeText } from "./Terminal.ts";
+
+interface Flags extends HomeFlags {
+  readonly volume?: string;
+  readonly until: PutState;
+}
+
+export function putCommand(): Command {
+  return command("put", "store a file, a folder, or what comes in (-)")
+    .argument("<source>", "a file or folder of this machine, or -")
+    .argument("[path]", "what to call it (its own name)")
+    .option("--volume <id>", "which volume to put it in (the newest)")
+    .addOption(
+      new Option("--until <state>", "how far to wait")
+        .choices(["durable", "complete", "committed"])
+        .default("complete"),
+    )
+    .action((source: string, path: string | undefined, flags: Flags) => put(source, path, flags));
+}
+
+async function put(source: string, path: string | undefined, flags: Flags): Promise<void> {
+  if (source === "-" && path === undefined) throw bad("path", "", "what comes in needs a name");
+  const name = path ?? basename(resolve(source));
+  const found = source === "-" ? undefined : await stat(source).catch(() => undefined);
+  const bytes = found?.isFile() ? found.size : undefined;
+  await withDrive(flags, async ({ drive, incidents, signal }) => {
+    const progress = new Progress("put", bytes);
+    try {
+      const receipt = await drive.put(name, source === "-" ? process.stdin : source, {
+        ...(flags.volume !== undefined && { volume: volumeId(flags.volume) }),
+        until: flags.until,
+        onProgress: (more) => progress.add(more),
+        signal,
+      });
+      progress.stop();
+      const { path, files, bytes, state, positions, n, durable } = receipt;
+      const have = positions.filter((one) => one.state !== "behind").length;
+      print(flags, { ...receipt, incidents }, () => [
+        `${path}: ${files === 1 ? "1 file" : `${files} files`}, ${sizeText(bytes)}, ${state} ` +
+          `(${have} of ${n} providers have signed for it, ${durable} make it durable)`,
+      ]);
+    } finally {
+      progress.stop();
+    }
+  });
+}
+
+function volumeId(text: string): bigint {
+  if (/^\d{1,20}$/.test(text)) return BigInt(text);
+  throw bad("--volume", text, "it is a volume's number, as status shows it");
+}

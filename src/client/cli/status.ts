@@ -1,0 +1,51 @@
+import type { Command } from "commander";
+import { formatUnits } from "viem";
+import type { Status } from "../Sublet.ts";
+import type { VolumeStatus } from "../volumes/Standing.ts";
+import { command, type HomeFlags, withDrive } from "./Session.ts";
+import { print, sizeText } from "./Terminal.ts";
+
+export function statusCommand(): Command {
+  return command("status", "how the drive, its deals and its providers stand").action((flags: HomeFlags) =>
+    status(flags),
+  );
+}
+
+async function status(flags: HomeFlags): Promise<void> {
+  await withDrive(flags, async ({ drive, incidents, signal }) => {
+    const standing = await drive.status(signal);
+    print(flags, { ...standing, incidents }, () => lines(standing));
+  });
+}
+
+function lines({
+  account,
+  tokens,
+  decimals,
+  gas,
+  epoch,
+  files,
+  bytes,
+  unfinished,
+  journalBytes,
+  volumes,
+}: Status): string[] {
+  return [
+    `Account ${account}: ${formatUnits(tokens, decimals)} tokens, ${formatUnits(gas, 18)} for gas. Epoch ${epoch}.`,
+    `${files} files, ${sizeText(bytes)}.` +
+      (unfinished > 0 ? ` ${unfinished} changes are not durable yet; repair goes on with them.` : "") +
+      (journalBytes > 0 ? ` ${sizeText(journalBytes)} in the journal.` : ""),
+    ...volumes.flatMap((volume) => volumeLines(volume, decimals)),
+  ];
+}
+
+function volumeLines({ volume, k, n, good, sectors, capacity, positions }: VolumeStatus, decimals: number): string[] {
+  return [
+    `Volume ${volume}: ${good} of ${n} providers are good, ${k} are needed; ${sectors} of ${capacity} sectors each.`,
+    ...positions.map(
+      ({ position, health, provider, sectors, committedSectors, escrow, epochsLeft }) =>
+        `  ${`${position}`.padStart(2)}  ${health.padEnd(6)}  ${provider ?? "nobody"}  ${committedSectors} of ${sectors} sectors ` +
+        `on chain, ${formatUnits(escrow, decimals)} tokens left for ${epochsLeft} epochs`,
+    ),
+  ];
+}
