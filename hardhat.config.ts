@@ -10,10 +10,12 @@ const simulated = { type: "edr-simulated", chainType: "l1", hardfork: "prague" }
 export default defineConfig({
   plugins: [toolbox],
   solidity: {
+    npmFilesToBuild: ["@openzeppelin/contracts/metatx/ERC2771Forwarder.sol"],
     profiles: {
       default: { compilers: [{ version: "0.8.36", path: solc, settings }] },
     },
   },
+  typechain: { tsNocheck: true }, // its files have namespaces, but only types are imported from them
   paths: { sources: "contracts", tests: { solidity: "test/contracts", mocha: "test/contracts" } },
   test: {
     solidity: {
