@@ -103,7 +103,7 @@ export class Sublet {
    * @throws SubletException NoVolume, VolumeFull (before a byte moves), NoSuchPath, NotDurable (the outcome is unknown:
    * what was put is in the journal and goes on with the next change), HomeBusy
    */
-  put(path: string, source: Source, options: PutOptions = {}): Promise<Receipt> {
+  async put(path: string, source: Source, options: PutOptions = {}): Promise<Receipt> {
     return put(this.#writable(), path, source, options);
   }
 
@@ -167,7 +167,7 @@ export class Sublet {
    * Rents space: n deals with as many providers, opened in one transaction.
    * @throws SubletException TooFewProviders, InsufficientFunds (of what, and how much is missing), BadArgument
    */
-  createVolume(options: VolumeOptions): Promise<Volume> {
+  async createVolume(options: VolumeOptions): Promise<Volume> {
     return createVolume(this.#writable().parts, options);
   }
 
@@ -217,7 +217,7 @@ export class Sublet {
    * by their prices.
    * @throws SubletException NoVolume, InsufficientFunds
    */
-  topUp(amount: bigint, options: { egress?: boolean } = {}): Promise<TopUp[]> {
+  async topUp(amount: bigint, options: { egress?: boolean } = {}): Promise<TopUp[]> {
     return topUp(this.#writable().parts, amount, options.egress ?? false);
   }
 

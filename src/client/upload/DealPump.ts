@@ -35,7 +35,7 @@ export interface PumpSurroundings {
 }
 
 /** Sectors that one revision adds at most: what a provider keeps staged for one deal is bounded. */
-const SECTORS_PER_REVISION = 32;
+const SECTORS_PER_REVISION = 16;
 const APPEND_BYTES = 524_288;
 const APPENDS_IN_FLIGHT = 2;
 const FIRST_PAUSE_MS = 250;
@@ -104,12 +104,11 @@ export class DealPump {
       this.#wake = Promise.withResolvers<void>();
       const { version } = target;
       try {
-        if (await this.#step()) {
-          this.#succeeded();
-          continue;
-        }
-        this.#succeeded();
-        this.covered = version;
+        const step = await this.#step();
+        this.#failures = 0;
+        this.failure = undefined;
+        if (step === "revised") continue;
+        if (step === "level") this.covered = version;
         changed();
         await this.#rest();
       } catch (error) {
@@ -119,21 +118,22 @@ export class DealPump {
     }
   }
 
-  /** @returns false when there is nothing to do */
-  async #step(): Promise<boolean> {
+  /** "level": there is nothing to do; "sent": there is something to countersign, and it can wait. */
+  async #step(): Promise<"level" | "sent" | "revised"> {
     const connection = await this.#around.connect();
     const pending = this.mirror.pending();
     if (pending) {
       await this.#send(connection, pending.fills);
       await this.#revise(connection, pending);
-      return true;
+      return "revised";
     }
-    const { headBytes } = this.#around.target;
+    const { headBytes, due } = this.#around.target;
     const fills = await this.#plan();
-    if (fills.length === 0 && headHash(headBytes) === this.mirror.head) return false;
+    if (fills.length === 0 && headHash(headBytes) === this.mirror.head) return "level";
     await this.#send(connection, fills);
+    if (fills.length < SECTORS_PER_REVISION && due <= this.covered) return "sent";
     await this.#revise(connection, await this.#around.sign(this.mirror, fills, headBytes));
-    return true;
+    return "revised";
   }
 
   async #plan(): Promise<Fill[]> {
@@ -221,11 +221,6 @@ export class DealPump {
     }
     await this.#around.adopt(this.mirror, connection, newest);
     this.touched(0);
-  }
-
-  #succeeded(): void {
-    this.#failures = 0;
-    this.failure = undefined;
   }
 
   async #failed(error: unknown): Promise<void> {

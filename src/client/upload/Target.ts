@@ -13,6 +13,8 @@ export class Target {
   headBytes: Uint8Array;
   /** Rises with every change: a provider that covers a version has everything that was wanted by then. */
   version = 0;
+  /** Up to here it is wanted countersigned now; what came later may wait for more to go with it. */
+  due = 0;
 
   constructor(slabs: Iterable<Wanted>, headBytes: Uint8Array) {
     for (const wanted of slabs) this.want(wanted);

@@ -61,12 +61,15 @@ export class Uploads {
     return writing;
   }
 
-  /** Sectors at each position that files may still take, when `slabs` more are to be there. */
+  /**
+   * The last sectors are the catalogue's alone, the room left in them too: a full volume can still be emptied.
+   * @throws SubletException VolumeFull unless files may take `sectors` more at each position
+   */
   requireRoom(volume: Volume, sectors: number): void {
-    const used = this.#around.catalogue.slabCount(volume.id) + reservedSectors(volume.capacity);
-    const freeSectors = Math.max(0, volume.capacity - used);
-    if (sectors <= freeSectors) return;
-    throw new SubletException({ code: "VolumeFull", volume: volume.id, needSectors: sectors, freeSectors });
+    const free = volume.capacity - reservedSectors(volume.capacity) - this.#around.catalogue.slabCount(volume.id);
+    if (sectors <= free) return;
+    const fields = { needSectors: Math.max(1, sectors), freeSectors: Math.max(0, free) };
+    throw new SubletException({ code: "VolumeFull", volume: volume.id, ...fields });
   }
 
   /** Pumps for deals that were opened since. */

@@ -73,6 +73,7 @@ export class VolumeUpload {
    */
   async durable(version: number, signal?: AbortSignal): Promise<void> {
     const need = quorum(this.volume);
+    this.#hurry(version);
     await this.#until(signal, () => {
       const have = this.covered(version).length;
       if (have >= need) return true;
@@ -100,6 +101,12 @@ export class VolumeUpload {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#running);
+  }
+
+  #hurry(version: number): void {
+    if (this.target.due >= version) return;
+    this.target.due = version;
+    for (const pump of this.#pumps) pump.touched();
   }
 
   /** Too few are left that have, or may soon have, the version. */
