@@ -184,7 +184,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 const words = process.argv.slice(2);
-const chosen = steps().filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+const all = steps();
+const named = all.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+const build = all[0]; // what it generates is read by every other step
+const chosen = named.length > 0 && build && !named.includes(build) ? [build, ...named] : named;
 const total = { passed: 0, failed: 0 };
 const broken: string[] = [];
 for (const step of chosen) {
