@@ -10,9 +10,10 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, styleText } from "node:util";
+import { readKeystore } from "../src/chain/Keystore.ts";
 import { Market } from "../src/chain/Market.ts";
 import { type DealRef, DealState } from "../src/chain/MarketReader.ts";
-import { accountOf, readKeystore } from "../src/client/home/Keystore.ts";
+import { accountOf } from "../src/client/home/Keystore.ts";
 import { type LedgerReport, ledgerReport } from "./ledger-report.ts";
 import { LocalNetwork, type LocalProvider, until } from "./local-network.ts";
 
@@ -246,7 +247,7 @@ async function story(network: LocalNetwork): Promise<void> {
 
 /** Deletes a stopped provider's sector files; its database stays. */
 async function loseSectors(provider: LocalProvider): Promise<number> {
-  const folder = join(provider.home, "sectors");
+  const folder = join(provider.home, "data", "sectors");
   const count = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) =>
     entry.isFile(),
   ).length;

@@ -1,6 +1,7 @@
 /** What a drive is made of, put together once; nothing here does anything by itself. */
 import { mkdir } from "node:fs/promises";
 import { type Address, type Hex, hexToBytes, isAddressEqual, type LocalAccount } from "viem";
+import { readKeystore } from "../chain/Keystore.ts";
 import { Market } from "../chain/Market.ts";
 import { Keys } from "../codec/index.ts";
 import { createNode, type Node } from "../network/Node.ts";
@@ -10,7 +11,7 @@ import { decodeHead, Lanes } from "./catalogue/Heads.ts";
 import { Segments } from "./catalogue/Segments.ts";
 import { Database } from "./home/Database.ts";
 import { type Config, Home } from "./home/Home.ts";
-import { accountOf, readKeystore } from "./home/Keystore.ts";
+import { accountOf } from "./home/Keystore.ts";
 import { type DownloadSurroundings, rebuild } from "./retrieve/Download.ts";
 import { type Incident, ShardReader } from "./retrieve/ShardReader.ts";
 import { Vouchers } from "./retrieve/Vouchers.ts";

@@ -5,11 +5,12 @@ import { join, resolve } from "node:path";
 import { password as ask } from "@inquirer/prompts";
 import { Command, Option } from "commander";
 import { type Logger, pino } from "pino";
-import { formatUnits, type Hex, parseUnits } from "viem";
+import { bytesToHex, formatUnits, type Hex, parseUnits } from "viem";
+import { readKeystore } from "../chain/Keystore.ts";
 import { Market } from "../chain/Market.ts";
 import { DealState, LEDGER_ONE, MarketReader } from "../chain/MarketReader.ts";
 import { SubletException } from "../protocol/Errors.ts";
-import { createKeystore, openKeystore } from "./Keystore.ts";
+import { createKeystore } from "./Keystore.ts";
 import { leave } from "./Leaving.ts";
 import { type ProviderConfig, ProviderNode } from "./main.ts";
 import { Folder, keepingOf, parseMarket, parseSize, policyOf, type Settings } from "./Settings.ts";
@@ -124,7 +125,7 @@ async function init(flags: Flags): Promise<void> {
 async function run(flags: Flags): Promise<void> {
   const folder = folderOf(flags);
   const settings = changed(await folder.read(), flags);
-  const account = await openKeystore(folder.keystoreFile, await passwordOf(flags, false));
+  const account = bytesToHex(await readKeystore(folder.keystoreFile, await passwordOf(flags, false)));
   const log = pino({ level: flags.logLevel ?? "info" }, pino.destination({ dest: 2, sync: true }));
   const node = await ProviderNode.start(await configOf(folder, settings, account, log));
   const { address, peerId, multiaddrs, metricsUrl } = node;
@@ -181,7 +182,7 @@ async function status(flags: Flags): Promise<void> {
 async function exit(flags: Flags): Promise<void> {
   const folder = folderOf(flags);
   const settings = await folder.read();
-  const account = await openKeystore(folder.keystoreFile, await passwordOf(flags, false));
+  const account = bytesToHex(await readKeystore(folder.keystoreFile, await passwordOf(flags, false)));
   const chain = await Market.connect({ ...settings, account });
   // Written first: a provider that is started again must not stake what is being taken home.
   await folder.write({ ...settings, leaving: true });

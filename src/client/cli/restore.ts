@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { isAddressEqual } from "viem";
+import { readKeystore } from "../../chain/Keystore.ts";
 import { Home } from "../home/Home.ts";
-import { accountOf, readKeystore } from "../home/Keystore.ts";
+import { accountOf } from "../home/Keystore.ts";
 import { setUp } from "../home/Setup.ts";
 import { Sublet } from "../Sublet.ts";
 import { address, bad } from "./Arguments.ts";
