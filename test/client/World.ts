@@ -1,12 +1,12 @@
 /** Real providers on a real chain, all in the test's process, and drives that reach the chain over HTTP. */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Address, encodeFunctionData, parseAbi } from "viem";
 import { setUp } from "../../src/client/home/Setup.ts";
 import { type OpenOptions, Sublet } from "../../src/client/index.ts";
-import type { ProviderConfig } from "../../src/provider-node/main.ts";
+import { type ProviderConfig, ProviderNode } from "../../src/provider-node/main.ts";
 import { RpcServer } from "../chain/RpcServer.ts";
 import { Ground, type Host } from "../provider-node/Ground.ts";
 
@@ -43,6 +43,26 @@ export class World {
   /** The host that serves a provider's address. */
   hostOf(provider: Address): Host {
     return this.hosts.find(({ address }) => address.toLowerCase() === provider.toLowerCase())!;
+  }
+
+  stop(...hosts: Host[]): Promise<unknown> {
+    return Promise.all(hosts.map(({ node }) => node.stop()));
+  }
+
+  /** Starts providers again, at other addresses than before. */
+  async start(...hosts: Host[]): Promise<void> {
+    for (const host of hosts) host.node = await ProviderNode.start(host.config);
+  }
+
+  /** Flips a bit in every 512 bytes that a stopped or running provider keeps in files. */
+  async corrupt(host: Host): Promise<void> {
+    const entries = await readdir(join(host.config.dataDir, "sectors"), { recursive: true, withFileTypes: true });
+    for (const entry of entries.filter((one) => one.isFile())) {
+      const path = join(entry.parentPath, entry.name);
+      const bytes = await readFile(path);
+      for (let at = 0; at < bytes.length; at += 512) bytes[at]! ^= 1;
+      await writeFile(path, bytes);
+    }
   }
 
   /** Ends everything, drives first. */

@@ -84,31 +84,42 @@ export class ShardReader {
       if (signal?.aborted) throw error;
       this.#failedAtMs.set(deal.id, performance.now());
       if (SubletException.is(error, ...LOST)) this.#around.volumes.setProblem(deal.id, error.code);
-      if (SubletException.is(error, ...CONNECTING)) await this.#around.providers.forget(deal.provider);
       this.#around.report({ deal, error });
       throw error;
     }
   }
 
   async #fetch(
-    { deal, length: asOf, root }: Source,
+    source: Source,
     slab: Slab.SlabId,
     from: number,
     to: number,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
+    const { deal, length: asOf, root } = source;
+    const { providers, vouchers } = this.#around;
     const [firstChunk, endChunk] = [from / CHUNK_BYTES, to / CHUNK_BYTES];
-    const connection = await this.#around.providers.connection(deal.provider);
+    const connection = await providers.connection(deal.provider);
     const ask = (voucher?: SignedVoucher) =>
       connection.read(
         { deal: deal.id, slab, firstChunk, endChunk, asOf, ...(voucher && { voucher }) },
         signal ? { signal } : {},
       );
-    this.#around.vouchers.count(deal, to - from);
-    const { bytes, proof } = await ask().catch(async (error: unknown) => {
-      if (!SubletException.is(error, "PaymentRequired")) throw error;
-      return ask(await this.#around.vouchers.pay(deal, error.error));
-    });
+    vouchers.count(deal, to - from);
+    let answer: Awaited<ReturnType<typeof ask>>;
+    try {
+      answer = await ask().catch(async (error: unknown) => {
+        if (!SubletException.is(error, "PaymentRequired")) throw error;
+        return ask(await vouchers.pay(deal, error.error));
+      });
+    } catch (error) {
+      const unreached = SubletException.is(error, ...CONNECTING) && !signal?.aborted;
+      if (unreached && (await providers.moved(deal.provider, connection))) {
+        return this.#fetch(source, slab, from, to, signal);
+      }
+      throw error;
+    }
+    const { bytes, proof } = answer;
     try {
       RangeProof.verify(bytes, firstChunk, endChunk, proof, root);
     } catch (cause) {

@@ -17,8 +17,8 @@ import type { Target } from "./Target.ts";
 export interface PumpSurroundings {
   readonly target: Target;
   connect(): Promise<Connection>;
-  /** After a connection failed: the next one may go to another address. */
-  disconnect(): Promise<void>;
+  /** After a connection failed: whether the next one will go to another address. */
+  moved(connection: Connection): Promise<boolean>;
   /** Bytes [from, to) of a slab's sector at this deal's position. */
   range(slab: Slab.SlabId, from: number, to: number): Promise<Uint8Array>;
   /** A slab's length and this position's root at that length. */
@@ -79,6 +79,8 @@ export class DealPump {
   #mismatches = 0;
   #failures = 0;
   #wake = Promise.withResolvers<void>();
+  #retry = Promise.withResolvers<void>();
+  #connection: Connection | undefined;
 
   constructor(mirror: DealMirror, around: PumpSurroundings) {
     this.mirror = mirror;
@@ -88,6 +90,15 @@ export class DealPump {
   /** The target changed from slab `index` on (the head only: left out). */
   touched(index = Number.POSITIVE_INFINITY): void {
     this.#complete = Math.min(this.#complete, index);
+    this.#wake.resolve();
+  }
+
+  /** Tries again at once, whatever went wrong before. */
+  retry(): void {
+    this.failure = undefined;
+    this.#failures = 0;
+    this.#retry.resolve();
+    this.#retry = Promise.withResolvers<void>();
     this.#wake.resolve();
   }
 
@@ -121,6 +132,7 @@ export class DealPump {
   /** "level": there is nothing to do; "sent": there is something to countersign, and it can wait. */
   async #step(): Promise<"level" | "sent" | "revised"> {
     const connection = await this.#around.connect();
+    this.#connection = connection;
     const pending = this.mirror.pending();
     if (pending) {
       await this.#send(connection, pending.fills);
@@ -224,13 +236,17 @@ export class DealPump {
   }
 
   async #failed(error: unknown): Promise<void> {
+    const unreached = SubletException.is(error, "DialFailed", "ConnectionLost", "RequestTimeout");
+    if (unreached && this.#connection && (await this.#around.moved(this.#connection))) return;
     this.failure = { error, sinceMs: this.failure?.sinceMs ?? performance.now() };
-    this.ended = !SubletException.is(error, ...TRANSIENT);
+    this.ended ||= !SubletException.is(error, ...TRANSIENT);
     this.#around.changed();
     if (this.ended) return;
-    if (SubletException.is(error, "DialFailed", "ConnectionLost", "RequestTimeout")) await this.#around.disconnect();
     const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
-    await sleep(pauseMs, undefined, { signal: this.#around.signal }).catch(() => undefined);
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, this.#around.signal]);
+    await Promise.race([this.#retry.promise, sleep(pauseMs, undefined, { signal }).catch(() => undefined)]);
+    stop.abort();
   }
 
   /** Until the target changes or the drive closes. */

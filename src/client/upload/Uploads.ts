@@ -137,7 +137,7 @@ export class Uploads {
       signal,
       changed: upload.changed,
       connect: () => providers.connection(deal.provider),
-      disconnect: () => providers.forget(deal.provider),
+      moved: (connection) => providers.moved(deal.provider, connection),
       range: (slab, from, to) => this.#range(volume, slab, deal.position, from, to),
       fill: (slab) => this.#fill(slab, deal.position),
       sign: (mirror, fills, headBytes) => this.#sign(mirror, fills, headBytes),

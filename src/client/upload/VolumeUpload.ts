@@ -45,6 +45,11 @@ export class VolumeUpload {
     this.#running.push(pump.run());
   }
 
+  /** Gives every provider that failed another chance now. */
+  retry(): void {
+    for (const pump of this.#pumps) pump.retry();
+  }
+
   /** More is wanted of every provider. */
   want(wanted: Wanted): void {
     const index = this.target.want(wanted);

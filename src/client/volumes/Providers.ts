@@ -21,6 +21,7 @@ export class Providers {
   readonly #account: LocalAccount;
   readonly #database: Database;
   readonly #connections = new Map<Address, Connection>();
+  readonly #targets = new WeakMap<Connection, string>();
   readonly #signers = new Map<Address, Address>();
   #refreshed: Promise<void> | undefined;
 
@@ -70,15 +71,22 @@ export class Providers {
       provider,
     });
     this.#connections.set(provider, connection);
+    this.#targets.set(connection, `${targets(announcement)}`);
     return connection;
   }
 
-  /** After a failed dial: the provider may have moved and announced its new address. */
-  async forget(provider: Address): Promise<void> {
-    const connection = this.#connections.get(provider);
-    this.#connections.delete(provider);
-    await connection?.close().catch(() => undefined);
+  /**
+   * After a failure of `connection`: drops it and reads what was announced since. @returns whether the provider is to be
+   * found elsewhere now, so that it can be asked again at once
+   */
+  async moved(provider: Address, connection: Connection): Promise<boolean> {
+    if (this.#connections.get(provider) === connection) {
+      this.#connections.delete(provider);
+      await connection.close().catch(() => undefined);
+    }
     await this.refresh().catch(() => undefined);
+    const announcement = this.#announcement(provider);
+    return announcement !== undefined && `${targets(announcement)}` !== this.#targets.get(connection);
   }
 
   /** Whether `signer` signs for `provider`, as the chain says now. */
