@@ -1,20 +1,14 @@
 /**
- * Frames over one libp2p stream. Reading: a length is checked before its bytes are waited for, and only bytes that came
- * take memory. Writing: one frame at a time, the next when the transport has taken enough of the last.
+ * Frames over one libp2p stream. Reading stops where the owner says, and the peer with it. Writing: one frame at a time,
+ * the next when the transport has taken enough of the last.
  */
 import type { Stream } from "@libp2p/interface";
 import { Uint8ArrayList } from "uint8arraylist";
 import type { Parts } from "../protocol/Envelope.ts";
 import { SubletException } from "../protocol/Errors.ts";
-import {
-  FRAME_DEADLINE_MS,
-  FRAME_PREFIX_BYTES,
-  LINGER_MS,
-  MAX_HEADER_BYTES,
-  MAX_PAYLOAD_BYTES,
-  WRITE_HIGH_WATER_BYTES,
-} from "../protocol/limits.ts";
+import { FRAME_DEADLINE_MS, FRAME_PREFIX_BYTES, LINGER_MS, WRITE_HIGH_WATER_BYTES } from "../protocol/limits.ts";
 import { within } from "./Deadline.ts";
+import { type FrameLimits, FrameReader } from "./FrameReader.ts";
 
 export interface FrameEvents {
   /** A whole frame, within the limits in force. */
@@ -27,10 +21,7 @@ export interface FrameEvents {
   closed(error?: Error): void;
 }
 
-export interface FrameLimits {
-  readonly headerBytes: number;
-  readonly payloadBytes: number;
-}
+type Chunks = Iterable<Uint8Array>;
 
 /** How long a frame may take to pass, and a last one to be read. */
 export interface Patience {
@@ -41,13 +32,12 @@ export interface Patience {
 const PATIENCE: Patience = { frameDeadlineMs: FRAME_DEADLINE_MS, lingerMs: LINGER_MS };
 
 export class FrameChannel {
-  /** What the next frame may measure; the owner raises it when it trusts the peer more. */
-  limits: FrameLimits = { headerBytes: MAX_HEADER_BYTES, payloadBytes: MAX_PAYLOAD_BYTES };
-
   readonly #stream: Stream;
   readonly #events: FrameEvents;
   readonly #patience: Patience;
-  readonly #received = new Uint8ArrayList();
+  readonly #reader = new FrameReader();
+  /** Came before a pause, not read yet. */
+  #left: Chunks = [];
   #reading: "on" | "paused" | "over" = "on";
   #ended = false;
   #deadline: NodeJS.Timeout | undefined;
@@ -58,13 +48,11 @@ export class FrameChannel {
     this.#events = events;
     this.#patience = patience;
     stream.addEventListener("message", ({ data }) => {
-      if (this.#reading === "over") return;
-      this.#received.append(data);
-      this.#take();
+      this.#take(data instanceof Uint8Array ? [data] : data);
     });
     stream.addEventListener("end", () => {
       this.#ended = true;
-      this.#take();
+      this.#take([]);
     });
     stream.addEventListener("close", ({ error }) => {
       this.#stopReading();
@@ -77,6 +65,11 @@ export class FrameChannel {
       if (stream.status === "open") this.#events.end();
       else this.#events.closed();
     });
+  }
+
+  /** What the next frame may measure; the owner raises it when it trusts the peer more. */
+  set limits(limits: FrameLimits) {
+    this.#reader.limits = limits;
   }
 
   get open(): boolean {
@@ -94,7 +87,9 @@ export class FrameChannel {
   resume(): void {
     if (this.#reading !== "paused") return;
     this.#reading = "on";
-    this.#take();
+    const left = this.#left;
+    this.#left = [];
+    this.#take(left);
     if (this.#reading === "on" && this.#stream.readStatus === "paused") this.#stream.resume();
   }
 
@@ -136,49 +131,43 @@ export class FrameChannel {
     this.#stream.abort(error);
   }
 
-  #take(): void {
+  #take(chunks: Chunks): void {
     try {
-      while (this.#reading === "on" && this.#received.byteLength >= FRAME_PREFIX_BYTES) {
-        const frame = this.#next();
-        if (frame === undefined) break;
-        this.#clearDeadline();
-        this.#events.frame(frame);
+      const left: Uint8Array[] = [];
+      for (const chunk of chunks) {
+        const end = this.#read(chunk);
+        if (end < chunk.length) left.push(chunk.subarray(end));
       }
+      if (this.#reading === "paused") this.#left = [...this.#left, ...left];
       if (this.#reading !== "on") return;
-      if (this.#ended) this.#close();
-      else if (this.#received.byteLength > 0) this.#startDeadline();
+      if (this.#ended) this.#finishReading();
+      else if (this.#reader.pendingBytes > 0) this.#startDeadline();
     } catch (error) {
       if (!(error instanceof SubletException)) throw error;
       this.#violate(error);
     }
   }
 
-  #next(): Parts | undefined {
-    const received = this.#received;
-    const headerBytes = received.getUint32(0);
-    const payloadBytes = received.getUint32(4);
-    requireWithin(headerBytes, this.limits.headerBytes);
-    requireWithin(payloadBytes, this.limits.payloadBytes);
-    const headerEnd = FRAME_PREFIX_BYTES + headerBytes;
-    const frameEnd = headerEnd + payloadBytes;
-    if (received.byteLength < frameEnd) return undefined;
-    // Copies: a view would keep the transport's much larger buffers alive.
-    const parts = {
-      header: received.slice(FRAME_PREFIX_BYTES, headerEnd),
-      payload: received.slice(headerEnd, frameEnd),
-    };
-    received.consume(frameEnd);
-    return parts;
+  /** Hands on the frames that `chunk` makes whole, as long as they are wanted; returns how far it came. */
+  #read(chunk: Uint8Array): number {
+    let at = 0;
+    while (this.#reading === "on" && at < chunk.length) {
+      const { end, frame } = this.#reader.take(chunk, at);
+      at = end;
+      if (frame === undefined) continue;
+      this.#clearDeadline();
+      this.#events.frame(frame);
+    }
+    return at;
   }
 
-  #close(): void {
-    const left = this.#received.byteLength;
-    if (left === 0) {
-      this.#stopReading();
-      this.#events.end();
-    } else {
-      throw new SubletException({ code: "MalformedMessage", where: "frame", reason: `it ends after ${left} bytes` });
+  #finishReading(): void {
+    const pending = this.#reader.pendingBytes;
+    if (pending > 0) {
+      throw new SubletException({ code: "MalformedMessage", where: "frame", reason: `it ends after ${pending} bytes` });
     }
+    this.#stopReading();
+    this.#events.end();
   }
 
   #violate(error: SubletException): void {
@@ -188,7 +177,7 @@ export class FrameChannel {
 
   #stopReading(): void {
     this.#reading = "over";
-    this.#received.consume(this.#received.byteLength);
+    this.#left = [];
     this.#clearDeadline();
   }
 
@@ -240,10 +229,6 @@ export class FrameChannel {
   #lost(): SubletException {
     return new SubletException({ code: "ConnectionLost", peer: "the peer", reason: `stream ${this.#stream.status}` });
   }
-}
-
-function requireWithin(actual: number, limit: number): void {
-  if (actual > limit) throw new SubletException({ code: "MessageTooLarge", limit, actual });
 }
 
 function framed({ header, payload }: Parts): Uint8ArrayList {

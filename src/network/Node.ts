@@ -9,20 +9,21 @@ import { createLibp2p } from "libp2p";
 import {
   DIAL_TIMEOUT_MS,
   MAX_CONNECTIONS,
+  MAX_CONNECTIONS_PER_IP,
   MAX_CONNECTIONS_PER_SECOND,
+  MAX_MUXED_STREAMS,
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
   READ_BUFFER_BYTES,
   STREAM_WINDOW_BYTES,
 } from "../protocol/limits.ts";
+import { originOf } from "./Origin.ts";
 import type { PrivateKey } from "./PeerKey.ts";
 
 export type Node = Libp2p;
 
 /** The protocol of a session; a version that old peers cannot talk to gets another. */
 export const PROTOCOL = "/sublet/1.0.0";
-
-const MAX_STREAMS = 64;
 
 export interface NodeOptions {
   /** Who the node is; without one it is somebody new. */
@@ -31,19 +32,23 @@ export interface NodeOptions {
   readonly listen?: readonly string[];
   /** Multiaddrs to tell others instead of those it listens on. */
   readonly announce?: readonly string[];
+  /** Connections that one IP may have open to it. */
+  readonly connectionsPerIp?: number;
 }
 
 /** A started node; `await node.stop()` ends it and every connection. Its addresses are `node.getMultiaddrs()`. */
-export function createNode({ privateKey, listen = [], announce = [] }: NodeOptions = {}): Promise<Node> {
-  return createLibp2p({
+export async function createNode(options: NodeOptions = {}): Promise<Node> {
+  const { privateKey, listen = [], announce = [], connectionsPerIp = MAX_CONNECTIONS_PER_IP } = options;
+  const node: Node = await createLibp2p({
+    start: false,
     ...(privateKey && { privateKey }),
     addresses: { listen: [...listen], announce: [...announce] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
-        maxInboundStreams: MAX_STREAMS,
-        maxOutboundStreams: MAX_STREAMS,
+        maxInboundStreams: MAX_MUXED_STREAMS,
+        maxOutboundStreams: MAX_MUXED_STREAMS,
         streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: READ_BUFFER_BYTES },
       }),
     ],
@@ -57,6 +62,15 @@ export function createNode({ privateKey, listen = [], announce = [] }: NodeOptio
       pingInterval: PING_INTERVAL_MS,
       pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: 2 * PING_TIMEOUT_MS },
     },
+    connectionGater: {
+      denyInboundConnection({ remoteAddr }) {
+        const origin = originOf(remoteAddr);
+        const same = node.getConnections().filter((open) => originOf(open.remoteAddr) === origin);
+        return same.length >= connectionsPerIp;
+      },
+    },
     services: { identify: identify(), ping: ping() },
   });
+  await node.start();
+  return node;
 }

@@ -1,5 +1,4 @@
 /** Serves the verbs to whoever connects: counts sessions and strangers by IP, and hands each stream to a session. */
-import { isIPv6 } from "node:net";
 import type { Connection, Stream } from "@libp2p/interface";
 import {
   CLOSE_GRACE_MS,
@@ -20,6 +19,7 @@ import type { Market } from "../protocol/TypedData.ts";
 import type { Answerer } from "./Greeting.ts";
 import type { Fault, Handlers } from "./Handlers.ts";
 import { type Node, PROTOCOL } from "./Node.ts";
+import { originOf } from "./Origin.ts";
 import { ServerSession, type SessionLimits } from "./ServerSession.ts";
 import { TokenBucket } from "./TokenBucket.ts";
 
@@ -66,7 +66,7 @@ export async function serve(node: Node, options: ServeOptions): Promise<Server> 
   const sessions = new Set<ServerSession>();
 
   const admit = (stream: Stream, connection: Connection): void => {
-    const ip = ipOf(connection);
+    const ip = originOf(connection.remoteAddr);
     const visitor = visitors.of(ip);
     const session = new ServerSession({
       ...options,
@@ -128,18 +128,4 @@ class Visitors {
     }
     return visitor;
   }
-}
-
-/** The address to count by: an IPv6 host has a whole /64 to call from. A relayed caller counts as its relay. */
-function ipOf(connection: Connection): string {
-  const host = connection.remoteAddr.getComponents().find(({ name }) => name === "ip4" || name === "ip6")?.value ?? "";
-  return isIPv6(host) ? network64(host) : host;
-}
-
-function network64(host: string): string {
-  const [front = "", back = ""] = host.split("::");
-  const groups = front.split(":").filter(Boolean);
-  const rest = back.split(":").filter(Boolean);
-  const zeros = host.includes("::") ? new Array<string>(8 - groups.length - rest.length).fill("0") : [];
-  return [...groups, ...zeros, ...rest].slice(0, 4).join(":");
 }

@@ -114,7 +114,7 @@ export function bytes(most: number): Field<Uint8Array, Uint8Array> {
 
 export function text(most: number): Field<string, string> {
   const check = (value: string): string => {
-    const length = Buffer.byteLength(value);
+    const length = new TextEncoder().encode(value).length;
     if (length > most) throw new FieldError(`${length} bytes of text, at most ${most} are allowed`);
     return value;
   };

@@ -51,6 +51,9 @@ export const CLOSE_GRACE_MS = 5_000;
 export const MAX_STRANGER_HEADER_BYTES = 4_096;
 export const MAX_STREAMS_PER_CONNECTION = 4;
 export const MAX_SESSIONS_PER_IP = 64;
+/** Streams of any protocol, identify and ping included. */
+export const MAX_MUXED_STREAMS = 16;
+export const MAX_CONNECTIONS_PER_IP = 64;
 export const MAX_CONNECTIONS = 1_024;
 /** Connections one IP may open in a second. */
 export const MAX_CONNECTIONS_PER_SECOND = 32;
@@ -65,7 +68,11 @@ export const MAX_TRACKED_IPS = 8_192;
 
 // ---------------------------------------------------------------- yamux
 
-export const STREAM_WINDOW_BYTES = 4 * 1_048_576;
+/**
+ * What a peer may send on a stream that nobody reads. It is kept small since it may come in chunks of a byte, each of
+ * which costs a hundred in memory; a megabyte still fills 10 MB/s over 100 ms to each of many peers.
+ */
+export const STREAM_WINDOW_BYTES = 1_048_576;
 /** What a paused stream may still be sent: the window, and what was under way. */
 export const READ_BUFFER_BYTES = 2 * STREAM_WINDOW_BYTES;
 

@@ -250,6 +250,18 @@ describe("attacks at the wire", () => {
       expect(await (await stranger(address)).ask({})).to.deep.equal(ASK);
     });
 
+    it("takes no more connections of an IP than its limit, and others when some are gone", async () => {
+      const { node: listening, address } = await serving({}, {}, 2);
+      const first = await (await node()).dial(multiaddr(address));
+      await (await node()).dial(multiaddr(address));
+      await until(() => listening.getConnections().length === 2);
+      const late = await stranger(address);
+      expect(await late.ask({}).catch((error) => error.code)).to.equal("DialFailed");
+      await first.close();
+      await until(() => listening.getConnections().length === 1);
+      expect(await late.ask({})).to.deep.equal(ASK);
+    });
+
     it("takes no more than four streams of a connection", async () => {
       const { address, server } = await serving();
       const connection = await (await node()).dial(multiaddr(address));

@@ -27,8 +27,8 @@ export function onCleanUp(end: () => Promise<unknown>): void {
   endings.push(end);
 }
 
-export async function node(listen: readonly string[] = []): Promise<Node> {
-  const made = await createNode({ listen });
+export async function node(listen: readonly string[] = [], connectionsPerIp?: number): Promise<Node> {
+  const made = await createNode({ listen, ...(connectionsPerIp && { connectionsPerIp }) });
   onCleanUp(async () => made.stop());
   return made;
 }
@@ -88,9 +88,9 @@ export interface Serving {
 export async function serving(
   replaced: Partial<Handlers> = {},
   limits: Partial<ServeLimits> = {},
-  listen = "/ip4/127.0.0.1/tcp/0",
+  connectionsPerIp?: number,
 ): Promise<Serving> {
-  const listening = await node([listen]);
+  const listening = await node(["/ip4/127.0.0.1/tcp/0"], connectionsPerIp);
   const faults: Fault[] = [];
   const server = await serve(listening, {
     market: MARKET,
