@@ -93,10 +93,13 @@ export class LocalNetwork {
     for (const sent of await sending) await sent.wait();
   }
 
-  /** Makes a provider's home, funds it, starts its process and waits until it takes connections. */
-  async addProvider(name: string): Promise<LocalProvider> {
+  /**
+   * Makes a provider's home, funds it, starts its process and waits until it takes connections.
+   * @param settings more arguments of `sublet provider init`
+   */
+  async addProvider(name: string, settings: readonly string[] = []): Promise<LocalProvider> {
     const home = join(this.directory, name);
-    const made = await this.sublet(["provider", "init", ...this.#chainArguments(home)]);
+    const made = await this.sublet(["provider", "init", ...this.#chainArguments(home), ...settings]);
     if (made.code !== 0) throw new Error(`provider init failed for ${name}: ${made.stderr}`);
     const address = made.json.address as `0x${string}`;
     await this.fund(address, { ether: 10, tokens: 1_000 });

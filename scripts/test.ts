@@ -13,7 +13,6 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
 const ROOT = join(import.meta.dirname, "..");
-const NODE = [process.execPath, "--disable-warning=ExperimentalWarning"];
 const GENERATED = /^src\/(.*\/)?(gen\/.+|abi\.ts)$/;
 /** Hang protection only: what is still running then is ended and has failed. */
 const LIMIT_MINUTES = 10;
@@ -44,7 +43,6 @@ function steps(): Step[] {
     suite("contracts solidity", "hardhat", "test", "solidity"),
     suite("contracts mocha", "hardhat", "test", "mocha", "--no-compile"),
     ...testFolders().map((folder) => suite(`test ${folder}`, "mocha", `test/${folder}/**/*.test.ts`)),
-    ...examples().map((file) => check(`example ${file}`, ...NODE, `examples/${file}`)),
   ];
 }
 
@@ -65,12 +63,6 @@ function holdsTests(folder: string): boolean {
   return readdirSync(join(ROOT, "test", folder), { recursive: true, encoding: "utf8" }).some((path) =>
     path.endsWith(".test.ts"),
   );
-}
-
-function examples(): string[] {
-  return existsSync(join(ROOT, "examples"))
-    ? readdirSync(join(ROOT, "examples")).filter((name) => name.endsWith(".ts"))
-    : [];
 }
 
 function present(...folders: string[]): string[] {
