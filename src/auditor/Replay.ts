@@ -33,6 +33,7 @@ export class Replay implements World {
   readonly timeOf: (block: bigint) => Promise<bigint>;
   readonly #reader: MarketReader;
   readonly #tokens: Tokens;
+  #last: MarketEvent | undefined;
   readonly #randomness = new Map<bigint, Promise<Hex>>();
 
   constructor(reader: MarketReader) {
@@ -70,6 +71,7 @@ export class Replay implements World {
     for (const transaction of transactions) {
       this.state.touched.clear();
       for (const event of transaction.events) {
+        this.#inOrder(transaction, event);
         this.tally.events++;
         this.#tokens.note(event);
         await this.#apply(transaction, event as unknown as EventOf<EventName>);
@@ -97,6 +99,17 @@ export class Replay implements World {
     if (to?.toLowerCase() === market.toLowerCase()) return [{ from, input }];
     if (forwarder && to?.toLowerCase() === forwarder.toLowerCase()) return forwarded(market, forwarder, input);
     return (await this.#reader.innerMessages(hash)) ?? [];
+  }
+
+  /** A node that tells an event twice, or late, tells another history. */
+  #inOrder(transaction: Transaction, event: MarketEvent): void {
+    const { block, logIndex } = event;
+    const before = this.#last;
+    if (before && (block < before.block || (block === before.block && logIndex <= before.logIndex))) {
+      const scene = new Scene(this, transaction, event as unknown as EventOf<EventName>);
+      scene.differ("order of events", `after ${before.block}/${before.logIndex}`, `${block}/${logIndex}`);
+    }
+    this.#last = event;
   }
 
   /** Nobody owes the market, and what is locked is there. */

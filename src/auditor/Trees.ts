@@ -18,11 +18,6 @@ export function hashNode(pair: Buffer): Buffer {
 /** A tree without leaves of its own: its verify() is what is used. */
 const verifier = new MerkleTree([], hashNode, { sortPairs: false });
 
-/** The root over whole leaves (a power of two of 32-byte ones), built by merkletreejs. */
-export function rootOf(leaves: readonly Buffer[]): Buffer {
-  return new MerkleTree([...leaves], hashNode, { sortPairs: false }).getRoot();
-}
-
 /** Levels from a chunk up to the root of a deal with so many sectors. */
 export function levels(sectors: number): number {
   let above = 0;

@@ -22,6 +22,7 @@ export const proofs: Handlers = {
       scene.event.block,
     );
     scene.same("seed", await scene.randomness(expected), seed);
+    scene.holds("a seed is recorded twice", scene.state.seed?.epoch !== epoch, "once an epoch", "again");
     scene.state.seed = { epoch, value: seed };
   },
 
@@ -34,6 +35,8 @@ export const proofs: Handlers = {
     scene.holds("an epoch is proven twice", !provider.claimed.has(epoch), "once", "again", place);
     countMisses(provider, epoch - 1);
     scene.same("sectors that a proof is drawn from", sectorsOf(provider), sectors, place);
+    const known = sectors === 0 || scene.state.seed?.epoch === epoch;
+    scene.holds("a proof before the seed is recorded", known, `a seed of epoch ${epoch}`, "none", place);
     const wrong = await flawOf(scene, address, submittedProofs(scene, address));
     if (wrong) scene.differ("an epoch counts as proven without a valid proof", "a valid proof", wrong, place);
     else provider.proven.add(epoch);

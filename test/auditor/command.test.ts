@@ -1,0 +1,127 @@
+/** `sublet audit` as a process of its own. */
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import type { Report } from "../../src/auditor/Report.ts";
+import { LocalMarket } from "../chain/LocalMarket.ts";
+
+const CLI = fileURLToPath(new URL("../../src/sublet.ts", import.meta.url));
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function sublet(...args: string[]): Promise<Ended> {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (text) => {
+    stdout += text;
+  });
+  child.stderr.on("data", (text) => {
+    stderr += text;
+  });
+  const code = await new Promise<number>((done) => child.on("close", (status) => done(status ?? -1)));
+  return { code, stdout, stderr };
+}
+
+describe("sublet audit", function () {
+  this.timeout(60_000);
+  let local: LocalMarket;
+  let home: string;
+  before(async () => {
+    local = await LocalMarket.start();
+    home = await mkdtemp(join(tmpdir(), "sublet-audit-"));
+    const { bob } = local.world;
+    await local.world.active(2);
+    await local.world.live(bob, 1);
+  });
+  after(async () => {
+    await local.stop();
+    await rm(home, { recursive: true });
+  });
+  afterEach(() => {
+    local.rpc.between = (_request, ask) => ask();
+  });
+
+  const where = () => ["--rpc", local.rpc.url, "--market", local.address];
+
+  it("prints one JSON document and ends with 0 where all is in order", async () => {
+    const { code, stdout, stderr } = await sublet("audit", ...where(), "--no-spot-check", "--json");
+    expect(code, stderr).to.equal(0);
+    const report = JSON.parse(stdout) as Report;
+    expect(report).to.deep.include({ ok: true, market: local.address, differences: [], spotChecks: [] });
+    expect(report.providers.find(({ provider }) => provider === local.world.bob.address)).to.include({ proven: 1 });
+  });
+
+  it("prints a page for people", async () => {
+    const { code, stdout } = await sublet("audit", ...where(), "--no-spot-check");
+    expect(code).to.equal(0);
+    expect(stdout).to.include("No differences.").and.include("Everything is in order.");
+    expect(stdout).to.include(local.world.bob.address);
+  });
+
+  it("names what is wrong and ends with another code", async () => {
+    local.rpc.between = async ({ method, params }, ask) => {
+      const answer = await ask();
+      const called = (params?.[0] as { data?: string })?.data ?? "";
+      const burnt = local.world.market.interface.getFunction("burnt").selector;
+      return method === "eth_call" && called.startsWith(burnt) ? `0x${"7".padStart(64, "0")}` : answer;
+    };
+    const { code, stdout } = await sublet("audit", ...where(), "--no-spot-check", "--json");
+    expect(code).not.to.equal(0);
+    const { ok, differences } = JSON.parse(stdout) as Report;
+    expect(ok).to.equal(false);
+    expect(differences.map(({ what, expected, actual }) => [what, expected, actual])).to.deep.equal([
+      ["burnt in all", "0", "7"],
+    ]);
+    const page = await sublet("audit", ...where(), "--no-spot-check");
+    expect(page.code).not.to.equal(0);
+    expect(page.stdout).to.include("burnt in all: expected 0, found 7").and.include("Something is wrong.");
+  });
+
+  it("asks the providers unless told not to: one that never announced itself is named", async () => {
+    const { code, stdout } = await sublet("audit", ...where(), "--json");
+    expect(code).not.to.equal(0);
+    const { differences, spotChecks } = JSON.parse(stdout) as Report;
+    expect(differences).to.deep.equal([]);
+    expect(spotChecks).to.have.length(1);
+    expect(spotChecks[0]).to.include({ provider: local.world.bob.address, ok: false });
+  });
+
+  it("takes chain and market from a home", async () => {
+    const config = { rpcUrl: local.rpc.url, chainId: 31_337, market: local.address, token: local.address };
+    await writeFile(join(home, "config.json"), JSON.stringify(config));
+    const { code, stderr } = await sublet("audit", "--home", home, "--no-spot-check", "--json");
+    expect(code, stderr).to.equal(0);
+  });
+
+  const refused = {
+    "a home without anything": async () => [["--home", join(home, "none")], "NotInitialized"],
+    "a wrong chain id in the home": async () => {
+      const config = { rpcUrl: local.rpc.url, chainId: 1, market: local.address };
+      await writeFile(join(home, "config.json"), JSON.stringify(config));
+      return [["--home", home], "WrongChain"];
+    },
+    "an address that is no market": async () => [
+      ["--rpc", local.rpc.url, "--market", local.world.alice.address],
+      "NotAMarket",
+    ],
+    "no node": async () => [["--rpc", "http://127.0.0.1:9", "--market", local.address], "ChainUnavailable"],
+    "no address": async () => [["--rpc", local.rpc.url, "--market", "0x12"], "BadArgument"],
+  } satisfies Record<string, () => Promise<[string[], string] | (string | string[])[]>>;
+  for (const [what, args] of Object.entries(refused)) {
+    it(`says what is wrong with ${what}, and ends with another code`, async () => {
+      const [flags, expected] = (await args()) as [string[], string];
+      const { code, stdout, stderr } = await sublet("audit", ...flags, "--no-spot-check", "--json");
+      expect(code).not.to.equal(0);
+      expect(JSON.parse(stdout).error.code, stderr).to.equal(expected);
+    });
+  }
+});
