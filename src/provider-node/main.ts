@@ -239,10 +239,13 @@ async function follow(
       .finally(() => running.delete(name));
     running.set(name, done);
   };
+  let doubtful = false;
   for await (const head of chain.heads(signal)) {
     metrics.head();
+    doubtful ||= head.reorganised;
     try {
-      await book.update();
+      await book.update(doubtful);
+      doubtful = false;
     } catch (error) {
       log.warn({ err: error }, "the chain could not be read; it is read again with the next block");
       continue;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import hre from "hardhat";
 import { pino } from "pino";
-import { type Address, bytesToHex, type EIP1193RequestFn, type Hex } from "viem";
+import { type Address, bytesToHex, type EIP1193RequestFn, type Hex, TimeoutError } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { Market } from "../../src/chain/Market.ts";
 import type { Deal } from "../../src/chain/MarketReader.ts";
@@ -40,8 +40,11 @@ interface Mintable {
 type Hre = Awaited<ReturnType<typeof hre.network.create>>;
 
 export class Ground {
+  /** What the test asks; always answered. */
   readonly request: EIP1193RequestFn;
   readonly market: Address;
+  /** Set while providers get no answer from the chain. */
+  outage = false;
   readonly #connection: Hre;
   readonly #token: Mintable;
   readonly #endings: (() => Promise<unknown>)[] = [];
@@ -99,7 +102,7 @@ export class Ground {
     const config: ProviderConfig = {
       dataDir: given.dataDir ?? (await this.directory()),
       account: given.account ?? (await this.account()),
-      ...{ rpcUrl: "in-process", request: this.request, market: this.market, pollMs: 10 },
+      ...{ rpcUrl: "in-process", request: this.#outwards, market: this.market, pollMs: 10 },
       ...{ listen: ["/ip4/127.0.0.1/tcp/0"], policy, keeping, quotaBytes: 2 ** 30, stake: 500_000_000n },
       ...{
         finalBlocks: FINAL_BLOCKS,
@@ -111,6 +114,12 @@ export class Ground {
     this.onEnd(() => host.node.stop());
     return host;
   }
+
+  /** The chain as providers reach it. */
+  #outwards: EIP1193RequestFn = (async (asked: Parameters<EIP1193RequestFn>[0]) => {
+    if (this.outage) throw new TimeoutError({ body: {}, url: "in-process" });
+    return this.request(asked);
+  }) as EIP1193RequestFn;
 
   // ---------------------------------------------------------------- time
 
@@ -127,6 +136,17 @@ export class Ground {
   async to(block: bigint): Promise<void> {
     const missing = block - (await this.block());
     if (missing > 0n) await this.mine(Number(missing));
+  }
+
+  /** Gives providers the time to look at the newest block and to do what they would do about it. */
+  async rest(): Promise<void> {
+    // Each looks every 10 ms, and what it does makes a block: with none for a while, nothing is under way.
+    for (let before = await this.block(), quiet = 0; quiet < 15; quiet++) {
+      await sleep(20);
+      const block = await this.block();
+      if (block !== before) quiet = 0;
+      before = block;
+    }
   }
 
   snapshot() {

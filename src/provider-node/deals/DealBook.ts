@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Address, Hex } from "viem";
+import type { Address, Hash, Hex } from "viem";
 import { isAddressEqual } from "viem";
 import type { EventOf } from "../../chain/Events.ts";
 import { type Deal, DealState, type MarketReader } from "../../chain/MarketReader.ts";
@@ -17,6 +17,7 @@ export type BookChain = Pick<MarketReader, "deal" | "events" | "block" | "epochs
 /** The newest block that the book has read; `timestamp` in unix seconds. */
 export interface Seen {
   readonly number: bigint;
+  readonly hash: Hash;
   readonly timestamp: bigint;
 }
 
@@ -62,10 +63,10 @@ export class DealBook {
   /** Reads the chain from where it was left. @throws ChainUnavailable */
   static async open(options: BookOptions): Promise<DealBook> {
     const { chain, store } = options;
-    const { number, timestamp } = await chain.block();
+    const seen = await chain.block();
     let cursor = await store.cursor();
     if (cursor < chain.epochs.genesis) cursor = chain.epochs.genesis;
-    const book = new DealBook(options, await store.deals(), cursor, { number, timestamp });
+    const book = new DealBook(options, await store.deals(), cursor, seen);
     await book.#read(new Set(book.#records.keys()));
     return book;
   }
@@ -113,7 +114,10 @@ export class DealBook {
     return this.require(id);
   }
 
-  /** Reads what the chain said since the last time; of `all` deals, not just of those with events. */
+  /**
+   * Reads what the chain said since the last time; of `all` deals, not just of those with events, where the chain may
+   * have taken something back.
+   */
   async update(all = false): Promise<void> {
     // Calls at the same time share one reading, unless it reads less than was asked for.
     while (all && this.#update) await this.#update.catch(() => {});
@@ -130,9 +134,9 @@ export class DealBook {
   }
 
   async #next(all: boolean): Promise<void> {
-    const { number, timestamp } = await this.#options.chain.block();
-    const changed = number !== this.#seen.number;
-    this.#seen = { number, timestamp };
+    const { number, hash, timestamp } = await this.#options.chain.block();
+    const changed = hash !== this.#seen.hash;
+    this.#seen = { number, hash, timestamp };
     if (changed || all) await this.#read(new Set(all ? this.#records.keys() : []));
   }
 
