@@ -1,0 +1,108 @@
+/** Every program of examples/, run as the comment at its head says, against one network of real processes. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
+import { LocalNetwork } from "../../scripts/local-network.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const PROVIDERS = 3;
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** Runs an example to its end; what it prints, on both streams. */
+async function run(name: string, args: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
+  const program = join(ROOT, "examples", name);
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...args], {
+    cwd: ROOT,
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, output };
+}
+
+describe("the examples", function () {
+  this.timeout(180_000);
+
+  const tried = new Set<string>();
+  let directory: string;
+  let network: LocalNetwork;
+  let home: string;
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "sublet-examples-"));
+    network = await LocalNetwork.start(directory);
+    const names = Array.from({ length: PROVIDERS }, (_, index) => `provider-${index}`);
+    [home] = await Promise.all([network.addClient("client"), ...names.map((name) => network.addProvider(name))]);
+  });
+
+  after(async () => {
+    await network?.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  /** Runs one and expects it to end well, having said each of `said`. */
+  async function works(
+    name: string,
+    args: readonly string[],
+    environment: Record<string, string>,
+    said: readonly RegExp[],
+  ): Promise<void> {
+    tried.add(name);
+    const { code, output } = await run(name, args, environment);
+    expect(code, output).to.equal(0);
+    for (const words of said) expect(output).to.match(words);
+  }
+
+  it("put-and-get.ts stores a file and reads a part of it", async () => {
+    await works("put-and-get.ts", [home], { SUBLET_PASSWORD: network.password }, [
+      /random\.bin: complete, 3 of 3 providers have signed for it/,
+      /bytes 1000000 to 1999999 came back as they were put/,
+      /random\.bin: removed/,
+    ]);
+  });
+
+  it("provider-in-process.ts serves whoever asks", async () => {
+    const key = generatePrivateKey();
+    await network.fund(privateKeyToAddress(key), { ether: 1, tokens: 10 });
+    const { rpcUrl, market } = network.chain;
+    const folder = join(directory, "in-process");
+    await works("provider-in-process.ts", [rpcUrl, market, folder], { SUBLET_KEY: key }, [
+      new RegExp(`provider ${privateKeyToAddress(key)} serves at /ip4/127\\.0\\.0\\.1/tcp/\\d+/p2p/`),
+      /it asks 214748364 ledger units a sector-epoch and has [1-9]\d* sectors free/,
+      /stopped/,
+    ]);
+  });
+
+  it("audit.ts replays the market and finds nothing wrong", async () => {
+    const { rpcUrl, market } = network.chain;
+    await works("audit.ts", [rpcUrl, market], {}, [
+      new RegExp(`^${network.providers[0]!.address}: \\d+ sectors, \\d+ epochs proven, 0 missed; `, "m"),
+      /Nothing is wrong\./,
+    ]);
+  });
+
+  it("says how to call one that is called without arguments", async () => {
+    for (const name of tried) {
+      const { code, output } = await run(name, [], { SUBLET_PASSWORD: "", SUBLET_KEY: "" });
+      expect(code, name).to.equal(1);
+      expect(output).to.match(new RegExp(`usage: .*node examples/${name}`));
+    }
+  });
+
+  it("are all tried here", async () => {
+    expect((await readdir(join(ROOT, "examples"))).filter((name) => name.endsWith(".ts")).sort()).to.deep.equal(
+      [...tried].sort(),
+    );
+  });
+});
