@@ -66,13 +66,14 @@ export class Folder {
     return join(this.path, "config.json");
   }
 
-  /** Makes the folder. @throws BadArgument when a provider lives in it already */
-  async create(): Promise<void> {
+  /** Makes the folder with its keystore. @throws BadArgument when a provider lives in it already */
+  async create(keystore: string): Promise<void> {
     if ((await readText(this.#configFile)) !== undefined || (await readText(this.keystoreFile)) !== undefined) {
       const reason = "a provider lives there already, and its key is never overwritten; choose another folder";
       throw new SubletException({ code: "BadArgument", name: "--home", value: this.path, reason });
     }
     await mkdir(this.path, { recursive: true, mode: 0o700 });
+    await writeDurably(this.keystoreFile, keystore, "wx");
   }
 
   /** @throws NotInitialized, StateCorrupt */
@@ -95,13 +96,7 @@ export class Folder {
       const value = String(settings[name as keyof Settings]);
       throw new SubletException({ code: "BadArgument", name, value, reason: first?.message ?? "it does not fit" });
     }
-    const file = await open(`${this.#configFile}.new`, "w", 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify(checked.data, undefined, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeDurably(`${this.#configFile}.new`, JSON.stringify(checked.data, undefined, 2), "w");
     await rename(`${this.#configFile}.new`, this.#configFile);
     await using folder = await open(this.path, "r");
     await folder.sync();
@@ -157,6 +152,12 @@ export function parseSize(text: string): number {
 export function parseMarket(text: string): Address {
   if (isAddress(text, { strict: false })) return getAddress(text);
   throw new SubletException({ code: "BadArgument", name: "--market", value: text, reason: "it is no address" });
+}
+
+async function writeDurably(file: string, text: string, flags: "w" | "wx"): Promise<void> {
+  await using handle = await open(file, flags, 0o600);
+  await handle.writeFile(`${text}\n`);
+  await handle.sync();
 }
 
 async function readText(file: string): Promise<string | undefined> {

@@ -6,11 +6,11 @@ import { password as ask } from "@inquirer/prompts";
 import { Command, Option } from "commander";
 import { type Logger, pino } from "pino";
 import { bytesToHex, formatUnits, type Hex, parseUnits } from "viem";
-import { readKeystore } from "../chain/Keystore.ts";
+import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
+import { encryptKeystore, readKeystore } from "../chain/Keystore.ts";
 import { Market } from "../chain/Market.ts";
 import { DealState, LEDGER_ONE, MarketReader } from "../chain/MarketReader.ts";
 import { SubletException } from "../protocol/Errors.ts";
-import { createKeystore } from "./Keystore.ts";
 import { leave } from "./Leaving.ts";
 import { type ProviderConfig, ProviderNode } from "./main.ts";
 import { Folder, keepingOf, parseMarket, parseSize, policyOf, type Settings } from "./Settings.ts";
@@ -112,8 +112,9 @@ async function init(flags: Flags): Promise<void> {
   // Before there is a key: a price that means nothing is no reason to leave half a provider behind.
   policyOf({ ...settings, ...places, address: "" }, chain.parameters, await chain.tokenDecimals());
   const password = await passwordOf(flags, true);
-  await folder.create();
-  const address = await createKeystore(folder.keystoreFile, password);
+  const privateKey = generatePrivateKey();
+  const address = privateKeyToAddress(privateKey);
+  await folder.create(await encryptKeystore({ address, privateKey }, password));
   await folder.write({ ...settings, ...places, address, operator: settings.operator || address });
   const symbol = await chain.tokenSymbol();
   print(flags, { address, home: folder.path, ...places, stake: settings.stake }, () => [
@@ -127,6 +128,7 @@ async function run(flags: Flags): Promise<void> {
   const settings = changed(await folder.read(), flags);
   const account = bytesToHex(await readKeystore(folder.keystoreFile, await passwordOf(flags, false)));
   const log = pino({ level: flags.logLevel ?? "info" }, pino.destination({ dest: 2, sync: true }));
+  if (settings.leaving) log.warn("on its way out: no new deals and no new stake (config.json: leaving)");
   const node = await ProviderNode.start(await configOf(folder, settings, account, log));
   const { address, peerId, multiaddrs, metricsUrl } = node;
   log.info({ address, multiaddrs, metricsUrl }, "serving");
