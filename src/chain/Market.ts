@@ -6,6 +6,7 @@ import {
   encodeFunctionData,
   type Hash,
   type Hex,
+  isAddressEqual,
   type LocalAccount,
   parseAbi,
   type RpcLog,
@@ -132,7 +133,7 @@ export class Market extends MarketReader {
 
   /** Token base units, with a permit where the allowance is too small. */
   deposit(owner: Address, amount: bigint): Promise<Sent> {
-    return this.#paying(amount, call("deposit", [owner, amount]));
+    return this.pay(amount, [call("deposit", [owner, amount])]);
   }
 
   /** Token base units of the free balance. */
@@ -160,7 +161,7 @@ export class Market extends MarketReader {
     const { balance, locked } = await this.account(client);
     const free = (balance - locked) / LEDGER_ONE;
     const wanted = call("openDeals", [items, BigInt(minOpened)]);
-    return this.#paying(cost > free ? cost - free : 0n, wanted, client);
+    return this.pay(cost > free ? cost - free : 0n, [wanted], client);
   }
 
   commit(items: readonly CommitItem[]): Promise<Sent> {
@@ -181,7 +182,7 @@ export class Market extends MarketReader {
 
   /** Token base units, with a permit where the allowance is too small. */
   topUp(deal: DealRef, escrow: bigint, egress: bigint): Promise<Sent> {
-    return this.#paying(escrow + egress, call("topUp", [deal, escrow, egress]));
+    return this.pay(escrow + egress, [call("topUp", [deal, escrow, egress])]);
   }
 
   redeem(items: readonly RedeemItem[]): Promise<Sent> {
@@ -235,7 +236,7 @@ export class Market extends MarketReader {
   /** Pays the deal's answer bond, with a permit where the allowance is too small. */
   async challenge(deal: DealRef, chunk: bigint): Promise<Sent> {
     const { answerBond } = await this.deal(deal.provider, deal.slot);
-    return this.#paying(answerBond, call("challenge", [deal, chunk]));
+    return this.pay(answerBond, [call("challenge", [deal, chunk])]);
   }
 
   answer(deal: DealRef, proof: Hex): Promise<Sent> {
@@ -263,6 +264,33 @@ export class Market extends MarketReader {
     return this.send({ name: calls.map((each) => each.name).join(" + "), data }, options);
   }
 
+  /**
+   * Sends calls that take `amount` token base units from the payer's wallet, in one transaction; with a permit where
+   * the market may not take so much. The payer is the sender unless told.
+   * @throws SubletException InsufficientFunds of the token, before anything is sent
+   */
+  async pay(amount: bigint, wanted: readonly Call[], payer: Address = this.sender): Promise<Sent> {
+    if (amount === 0n) return this.sendAll(wanted);
+    const [have, allowance] = await Promise.all([this.tokenBalance(payer), this.tokenAllowance(payer)]);
+    if (have < amount) {
+      const missing = amount - have;
+      const fields = { asset: "token", account: payer, have, need: amount, missing } as const;
+      throw new SubletException({ code: "InsufficientFunds", ...fields });
+    }
+    const { account } = this.#ownSender();
+    if (allowance >= amount || !isAddressEqual(payer, account.address)) return this.sendAll(wanted);
+    const permit = await this.asked("permit", () =>
+      Permit.sign(this.node, this.token, this.chainId, account, this.address, amount),
+    );
+    if (permit) {
+      const { owner, value, deadline, v, r, s } = permit;
+      return this.sendAll([call("permit", [owner, value, deadline, v, r, s]), ...wanted]);
+    }
+    const data = encodeFunctionData({ abi: marketTokenAbi, functionName: "approve", args: [this.address, amount] });
+    await this.#ownSender().send({ call: "token.approve", to: this.token, data });
+    return this.sendAll(wanted);
+  }
+
   /** Tokens out of the sender's own wallet. */
   async transferToken(to: Address, amount: bigint): Promise<Sent> {
     const data = encodeFunctionData({ abi: marketTokenAbi, functionName: "transfer", args: [to, amount] });
@@ -277,35 +305,6 @@ export class Market extends MarketReader {
       value: "none",
       reason: "sending needs one: connect with a key",
     });
-  }
-
-  /** Sends `wanted`, which takes `amount` from the payer's wallet, after making sure that it is there and may be taken. */
-  async #paying(amount: bigint, wanted: Call, payer: Address = this.sender): Promise<Sent> {
-    if (amount === 0n) return this.send(wanted);
-    const [have, allowance] = await Promise.all([this.tokenBalance(payer), this.tokenAllowance(payer)]);
-    if (have < amount) {
-      const missing = amount - have;
-      throw new SubletException({
-        code: "InsufficientFunds",
-        asset: "token",
-        account: payer,
-        have,
-        need: amount,
-        missing,
-      });
-    }
-    const { account } = this.#ownSender();
-    if (allowance >= amount || payer.toLowerCase() !== account.address.toLowerCase()) return this.send(wanted);
-    const permit = await this.asked("permit", () =>
-      Permit.sign(this.node, this.token, this.chainId, account, this.address, amount),
-    );
-    if (permit) {
-      const { owner, value, deadline, v, r, s } = permit;
-      return this.sendAll([call("permit", [owner, value, deadline, v, r, s]), wanted]);
-    }
-    const data = encodeFunctionData({ abi: marketTokenAbi, functionName: "approve", args: [this.address, amount] });
-    await this.#ownSender().send({ call: "token.approve", to: this.token, data });
-    return this.send(wanted);
   }
 
   #sent(receipt: TransactionReceipt): Sent {

@@ -38,6 +38,8 @@ interface Signed {
 const RECEIPT_MS = 300_000;
 const BROADCAST_ATTEMPTS = 5;
 const BROADCAST_PAUSE_MS = 300;
+/** What those attempts take where each fails at once: pauses of 1, 2, 3 and 4 times the first. */
+const BROADCAST_MS = (BROADCAST_PAUSE_MS * BROADCAST_ATTEMPTS * (BROADCAST_ATTEMPTS - 1)) / 2;
 /** Beyond the estimate: what a call meets may have grown when it is mined. */
 const GAS_MARGIN_PERCENT = 30n;
 const GAS_MARGIN = 30_000n;
@@ -73,7 +75,7 @@ export class Sender {
   /**
    * Sends a transaction and waits until it is mined.
    * @throws SubletException ChainRejected (simulated first, so nothing was spent), InsufficientFunds of gas,
-   * ChainUnavailable, TransactionPending
+   * ChainUnavailable (nothing was signed yet), TransactionPending (sent, and its outcome is not known)
    */
   async send(request: Request, options: SendOptions = {}): Promise<TransactionReceipt> {
     const turn = this.#turn.then(() => this.#submit(request));
@@ -124,8 +126,8 @@ export class Sender {
         await this.#broadcast(signed);
         return signed;
       } catch (thrown) {
-        // Unanswered: it may be out there, so its nonce stays taken.
-        if (isUnanswered(thrown)) throw thrown;
+        // Unanswered: it may be out there, so its nonce stays taken, and it goes out again before any other.
+        if (isUnanswered(thrown)) throw pending(request, signed, BROADCAST_MS);
         this.#outstanding.delete(nonce);
         // Someone else used this nonce: these bytes can never be mined, so others are no repetition.
         if (attempt >= 3 || !/nonce/i.test(words(thrown))) throw thrown;
@@ -145,12 +147,20 @@ export class Sender {
     const address = this.account.address;
     const mined = await this.#node.getTransactionCount({ address, blockTag: "latest" });
     for (const nonce of this.#outstanding.keys()) if (nonce < mined) this.#outstanding.delete(nonce);
-    let next = await this.#node.getTransactionCount({ address, blockTag: "pending" });
+    const pooled = await this.#node.getTransactionCount({ address, blockTag: "pending" });
     // What got no answer, or fell out of the node's pool, goes out again before anything later does.
     for (const signed of [...this.#outstanding.values()].sort((a, b) => a.nonce - b.nonce)) {
-      if (signed.nonce >= next) await this.#broadcast(signed);
-      next = Math.max(next, signed.nonce + 1);
+      if (signed.nonce < pooled) continue;
+      try {
+        await this.#broadcast(signed);
+      } catch (thrown) {
+        // Refused for good, so it never was and never will be: its nonce is free again.
+        if (isUnanswered(thrown)) throw thrown;
+        this.#outstanding.delete(signed.nonce);
+      }
     }
+    let next = pooled;
+    while (this.#outstanding.has(next)) next++;
     return next;
   }
 
@@ -194,7 +204,7 @@ export class Sender {
         return receipt;
       }
       if (performance.now() > deadline || options.signal?.aborted) {
-        throw new SubletException({ code: "TransactionPending", call: request.call, hash: signed.hash, limitMs });
+        throw pending(request, signed, limitMs);
       }
       await sleep(this.#pollMs, undefined, options.signal ? { signal: options.signal } : undefined).catch(
         () => undefined,
@@ -218,6 +228,10 @@ export class Sender {
     const reason = `it reverted in block ${receipt.blockNumber} (${receipt.transactionHash})`;
     return new SubletException({ code: "TransactionFailed", call, reason });
   }
+}
+
+function pending({ call }: Request, { hash }: Signed, limitMs: number): Error {
+  return new SubletException({ code: "TransactionPending", call, hash, limitMs });
 }
 
 function words(thrown: unknown): string {

@@ -65,14 +65,38 @@ describe("sending transactions", () => {
   });
 
   describe("given a node that was gone all along", () => {
-    it("is ChainUnavailable, and what was signed goes out before the next one, with its own nonce", async () => {
-      local.rpc.between = ({ method }, ask) => (method === SEND ? Promise.resolve(DROPPED) : ask());
+    it("is ChainUnavailable where nothing was signed yet", async () => {
+      local.rpc.between = async () => DROPPED;
       await failure(bob.announce("0x01"), "ChainUnavailable");
+      local.rpc.between = (_request, ask) => ask();
+      await bob.announce("0x02");
+      expect(await announced()).to.equal(1);
+    }).timeout(30_000);
+
+    it("is TransactionPending once signed, which goes out before the next one, with its own nonce", async () => {
+      local.rpc.between = ({ method }, ask) => (method === SEND ? Promise.resolve(DROPPED) : ask());
+      await failure(bob.announce("0x01"), "TransactionPending");
       local.rpc.between = (_request, ask) => ask();
       await bob.announce("0x02");
       const data: string[] = [];
       for await (const { args } of bob.events({ names: ["Announced"] })) data.push(args.data);
       expect(data).to.deep.equal(["0x01", "0x02"]);
+    }).timeout(30_000);
+  });
+
+  describe("given something signed that got no answer and is refused later", () => {
+    it("gives its nonce to the next one", async () => {
+      const first = await world.bob.account.getNonce();
+      local.rpc.between = ({ method }, ask) => (method === SEND ? Promise.resolve(DROPPED) : ask());
+      await failure(bob.announce("0x01"), "TransactionPending");
+      const lost = local.rpc.asked.findLast(({ method }) => method === SEND)?.params[0];
+      local.rpc.between = async ({ method, params }, ask) => {
+        if (method === SEND && params[0] === lost) throw { code: -32_000, message: "insufficient funds for gas" };
+        return ask();
+      };
+      const { hash } = await bob.announce("0x02");
+      expect((await world.ethers.provider.getTransaction(hash))?.nonce).to.equal(first);
+      expect(await announced()).to.equal(1);
     }).timeout(30_000);
   });
 
