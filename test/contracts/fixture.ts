@@ -218,6 +218,21 @@ export class World {
     await this.start(2);
   }
 
+  /** One more person, with 1,000,000 tokens to spend; a provider where told its P and stake (token base units). */
+  async newcomer(name: string, provider?: { penaltyRate: bigint; stake: bigint }): Promise<Party> {
+    const key = new Wallet(id(name));
+    const account = await this.ethers.getImpersonatedSigner(key.address);
+    await this.connection.networkHelpers.setBalance(account.address, 10n ** 20n);
+    await this.token.mint(account, 10n ** 12n);
+    await this.token.connect(account).approve(this.market, MaxUint256);
+    const party = { account, address: account.address, key };
+    if (provider) {
+      await this.as(party).register(key, provider.penaltyRate);
+      await this.as(party).deposit(account, provider.stake);
+    }
+    return party;
+  }
+
   get domain(): TypedDataDomain {
     return this.#domain;
   }
@@ -414,7 +429,9 @@ export class World {
     const spender = await this.market.getAddress();
     const nonce = await this.token.nonces(owner.account);
     const message = { owner: owner.address, spender, value, nonce, deadline };
-    const { v, r, s } = Signature.from(await owner.account.signTypedData(domain, PERMIT, message));
+    // A newcomer's account is its key's own; Hardhat holds the others' account keys.
+    const signer = owner.address === owner.key.address ? owner.key : owner.account;
+    const { v, r, s } = Signature.from(await signer.signTypedData(domain, PERMIT, message));
     return { owner: owner.address, value, deadline, v, r, s };
   }
 
