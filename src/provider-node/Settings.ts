@@ -87,20 +87,22 @@ export class Folder {
     throw new SubletException({ code: "StateCorrupt", file: this.#configFile, reason });
   }
 
-  /** On the disk, whole, when this returns. @throws BadArgument for a field that does not fit */
+  /** On the disk, whole, when this returns. */
   async write(settings: Settings): Promise<void> {
-    const checked = schema.safeParse(settings);
-    if (!checked.success) {
-      const first = checked.error.issues[0];
-      const name = first?.path.join(".") ?? "settings";
-      const value = String(settings[name as keyof Settings]);
-      throw new SubletException({ code: "BadArgument", name, value, reason: first?.message ?? "it does not fit" });
-    }
-    await writeDurably(`${this.#configFile}.new`, JSON.stringify(checked.data, undefined, 2), "w");
+    await writeDurably(`${this.#configFile}.new`, JSON.stringify(settings, undefined, 2), "w");
     await rename(`${this.#configFile}.new`, this.#configFile);
     await using folder = await open(this.path, "r");
     await folder.sync();
   }
+}
+
+/** Settings as people gave them. @throws BadArgument naming the one that does not fit */
+export function checkSettings(settings: Settings): Settings {
+  const checked = schema.safeParse(settings);
+  if (checked.success) return checked.data;
+  const { path = [], message = "it does not fit" } = checked.error.issues[0] ?? {};
+  const value = String(settings[path[0] as keyof Settings]);
+  throw new SubletException({ code: "BadArgument", name: path.join("."), value, reason: message });
 }
 
 /** What the settings mean on a market whose token has so many decimals. @throws BadArgument when a price is too small */

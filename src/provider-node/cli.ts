@@ -13,7 +13,7 @@ import { DealState, LEDGER_ONE, MarketReader } from "../chain/MarketReader.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import { leave } from "./Leaving.ts";
 import { type ProviderConfig, ProviderNode } from "./main.ts";
-import { Folder, keepingOf, parseMarket, parseSize, policyOf, type Settings } from "./Settings.ts";
+import { checkSettings, Folder, keepingOf, parseMarket, parseSize, policyOf, type Settings } from "./Settings.ts";
 
 interface Flags {
   readonly home?: string;
@@ -107,15 +107,16 @@ async function init(flags: Flags): Promise<void> {
   const folder = folderOf(flags);
   const market = parseMarket(flags.market!);
   const chain = await MarketReader.connect({ rpcUrl: flags.rpc!, market });
-  const settings = changed({ ...DEFAULTS, listen: [...DEFAULTS.listen], operator: "" }, flags);
   const places = { rpcUrl: flags.rpc!, chainId: chain.chainId, market };
+  const given = changed({ ...DEFAULTS, listen: [...DEFAULTS.listen], operator: "", ...places, address: "" }, flags);
   // Before there is a key: a price that means nothing is no reason to leave half a provider behind.
-  policyOf({ ...settings, ...places, address: "" }, chain.parameters, await chain.tokenDecimals());
+  const settings = checkSettings(given);
+  policyOf(settings, chain.parameters, await chain.tokenDecimals());
   const password = await passwordOf(flags, true);
   const privateKey = generatePrivateKey();
   const address = privateKeyToAddress(privateKey);
   await folder.create(await encryptKeystore({ address, privateKey }, password));
-  await folder.write({ ...settings, ...places, address, operator: settings.operator || address });
+  await folder.write({ ...settings, address, operator: settings.operator || address });
   const symbol = await chain.tokenSymbol();
   print(flags, { address, home: folder.path, ...places, stake: settings.stake }, () => [
     `A provider lives in ${folder.path} now. Its address is ${address}.`,
@@ -125,20 +126,21 @@ async function init(flags: Flags): Promise<void> {
 
 async function run(flags: Flags): Promise<void> {
   const folder = folderOf(flags);
-  const settings = changed(await folder.read(), flags);
+  const settings = checkSettings(changed(await folder.read(), flags));
   const account = bytesToHex(await readKeystore(folder.keystoreFile, await passwordOf(flags, false)));
   const log = pino({ level: flags.logLevel ?? "info" }, pino.destination({ dest: 2, sync: true }));
   if (settings.leaving) log.warn("on its way out: no new deals and no new stake (config.json: leaving)");
   const node = await ProviderNode.start(await configOf(folder, settings, account, log));
   const { address, peerId, multiaddrs, metricsUrl } = node;
+  // Whoever reads that it serves may stop it at once.
+  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve);
+  });
   log.info({ address, multiaddrs, metricsUrl }, "serving");
   print(flags, { address, peerId, multiaddrs, metricsUrl, dataDir: folder.dataDir, pid: process.pid }, () => [
     `Provider ${address} serves at ${multiaddrs.join(" ")}. Stop it with Ctrl-C.`,
   ]);
-  const signal = await new Promise<NodeJS.Signals>((stopped) => {
-    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, stopped);
-  });
-  log.info({ signal }, "stopping");
+  log.info({ signal: await stopped }, "stopping");
   await node.stop();
   log.info("stopped");
 }
@@ -208,7 +210,7 @@ function folderOf({ home }: Flags): Folder {
 }
 
 /** Settings with what was said on the command line in their place. */
-function changed<Given extends Partial<Settings>>(settings: Given, flags: Flags) {
+function changed(settings: Settings, flags: Flags): Settings {
   const { listen, announce, price, egressPrice, stake, operator, region } = flags;
   const said = { listen, announce, price, egressPrice, stake, operator, region, rpcUrl: flags.rpc };
   const given = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
