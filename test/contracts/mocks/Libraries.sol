@@ -22,6 +22,18 @@ contract Libraries {
         return (SectorProof.root(proof, 0, index, levels), SectorProof.length(levels));
     }
 
+    /// @return randoms one draw a stratum.
+    function draws(bytes28 seed, uint256 chainId, address market, uint32 epoch, address provider)
+        external
+        pure
+        returns (uint128[] memory randoms)
+    {
+        randoms = new uint128[](Positions.COUNT);
+        for (uint256 i = 0; i < randoms.length; ++i) {
+            randoms[i] = Positions.draw(seed, chainId, market, epoch, provider, i);
+        }
+    }
+
     /// @return places the challenged chunks among `chunks`.
     function positions(bytes28 seed, uint256 chainId, address market, uint32 epoch, address provider, uint256 chunks)
         external
