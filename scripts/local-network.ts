@@ -122,7 +122,7 @@ export class LocalNetwork {
     child.once("exit", () => {
       if (provider.process === child) provider.process = undefined;
     });
-    await until(`${provider.name} takes connections`, 60_000, async () => {
+    await until(`${provider.name} takes connections`, 120_000, async () => {
       if (provider.process !== child) throw new Error(`${provider.name} ended: ${await this.tail(provider.name)}`);
       return accepts(provider.port);
     });
