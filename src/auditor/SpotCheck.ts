@@ -1,51 +1,40 @@
 /** Asking providers over the wire to show chunks they cannot have chosen, and checking those against the chain. */
-import { type Address, hexToBytes, slice } from "viem";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Address, type Hex, hexToBytes, slice } from "viem";
 import type { MarketReader } from "../chain/MarketReader.ts";
 import { connect } from "../network/Client.ts";
 import { createNode, type Node } from "../network/Node.ts";
 import { type Announcement, decodeAnnouncement } from "../protocol/Announcement.ts";
+import { SubletException } from "../protocol/Errors.ts";
 import { CHALLENGES, type Draw, locate, type Member, position } from "./Challenges.ts";
 import type { SpotCheck } from "./Report.ts";
 import { CHUNKS_A_SECTOR, showsChunk } from "./Trees.ts";
 
-/** A provider and the set it has to hold, as committed on chain at the block asked for. */
-export interface Subject {
-  readonly provider: Address;
-  readonly members: readonly Member[];
-}
-
 /** Providers asked at once. */
 const ASKED_TOGETHER = 8;
 const ANSWER_MS = 20_000;
+/** A provider whose node is a little behind does not know the newest block yet, and is asked about a newer one. */
+const ATTEMPTS = 3;
+const PAUSE_MS = 1_000;
+const LEAVES_AT_ONCE = 512;
 
-/** Asks every subject for the chunks that block `block` draws, and says of each whether it showed them. */
+/** Asks each provider for chunks that the newest block draws; one that holds nothing by now is left out. */
 export async function spotCheck(
   reader: MarketReader,
-  block: bigint,
-  subjects: readonly Subject[],
+  providers: readonly Address[],
   signal?: AbortSignal,
 ): Promise<SpotCheck[]> {
-  if (subjects.length === 0) return [];
-  const { hash } = await reader.block(block);
+  if (providers.length === 0) return [];
   const announced = await reader.announcements();
   const addresses = new Map([...announced].map(([provider, { data }]) => [provider.toLowerCase(), data]));
   const node = await createNode();
   try {
     const results: SpotCheck[] = [];
-    for (let first = 0; first < subjects.length; first += ASKED_TOGETHER) {
-      const together = subjects.slice(first, first + ASKED_TOGETHER).map(async ({ provider, members }) => {
-        const seed = slice(hash, 0, 28);
-        const { chainId, address: market, epochs } = reader;
-        const draw = { seed, chainId, market, epoch: epochs.at(block), provider };
-        const data = addresses.get(provider.toLowerCase());
-        const reason = data
-          ? await checkOne(node, draw, members, block, hexToBytes(data), signal).catch(
-              (thrown: Error) => thrown.message,
-            )
-          : "it never announced an address";
-        return { provider, ok: reason === "", block: `${block}`, chunks: CHALLENGES, reason };
-      });
-      results.push(...(await Promise.all(together)));
+    for (let first = 0; first < providers.length; first += ASKED_TOGETHER) {
+      const together = providers
+        .slice(first, first + ASKED_TOGETHER)
+        .map((provider) => checkOne(reader, node, provider, addresses.get(provider.toLowerCase()), signal));
+      results.push(...(await Promise.all(together)).filter((check) => check !== undefined));
     }
     return results;
   } finally {
@@ -53,8 +42,50 @@ export async function spotCheck(
   }
 }
 
-/** What is wrong with a provider's answer; empty: nothing. */
 async function checkOne(
+  reader: MarketReader,
+  node: Node,
+  provider: Address,
+  announcement: Hex | undefined,
+  signal?: AbortSignal,
+): Promise<SpotCheck | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const { number: block, hash } = await reader.block();
+    const members = await committed(reader, provider, block);
+    if (members.length === 0) return undefined;
+    const { chainId, address: market, epochs } = reader;
+    const draw = { seed: slice(hash, 0, 28), chainId, market, epoch: epochs.at(block), provider };
+    const verdict = { provider, block: `${block}`, chunks: CHALLENGES };
+    if (!announcement) return { ...verdict, ok: false, reason: "it never announced an address" };
+    try {
+      const reason = await ask(node, draw, members, block, hexToBytes(announcement), signal);
+      return { ...verdict, ok: reason === "", reason };
+    } catch (thrown) {
+      if (!SubletException.is(thrown, "BlockUnknown") || attempt === ATTEMPTS) {
+        return { ...verdict, ok: false, reason: thrown instanceof Error ? thrown.message : String(thrown) };
+      }
+      await sleep(PAUSE_MS);
+    }
+  }
+}
+
+/** A provider's set as the chain has it at a block. */
+async function committed(reader: MarketReader, provider: Address, block: bigint): Promise<Member[]> {
+  const { slots } = await reader.provider(provider, block);
+  const members: Member[] = [];
+  for (let from = 0; from < slots; from += LEAVES_AT_ONCE) {
+    const leaves = await reader.leaves(provider, from, Math.min(LEAVES_AT_ONCE, slots - from), block);
+    for (const [i, sectors] of leaves.entries()) {
+      if (sectors === 0) continue;
+      const { root } = await reader.deal(provider, from + i, block);
+      members.push({ slot: from + i, sectors, root });
+    }
+  }
+  return members;
+}
+
+/** What is wrong with a provider's answer; empty: nothing. */
+async function ask(
   node: Node,
   draw: Draw,
   members: readonly Member[],

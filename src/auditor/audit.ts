@@ -6,8 +6,8 @@ import { Comparison } from "./Comparison.ts";
 import { recordOf } from "./Record.ts";
 import { Replay } from "./Replay.ts";
 import type { Report } from "./Report.ts";
-import { type Subject, spotCheck } from "./SpotCheck.ts";
-import { membersOf } from "./State.ts";
+import { spotCheck } from "./SpotCheck.ts";
+import { sectorsOf } from "./State.ts";
 
 export interface AuditOptions {
   readonly rpcUrl: string;
@@ -43,11 +43,10 @@ export async function audit(options: AuditOptions): Promise<Report> {
     await replay.run(block);
     const comparison = new Comparison(reader, replay, block);
     await comparison.run();
-    const spotChecks =
-      options.spotCheck === false
-        ? []
-        : await spotCheck(reader, block, subjects(replay, reader.epochs.at(block)), signal);
-    if ((await reader.block(block)).hash === hash) return report(reader, replay, comparison, block, spotChecks);
+    if ((await reader.block(block)).hash === hash) {
+      const checks = options.spotCheck === false ? [] : await spotCheck(reader, holders(replay), signal);
+      return report(reader, replay, comparison, block, checks);
+    }
     if (attempt === ATTEMPTS) {
       const reason = `block ${block} was replaced while it ran, ${ATTEMPTS} times; audit again when the chain is calm`;
       throw new SubletException({ code: "TransactionFailed", call: "audit", reason });
@@ -55,13 +54,9 @@ export async function audit(options: AuditOptions): Promise<Report> {
   }
 }
 
-function subjects({ state, rules }: Replay, epoch: number): Subject[] {
-  const all: Subject[] = [];
-  for (const provider of state.providers.values()) {
-    const members = membersOf(provider, epoch, provider.missCount, rules.parameters.coverEpochs);
-    if (members.length > 0) all.push({ provider: provider.address, members });
-  }
-  return all;
+/** Providers that have sectors to show. */
+function holders({ state }: Replay): Address[] {
+  return [...state.providers.values()].filter((each) => sectorsOf(each) > 0).map(({ address }) => address);
 }
 
 function report(

@@ -128,6 +128,20 @@ describe("spot checks", () => {
     });
   }
 
+  describe("given one whose node is a block behind", () => {
+    it("ask again about a newer block", async () => {
+      const deal = await world.active(3);
+      const asked: bigint[] = [];
+      await hosting(bob, async (block) => {
+        asked.push(block);
+        if (asked.length > 1) return honest(bob, [deal], block);
+        await world.connection.networkHelpers.mine(1);
+        throw new SubletException({ code: "BlockUnknown", blockNumber: block, newest: block - 1n });
+      });
+      expect((await check()).get(bob.address as Address)).to.deep.include({ ok: true, block: `${asked[0]! + 1n}` });
+    });
+  });
+
   describe("given one that cannot be reached", () => {
     it("name it", async () => {
       await world.active(1);
