@@ -118,7 +118,7 @@ function connectParts(options: OpenOptions, foundations: Foundations): Parts {
     patienceMs: options.patienceMs ?? PATIENCE_MS,
     rebuild: (slab, position, from, to) => rebuild(reading, slab, position, from, to, closing.signal),
     learnHead: (bytes) => {
-      for (const entry of decodeHead(bytes)) lanes.learn(entry);
+      for (const entry of decodeHead(master, bytes)) lanes.learn(entry);
     },
   });
   return {

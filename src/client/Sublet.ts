@@ -14,7 +14,7 @@ import { normalize, normalizeFolder } from "./catalogue/Path.ts";
 import { WriterLock } from "./home/WriterLock.ts";
 import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
 import { type RepairReport, repairVolume } from "./repair/Repair.ts";
-import { learnSegments, type Recovered, recover } from "./restore/Recovery.ts";
+import { completeSlabs, learnSegments, type Recovered, recover } from "./restore/Recovery.ts";
 import { download } from "./retrieve/Download.ts";
 import { Publisher } from "./upload/Publisher.ts";
 import { type PutOptions, put, type Receipt, type Writable } from "./upload/Put.ts";
@@ -201,13 +201,16 @@ export class Sublet {
    */
   async repair(signal?: AbortSignal): Promise<RepairReport[]> {
     const { parts, publisher } = this.#writable();
+    const volumes = parts.volumes.all();
+    const unfinished = parts.segments.unfinishedVolumes();
+    for (const volume of volumes) await (await parts.uploads.of(volume)).upload.look(signal);
     await learnSegments(parts, signal);
     const reports: RepairReport[] = [];
-    const unfinished = parts.segments.unfinishedVolumes();
-    for (const volume of parts.volumes.all()) {
-      const report = await repairVolume(parts, volume, signal);
+    for (const volume of volumes) {
+      await completeSlabs(parts, volume, signal);
+      await parts.uploads.spread(volume);
+      reports.push(await repairVolume(parts, volume, signal));
       if (unfinished.includes(volume.id)) await publisher.publish(volume);
-      reports.push(report);
     }
     return reports;
   }

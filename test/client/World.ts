@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Address, encodeFunctionData, parseAbi } from "viem";
+import { readKeystore } from "../../src/chain/Keystore.ts";
 import { setUp } from "../../src/client/home/Setup.ts";
 import { type OpenOptions, Sublet } from "../../src/client/index.ts";
 import { type ProviderConfig, ProviderNode } from "../../src/provider-node/main.ts";
@@ -103,6 +104,18 @@ export class World {
     const drive = await Sublet.open({ home, password: PASSWORD, patienceMs: 2_000, ...options });
     this.#drives.push(drive);
     return drive;
+  }
+
+  keyOf(home: string): Promise<Uint8Array> {
+    return readKeystore(join(home, "keystore.json"), PASSWORD);
+  }
+
+  /** A drive that comes back from its key into an empty home (or one where that was tried before). */
+  async restore(key: Uint8Array, home?: string) {
+    const folder = home ?? (await this.home(key, 0n));
+    const { drive, recovered } = await Sublet.restore({ home: folder, password: PASSWORD, patienceMs: 2_000 });
+    this.#drives.push(drive);
+    return { drive, recovered };
   }
 }
 

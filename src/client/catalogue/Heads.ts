@@ -83,17 +83,19 @@ export function encodeHead(entries: readonly LaneEntry[]): Uint8Array {
   throw new SubletException({ code: "CatalogueTooLarge", limit: MAX_HEAD_BYTES, actual: bytes.length });
 }
 
-/** @throws Error when the bytes are no head */
-export function decodeHead(bytes: Uint8Array): LaneEntry[] {
+/**
+ * The entries of a head, each of which opens under this master key: one that did not would take the place of a true one.
+ * @throws CodecError or Error when the bytes are no head of this owner
+ */
+export function decodeHead(master: Uint8Array, bytes: Uint8Array): LaneEntry[] {
   if (bytes.length > MAX_HEAD_BYTES) throw new Error(`a head of ${bytes.length} bytes`);
   const { entries } = fromBinary(HeadSchema, bytes);
   if (entries.length > MAX_LANES) throw new Error(`a head of ${entries.length} lanes`);
-  return entries.map((entry: Entry) => ({
-    lane: entry.lane,
-    sequence: Number(entry.sequence),
-    salt: entry.salt,
-    sealed: entry.sealed,
-  }));
+  return entries.map(({ lane, sequence, salt, sealed }: Entry) => {
+    const entry = { lane, sequence: Number(sequence), salt, sealed };
+    openListing(master, entry);
+    return entry;
+  });
 }
 
 export function encodeExtent({ slab, offset, length }: Extent) {

@@ -56,7 +56,6 @@ export async function repairVolume(parts: Parts, volume: Volume, signal?: AbortS
   await parts.uploads.join(volume);
   const { upload } = await parts.uploads.of(volume);
   const { version } = upload.target;
-  upload.retry();
   if (replaced.length > 0 || upload.covered(version).length < quorum(volume)) await upload.durable(version, signal);
   await upload.complete(version, signal);
   const complete = upload.covered(version);

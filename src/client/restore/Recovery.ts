@@ -57,28 +57,30 @@ export async function recover(parts: Parts, signal?: AbortSignal): Promise<Recov
 }
 
 /** What a provider holds of a deal, by a revision that this client signed, and the head that goes with it. */
-async function learnDeal(
-  { database, market, account, providers, lanes }: Parts,
-  deal: Deal,
-  signal?: AbortSignal,
-): Promise<void> {
-  const connection = await providers.connection(deal.provider);
-  const { newest, headBytes } = await connection.head({ deal: deal.id }, signal ? { signal } : {});
-  const { number: committed } = await market.deal(deal.provider, deal.slot);
-  const bad = (reason: string): SubletException =>
-    new SubletException({ code: "BadReply", provider: deal.provider, verb: "head", reason });
-  if (!newest) {
-    if (committed > 0n) throw bad(`it shows no revision, and number ${committed} is on chain`);
-    return;
-  }
-  const { revision } = newest;
-  if (revision.deal !== deal.id) throw bad("its revision is of another deal");
-  if (revision.number < committed) throw bad(`its newest revision is ${revision.number}, and ${committed} is on chain`);
-  if (headHash(headBytes) !== revision.head) throw bad("its head is not the one of its revision");
-  await requireOwn({ chainId: market.chainId, address: market.address }, account.address, newest);
-  const mirror = new DealMirror(database, deal);
-  if (revision.number > mirror.number) mirror.adopt(newest, await listed(connection, deal.id, revision.number, signal));
-  for (const entry of decodeHead(headBytes)) lanes.learn(entry);
+async function learnDeal(parts: Parts, deal: Deal, signal?: AbortSignal): Promise<void> {
+  const { database, market, account, providers, lanes } = parts;
+  const options = signal ? { signal } : {};
+  await providers.call(deal.provider, async (connection) => {
+    const { newest, headBytes } = await connection.head({ deal: deal.id }, options);
+    const { number: committed } = await market.deal(deal.provider, deal.slot);
+    const bad = (reason: string): SubletException =>
+      new SubletException({ code: "BadReply", provider: deal.provider, verb: "head", reason });
+    if (!newest) {
+      if (committed > 0n) throw bad(`it shows no revision, and number ${committed} is on chain`);
+      return;
+    }
+    const { revision } = newest;
+    if (revision.deal !== deal.id) throw bad("its revision is of another deal");
+    if (revision.number < committed)
+      throw bad(`its newest revision is ${revision.number}, and ${committed} is on chain`);
+    if (headHash(headBytes) !== revision.head) throw bad("its head is not the one of its revision");
+    await requireOwn({ chainId: market.chainId, address: market.address }, account.address, newest);
+    const mirror = new DealMirror(database, deal);
+    if (revision.number > mirror.number) {
+      mirror.adopt(newest, await listed(connection, deal.id, revision.number, signal));
+    }
+    for (const entry of decodeHead(parts.master, headBytes)) lanes.learn(entry);
+  });
 }
 
 /**
@@ -117,7 +119,7 @@ async function fetchSegment(parts: Parts, segment: SegmentReference, signal?: Ab
  * Records slabs that providers hold more of than the catalogue says: the last segments themselves are in no later one.
  * Each is sealed at the longest length that k positions have, and the roots of all positions are computed anew.
  */
-async function completeSlabs(parts: Parts, volume: Volume, signal?: AbortSignal): Promise<void> {
+export async function completeSlabs(parts: Parts, volume: Volume, signal?: AbortSignal): Promise<void> {
   const held = parts.database.all<{ slab: Uint8Array; length: number; position: number; root: Uint8Array }>(
     `SELECT slab, length, position, sector.root FROM sector JOIN deal ON deal.id = sector.deal
      WHERE deal.volume = ? AND deal.retired = 0 ORDER BY slab, length DESC`,

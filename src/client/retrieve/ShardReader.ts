@@ -36,7 +36,6 @@ export interface ReaderSurroundings {
 const SHUNNED_MS = 15_000;
 /** It does not have what it countersigned. */
 const LOST: readonly ErrorCode[] = ["BadShard", "NoSuchSlab", "OutOfRange"];
-const CONNECTING: readonly ErrorCode[] = ["DialFailed", "ConnectionLost", "RequestTimeout"];
 
 export class ShardReader {
   readonly #around: ReaderSurroundings;
@@ -90,36 +89,26 @@ export class ShardReader {
   }
 
   async #fetch(
-    source: Source,
+    { deal, length: asOf, root }: Source,
     slab: Slab.SlabId,
     from: number,
     to: number,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
-    const { deal, length: asOf, root } = source;
     const { providers, vouchers } = this.#around;
     const [firstChunk, endChunk] = [from / CHUNK_BYTES, to / CHUNK_BYTES];
-    const connection = await providers.connection(deal.provider);
-    const ask = (voucher?: SignedVoucher) =>
-      connection.read(
-        { deal: deal.id, slab, firstChunk, endChunk, asOf, ...(voucher && { voucher }) },
-        signal ? { signal } : {},
-      );
     vouchers.count(deal, to - from);
-    let answer: Awaited<ReturnType<typeof ask>>;
-    try {
-      answer = await ask().catch(async (error: unknown) => {
-        if (!SubletException.is(error, "PaymentRequired")) throw error;
-        return ask(await vouchers.pay(deal, error.error));
-      });
-    } catch (error) {
-      const unreached = SubletException.is(error, ...CONNECTING) && !signal?.aborted;
-      if (unreached && (await providers.moved(deal.provider, connection))) {
-        return this.#fetch(source, slab, from, to, signal);
-      }
-      throw error;
-    }
-    const { bytes, proof } = answer;
+    const ask = (voucher?: SignedVoucher) =>
+      providers.call(deal.provider, (connection) =>
+        connection.read(
+          { deal: deal.id, slab, firstChunk, endChunk, asOf, ...(voucher && { voucher }) },
+          signal ? { signal } : {},
+        ),
+      );
+    const { bytes, proof } = await ask().catch(async (error: unknown) => {
+      if (!SubletException.is(error, "PaymentRequired")) throw error;
+      return ask(await vouchers.pay(deal, error.error));
+    });
     try {
       RangeProof.verify(bytes, firstChunk, endChunk, proof, root);
     } catch (cause) {

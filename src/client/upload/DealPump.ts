@@ -11,6 +11,7 @@ import { type ErrorCode, SubletException } from "../../protocol/Errors.ts";
 import type { SignedRevision } from "../../protocol/Messages.ts";
 import { slabName } from "../catalogue/Catalogue.ts";
 import { type DealMirror, type Fill, headHash, type Pending } from "../volumes/DealMirror.ts";
+import { UNREACHED } from "../volumes/Providers.ts";
 import type { Target } from "./Target.ts";
 
 /** What a pump needs of the drive around it. */
@@ -56,6 +57,8 @@ const TRANSIENT: readonly ErrorCode[] = [
   "StagingFull",
   "ChainUnavailable",
   "TooFewProviders",
+  // Another device moved the deal on while this one was looking.
+  "Conflict",
 ];
 /** What a provider answers whose staged bytes are gone, or whose sectors are not those of the mirror. */
 const OUT_OF_STEP: readonly ErrorCode[] = ["Behind", "BadOperation", "RootMismatch", "NoSuchSlab"];
@@ -68,8 +71,8 @@ export class DealPump {
   failure: { readonly error: unknown; readonly sinceMs: number } | undefined;
   /** It will not try again. */
   ended = false;
-  /** Bytes that the provider took, in this process. */
-  sentBytes = 0;
+  /** Since the last {@link retry} it was seen what the provider holds, or it was tried in vain. */
+  looked = true;
 
   readonly #around: PumpSurroundings;
   /** How much of a slab the provider holds, countersigned or not, as far as this process sent it. */
@@ -81,6 +84,7 @@ export class DealPump {
   #wake = Promise.withResolvers<void>();
   #retry = Promise.withResolvers<void>();
   #connection: Connection | undefined;
+  #looking = false;
 
   constructor(mirror: DealMirror, around: PumpSurroundings) {
     this.mirror = mirror;
@@ -93,8 +97,10 @@ export class DealPump {
     this.#wake.resolve();
   }
 
-  /** Tries again at once, whatever went wrong before. */
+  /** Tries again at once, whatever went wrong before, and looks whether another device changed the deal. */
   retry(): void {
+    this.#looking = true;
+    this.looked = false;
     this.failure = undefined;
     this.#failures = 0;
     this.#retry.resolve();
@@ -133,6 +139,7 @@ export class DealPump {
   async #step(): Promise<"level" | "sent" | "revised"> {
     const connection = await this.#around.connect();
     this.#connection = connection;
+    if (this.#looking) await this.#look(connection);
     const pending = this.mirror.pending();
     if (pending) {
       await this.#send(connection, pending.fills);
@@ -146,6 +153,19 @@ export class DealPump {
     if (fills.length < SECTORS_PER_REVISION && due <= this.covered) return "sent";
     await this.#revise(connection, await this.#around.sign(this.mirror, fills, headBytes));
     return "revised";
+  }
+
+  /** Another device of the same owner may have moved the deal on. */
+  async #look(connection: Connection): Promise<void> {
+    const { newest } = await connection.head({ deal: this.mirror.deal.id }, { signal: this.#around.signal });
+    const underWay = this.mirror.pending()?.revision.number;
+    if (newest && newest.revision.number > this.mirror.number && newest.revision.number !== underWay) {
+      await this.#around.adopt(this.mirror, connection, newest);
+      this.#complete = 0;
+    }
+    this.#looking = false;
+    this.looked = true;
+    this.#around.changed();
   }
 
   async #plan(): Promise<Fill[]> {
@@ -177,7 +197,6 @@ export class DealPump {
       try {
         await connection.append({ deal: this.mirror.deal.id, slab, offset: at, bytes }, { signal });
         at = end;
-        this.sentBytes += bytes.length;
       } catch (error) {
         if (!SubletException.is(error, "Behind")) throw error;
         const { length: held } = error.error;
@@ -236,10 +255,11 @@ export class DealPump {
   }
 
   async #failed(error: unknown): Promise<void> {
-    const unreached = SubletException.is(error, "DialFailed", "ConnectionLost", "RequestTimeout");
-    if (unreached && this.#connection && (await this.#around.moved(this.#connection))) return;
+    if (SubletException.is(error, ...UNREACHED) && this.#connection && (await this.#around.moved(this.#connection)))
+      return;
     this.failure = { error, sinceMs: this.failure?.sinceMs ?? performance.now() };
     this.ended ||= !SubletException.is(error, ...TRANSIENT);
+    this.looked = true;
     this.#around.changed();
     if (this.ended) return;
     const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);

@@ -25,6 +25,11 @@ export class Target {
     return this.#slabs;
   }
 
+  lacks({ slab, length }: Wanted): boolean {
+    const index = this.#indexes.get(slabName(slab));
+    return index === undefined || this.#slabs[index]!.length < length;
+  }
+
   /** A slab that is new or longer now. @returns its place */
   want(wanted: Wanted): number {
     const name = slabName(wanted.slab);

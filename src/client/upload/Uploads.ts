@@ -10,7 +10,7 @@ import { laneTag, nextNumber, recoverSigner, revisionDigest, signDigest } from "
 import type { Catalogue } from "../catalogue/Catalogue.ts";
 import type { Lanes } from "../catalogue/Heads.ts";
 import type { Database } from "../home/Database.ts";
-import { DealMirror, type Fill, type Listed, type Pending } from "../volumes/DealMirror.ts";
+import { DealMirror, type Fill, headHash, type Listed, type Pending } from "../volumes/DealMirror.ts";
 import type { Providers } from "../volumes/Providers.ts";
 import { type Deal, reservedSectors, type Volume, type Volumes } from "../volumes/Volume.ts";
 import { DealPump } from "./DealPump.ts";
@@ -70,6 +70,12 @@ export class Uploads {
     if (sectors <= free) return;
     const fields = { needSectors: Math.max(1, sectors), freeSectors: Math.max(0, free) };
     throw new SubletException({ code: "VolumeFull", volume: volume.id, ...fields });
+  }
+
+  /** Wants what the catalogue has learned since of slabs that other devices wrote. */
+  async spread(volume: Volume): Promise<void> {
+    const { upload } = await this.of(volume);
+    for (const { id, length } of this.#around.catalogue.slabs(volume.id)) upload.want({ slab: id, length });
   }
 
   /** Pumps for deals that were opened since. */
@@ -177,9 +183,16 @@ export class Uploads {
     const { deal } = mirror;
     await requireOwn(this.#identity, this.#around.account.address, newest);
     await this.#requireCountersigned(deal.provider, newest);
-    mirror.adopt(newest, await listed(connection, deal.id, newest.revision.number));
     const { newest: now, headBytes } = await connection.head({ deal: deal.id });
-    if (now?.revision.head === newest.revision.head) this.#around.learnHead(headBytes);
+    if (now?.revision.number !== newest.revision.number) throw new SubletException({ code: "Conflict" });
+    if (headHash(headBytes) !== newest.revision.head) {
+      const reason = "its head is not the one of its revision";
+      throw new SubletException({ code: "BadReply", provider: deal.provider, verb: "head", reason });
+    }
+    mirror.adopt(newest, await listed(connection, deal.id, newest.revision.number));
+    this.#around.learnHead(headBytes);
+    // From now on nobody is told less of other devices than this provider knew.
+    for (const writing of this.#writings.values()) (await writing).upload.setHead(this.#around.lanes.head());
   }
 
   get #identity() {

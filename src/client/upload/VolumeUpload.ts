@@ -45,13 +45,15 @@ export class VolumeUpload {
     this.#running.push(pump.run());
   }
 
-  /** Gives every provider that failed another chance now. */
-  retry(): void {
+  /** Gives every provider that failed another chance now, and sees what other devices did to the deals. */
+  async look(signal?: AbortSignal): Promise<void> {
     for (const pump of this.#pumps) pump.retry();
+    await this.#until(signal, () => this.#pumps.every(({ looked, ended }) => looked || ended));
   }
 
   /** More is wanted of every provider. */
   want(wanted: Wanted): void {
+    if (!this.target.lacks(wanted)) return;
     const index = this.target.want(wanted);
     for (const pump of this.#pumps) pump.touched(index);
   }

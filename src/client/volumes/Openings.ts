@@ -148,8 +148,7 @@ async function askFor(
   signal?: AbortSignal,
 ): Promise<DealItem> {
   const options = { timeoutMs: ASK_TIMEOUT_MS, ...(signal && { signal }) };
-  const connection = await providers.connection(provider);
-  const ask = await connection.ask({}, options);
+  const ask = await providers.call(provider, (connection) => connection.ask({}, options));
   const draft: TermsDraft = {
     client: account.address,
     clientSigner: account.address,
@@ -166,7 +165,9 @@ async function askFor(
     noticeEpochs: ask.noticeEpochs,
     answerBond: ask.answerBond,
   };
-  const { terms, signature } = await connection.offer({ terms: draft }, options);
+  const { terms, signature } = await providers.call(provider, (connection) =>
+    connection.offer({ terms: draft }, options),
+  );
   for (const [field, wanted] of Object.entries(draft)) {
     if (terms[field as keyof TermsDraft] === wanted) continue;
     const reason = `its terms have another ${field} than was asked for`;

@@ -5,7 +5,7 @@ import type { Market } from "../../chain/Market.ts";
 import { type Connection, connect } from "../../network/Client.ts";
 import type { Node } from "../../network/Node.ts";
 import { type Announcement, AnnouncementError, decodeAnnouncement } from "../../protocol/Announcement.ts";
-import { SubletException } from "../../protocol/Errors.ts";
+import { type ErrorCode, SubletException } from "../../protocol/Errors.ts";
 import type { Database } from "../home/Database.ts";
 
 export interface Announced {
@@ -14,6 +14,9 @@ export interface Announced {
   /** The block it registered in. */
   readonly registeredBlock: number;
 }
+
+/** Failures of the way to a provider, whatever it would have answered. */
+export const UNREACHED: readonly ErrorCode[] = ["DialFailed", "ConnectionLost", "RequestTimeout"];
 
 export class Providers {
   readonly #node: Node;
@@ -73,6 +76,18 @@ export class Providers {
     this.#connections.set(provider, connection);
     this.#targets.set(connection, `${targets(announcement)}`);
     return connection;
+  }
+
+  /** Calls a provider; once more, if it cannot be reached and announced another address since. */
+  async call<Result>(provider: Address, work: (connection: Connection) => Promise<Result>): Promise<Result> {
+    const connection = await this.connection(provider);
+    try {
+      return await work(connection);
+    } catch (error) {
+      const unreached = SubletException.is(error, ...UNREACHED);
+      if (unreached && (await this.moved(provider, connection))) return work(await this.connection(provider));
+      throw error;
+    }
   }
 
   /**

@@ -125,8 +125,8 @@ export async function examine(
     PROBES,
   );
   try {
-    const connection = await providers.connection(deal.provider);
-    await connection.status({ deal: deal.id }, { timeoutMs: ANSWER_MS, ...(signal && { signal }) });
+    const options = { timeoutMs: ANSWER_MS, ...(signal && { signal }) };
+    await providers.call(deal.provider, (connection) => connection.status({ deal: deal.id }, options));
     for (const { slab, length, root } of rows) {
       const chunk = Math.floor(Math.random() * (length / CHUNK_BYTES));
       const [from, to] = [chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES];

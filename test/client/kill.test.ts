@@ -1,0 +1,91 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import { expectError } from "./failures.ts";
+import { PASSWORD, read, World } from "./World.ts";
+
+const MIB = 2 ** 20;
+const SCRIPT = join(import.meta.dirname, "putProcess.ts");
+
+describe("a put whose process is killed", function () {
+  this.timeout(180_000);
+  let world: World;
+  let home: string;
+  const before = randomBytes(700_000);
+
+  beforeEach(async () => {
+    world = await World.create(6);
+    home = await world.home();
+    const drive = await world.open(home);
+    await drive.createVolume({ k: 2, n: 6, bytes: 96 * MIB, epochs: 20 });
+    await drive.put("before.bin", before);
+    await drive.close();
+  });
+
+  afterEach(() => world.end());
+
+  /** Starts a put and kills it `laterMs` after `bytes` of it went into the journal. */
+  async function killedPut(name: string, source: string, bytes: number, laterMs: number): Promise<void> {
+    const child = spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", SCRIPT, home, name, source, PASSWORD],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    const ended = once(child, "exit");
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (Number(line) < bytes) continue;
+      await sleep(laterMs);
+      break;
+    }
+    child.kill("SIGKILL");
+    await ended;
+  }
+
+  for (const [moment, share, laterMs] of [
+    ["at its first bytes", 0.05, 0],
+    ["half way", 0.5, 30],
+    ["when all of it is journaled", 1, 0],
+    ["while it is countersigned", 1, 150],
+    ["while it is countersigned, a little later", 1, 400],
+  ] as const) {
+    it(`${moment}: what was there stays, and the same put again is whole`, async () => {
+      const bytes = randomBytes(9 * MIB + 333);
+      const source = join(await world.folder(), "source.bin");
+      await writeFile(source, bytes);
+      await killedPut("film.bin", source, share * bytes.length, laterMs);
+
+      const drive = await world.open(home);
+      expect(Buffer.compare(await read(drive.get("before.bin")), before)).to.equal(0);
+      const receipt = await drive.put("film.bin", source);
+      // One place has one content: had a place got other bytes after the crash, its providers would refuse them.
+      expect(receipt.state).to.equal("complete");
+      expect(Buffer.compare(await read(drive.get("film.bin")), bytes)).to.equal(0);
+      await drive.close();
+      const { drive: restored } = await world.restore(await world.keyOf(home));
+      expect(Buffer.compare(await read(restored.get("film.bin")), bytes)).to.equal(0);
+      expect(Buffer.compare(await read(restored.get("before.bin")), before)).to.equal(0);
+    });
+  }
+
+  it("goes on by itself with what was named before the kill", async () => {
+    const bytes = randomBytes(300_000);
+    const source = join(await world.folder(), "small.bin");
+    await writeFile(source, bytes);
+    // Nobody answers, so the process can only journal.
+    await world.stop(...world.hosts);
+    await killedPut("small.bin", source, bytes.length, 1_500);
+    await world.start(...world.hosts);
+    const drive = await world.open(home);
+    await expectError(read(drive.get("small.bin")), "NoSuchPath");
+    expect((await drive.status()).unfinished).to.equal(1);
+    await drive.repair();
+    expect(Buffer.compare(await read(drive.get("small.bin")), bytes)).to.equal(0);
+  });
+});
