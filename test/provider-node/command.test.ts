@@ -147,7 +147,7 @@ describe("sublet provider", function () {
   });
 
   it("stakes, announces, serves, tells how it is, stops when asked and starts again", async () => {
-    await network.fund(address, { ether: 10, tokens: 0 });
+    await network.fund(address, { ether: 10, tokens: 8 });
     const first = await serve();
     expect(first.document).to.include({ address, pid: first.child.pid, dataDir: join(home, "data") });
     const health = await fetch(`${first.document.metricsUrl}/healthz`);

@@ -129,6 +129,9 @@ describe("a provider on a chain", function () {
       await ground.to(tenant.market.epochs.gapStart(epoch));
       const before = await ground.snapshot();
       await proven(epoch);
+      // Long enough for the provider to see its proof on the chain, not for that to be final.
+      await ground.mine(1);
+      await ground.rest();
       await before.restore();
       expect(await tenant.market.proven(host.address, epoch)).to.equal(false);
       await ground.mine(3);
@@ -222,6 +225,36 @@ describe("a provider on a chain", function () {
       await other.revise([add(5)]);
       const epoch = await committed(other);
       await proven(epoch);
+    });
+  });
+
+  describe("given misses", () => {
+    it("refills its collateral once it proves again, before they use it up", async () => {
+      await tenant.revise([add(0)]);
+      await committed();
+      await host.node.stop();
+      const back = (await epochNow()) + PARAMETERS.coverEpochs / 2;
+      await ground.to(tenant.market.epochs.start(back));
+      const { collateral } = await tenant.onChain();
+      await host.restart();
+      await proven(back);
+      await ground.until("it is refilled", async () => (await tenant.onChain()).misses === 0);
+      expect((await tenant.onChain()).collateral >= collateral).to.equal(true);
+      await proven(back + 1);
+    });
+
+    it("pours nothing more into a deal that it cannot prove", async () => {
+      await tenant.revise([add(0)]);
+      const epoch = await committed();
+      await rm(join(host.config.dataDir, "sectors", tenant.deal.slice(2)), { recursive: true });
+      // What another client commits makes the chain count the misses.
+      const other = await Tenant.open(ground, host);
+      for (let next = epoch; next < epoch + PARAMETERS.coverEpochs / 2 + 2; next++) {
+        await other.revise([add(next, 32)]);
+        await pass(next);
+      }
+      expect((await tenant.onChain()).misses).to.be.greaterThan(PARAMETERS.coverEpochs / 2 - 1);
+      for await (const event of tenant.market.events({ names: ["Refilled"] })) throw new Error(event.name);
     });
   });
 

@@ -76,6 +76,7 @@ export class Keeper {
     await this.#answer(epoch);
     if (effective !== undefined) {
       await this.#once("prune", window, () => this.#prune(effective));
+      await this.#once("refill", window, () => this.#refill(effective));
       if (effective > epoch || this.#isLate(next)) await this.#once("commit", window, () => this.#commit(effective));
     }
     await this.#once("redeem", `${Math.floor(epoch / this.#options.policy.redeemEveryEpochs)}`, () =>
@@ -113,6 +114,19 @@ export class Keeper {
     if (due.length === 0) return;
     log.info({ deals: due.map(({ record }) => record.id) }, "taking ended deals out of the set");
     for (const refs of batches(due.map((deal) => this.#ref(deal)))) await this.#send(call("prune", [refs]));
+    await book.update(true);
+  }
+
+  /** Half a cover gone is filled up again, before the misses of a long deal add up to its end: if it can be proved, that is. */
+  async #refill(effective: number): Promise<void> {
+    const { chain, provider, book, log } = this.#options;
+    const { coverEpochs } = chain.parameters;
+    const low = book.deals().filter(({ onChain }) => {
+      return isUnstopped(onChain) && effective < onChain.stopAt && 2 * onChain.misses >= coverEpochs;
+    });
+    if (low.length === 0 || !(await chain.proven(provider, effective - 1))) return;
+    for (const deal of low) await this.#send(call("refill", [this.#ref(deal)]));
+    log.info({ deals: low.map(({ record }) => record.id) }, "collateral refilled");
     await book.update(true);
   }
 
