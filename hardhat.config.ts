@@ -4,7 +4,7 @@ import { configVariable, defineConfig } from "hardhat/config";
 
 // No compiler is downloaded: the npm package solc carries the same compiler as WASM.
 const solc = createRequire(import.meta.url).resolve("solc/soljson.js");
-const settings = { viaIR: true, evmVersion: "prague", optimizer: { enabled: true, runs: 10_000 } };
+const settings = { viaIR: true, evmVersion: "prague", optimizer: { enabled: true, runs: 1 } };
 const simulated = { type: "edr-simulated", chainType: "l1", hardfork: "prague" } as const;
 
 export default defineConfig({

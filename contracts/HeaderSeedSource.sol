@@ -38,18 +38,16 @@ contract HeaderSeedSource is ISeedSource {
     }
 
     function _prevRandao(bytes calldata header) private pure returns (bytes32) {
-        (bool list, uint256 offset, uint256 end) = _item(header, 0, header.length);
-        if (!list || end != header.length) revert SeedSource_MalformedHeader(0);
-        for (uint256 field = 0;; ++field) {
-            (bool nested, uint256 content, uint256 next) = _item(header, offset, end);
-            if (nested) revert SeedSource_MalformedHeader(offset);
-            if (field == RANDAO_FIELD) {
-                if (next - content != 32) revert SeedSource_MalformedHeader(offset);
-                return bytes32(header[content:next]);
-            }
-            offset = next;
+        (bool list, uint256 content, uint256 next) = _item(header, 0, header.length);
+        if (!list || next != header.length) revert SeedSource_MalformedHeader(0);
+        next = content;
+        for (uint256 field = 0; field <= RANDAO_FIELD; ++field) {
+            uint256 offset = next;
+            (list, content, next) = _item(header, offset, header.length);
+            if (list) revert SeedSource_MalformedHeader(offset);
         }
-        assert(false); // unreachable: the loop returns or reverts
+        if (next - content != 32) revert SeedSource_MalformedHeader(content);
+        return bytes32(header[content:next]);
     }
 
     /// @dev The RLP item at `offset`: its content is `header[content:next]`, and it ends within `limit`.

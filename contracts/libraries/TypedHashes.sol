@@ -17,7 +17,7 @@ library TypedHashes {
     );
     bytes32 internal constant VOUCHER = keccak256("Voucher(bytes32 deal,uint128 cumulative)");
 
-    function hash(Terms calldata terms) internal pure returns (bytes32) {
+    function hash(Terms memory terms) internal pure returns (bytes32) {
         return keccak256(abi.encode(TERMS, terms));
     }
 

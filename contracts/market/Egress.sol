@@ -4,15 +4,13 @@ pragma solidity 0.8.36;
 import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
 import {TypedHashes} from "../libraries/TypedHashes.sol";
 import {Delegation, RedeemItem, Scopes, Voucher} from "../types/Market.sol";
-import {CLOSED, DealRecord, Opening} from "../types/Records.sol";
+import {Live} from "../types/Records.sol";
 import {Records} from "./Records.sol";
 
 /// @title Egress
 /// @notice Vouchers for bytes served, paid out of a deal's own budget.
-abstract contract Egress is Records {
+abstract contract Egress is IStorageMarket, Records {
     using TypedHashes for Voucher;
-
-    mapping(bytes32 deal => mapping(address signer => uint128)) private _redeemed;
 
     /// @inheritdoc IStorageMarket
     function redeem(RedeemItem[] calldata items) external {
@@ -23,20 +21,13 @@ abstract contract Egress is Records {
         }
     }
 
-    /// @inheritdoc IStorageMarket
-    function redeemed(bytes32 id, address signer) external view returns (uint128) {
-        return _redeemed[id][signer];
-    }
-
     function _redeem(RedeemItem calldata item) private returns (bytes4) {
         Voucher calldata voucher = item.voucher;
-        DealRecord storage record = _deals[item.provider][item.slot];
-        if (record.id != voucher.deal || voucher.deal == 0) return Market_WrongDeal.selector;
-        if (record.progress.status & CLOSED != 0) return Market_WrongState.selector;
-        Opening storage opening = _openings[record.agreed.opening];
+        (bytes4 problem, Live memory d) = _load(item.provider, item.slot, voucher.deal);
+        if (problem != 0) return problem;
         address signer = _recover(voucher.hash(), item.signature);
-        bool delegated = signer != opening.clientSigner;
-        Delegation storage delegation = _delegations[opening.client][signer];
+        bool delegated = signer != _clientSigner(d);
+        Delegation storage delegation = _delegations[_client(d)][signer];
         if (signer == address(0) || (delegated && !_inForce(delegation, Scopes.READ))) {
             return Market_WrongSigner.selector;
         }
@@ -44,16 +35,16 @@ abstract contract Egress is Records {
         uint128 before = _redeemed[voucher.deal][signer];
         if (voucher.cumulative <= before) return Market_NothingToRedeem.selector;
         uint128 paid = voucher.cumulative - before;
-        uint128 budget = record.egress;
+        uint128 budget = _record(d).egress;
         if (paid > budget) paid = budget;
         if (delegated && paid > delegation.egressCap) paid = delegation.egressCap;
         if (paid == 0) return Market_NothingToRedeem.selector;
 
         // Only what was paid counts as redeemed: after a top-up the same voucher pays the rest.
         _redeemed[voucher.deal][signer] = before + paid;
-        record.egress = budget - paid;
+        _record(d).egress = budget - paid;
         if (delegated) delegation.egressCap -= paid;
-        _accounts[item.provider].balance += paid;
+        _credit(d.provider, paid);
         emit Redeemed(voucher.deal, signer, voucher.cumulative, paid);
         return 0;
     }

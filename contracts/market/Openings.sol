@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
+import {IMarketAnnex} from "../interfaces/IMarketAnnex.sol";
 import {TypedHashes} from "../libraries/TypedHashes.sol";
+import {Words} from "../libraries/Words.sol";
 import {DealItem, Delegation, Scopes, Terms} from "../types/Market.sol";
-import {Agreed, DealRecord, Opening, Progress, Sampled, Standing} from "../types/Records.sol";
+import {Agreed, DealRecord, Link, Live, Opening, OpeningWords, Progress, Standing} from "../types/Records.sol";
 import {Records} from "./Records.sol";
 
 /// @title Openings
 /// @notice Opening deals: many providers' signed terms, one client, one payment.
-abstract contract Openings is Records {
+abstract contract Openings is IMarketAnnex, Records {
     using TypedHashes for Terms;
 
-    /// @dev A client's last two opening blocks: the list must not point a block at itself.
-    struct Link {
-        uint64 last;
-        uint64 before;
-    }
+    uint256 private constant MAX_NOTICE_EPOCHS = 30;
 
     /// @dev One call's running figures. `client` is that of the first item that opened.
     struct Batch {
@@ -26,20 +22,19 @@ abstract contract Openings is Records {
         uint32 start;
         uint64 previousBlock;
         uint256 units; // escrow and egress to charge
-        uint256 openingIndex;
-        Opening opening; // the last one written; empty before
+        uint256 opening; // index of the last one written, and its words; 0 before
+        uint256 first;
+        uint256 second;
     }
 
-    mapping(address client => Link) private _links;
-
-    /// @inheritdoc IStorageMarket
+    /// @inheritdoc IMarketAnnex
     function openDeals(DealItem[] calldata items, uint256 minOpened) external nonReentrant returns (uint256 opened) {
         _capBatch(items.length);
         Batch memory batch;
         batch.caller = _msgSender();
         batch.start = _inCommitPhase() ? _epoch() : _epoch() + 1;
         for (uint256 i = 0; i < items.length; ++i) {
-            bytes4 problem = _open(batch, items[i]);
+            bytes4 problem = _open(batch, items[i], items[i].terms);
             if (problem == 0) ++opened;
             else emit Skipped(i, problem);
         }
@@ -47,41 +42,39 @@ abstract contract Openings is Records {
         if (opened != 0) _charge(batch.client, batch.units);
     }
 
-    /// @inheritdoc IStorageMarket
-    function lastOpening(address client) external view returns (uint64 blockNumber) {
-        return _links[client].last;
-    }
-
     /// @dev Every check comes before the first effect.
-    function _open(Batch memory batch, DealItem calldata item) private returns (bytes4 problem) {
-        Terms calldata terms = item.terms;
-        problem = _payerProblem(batch, item);
+    function _open(Batch memory batch, DealItem calldata item, Terms memory terms) private returns (bytes4 problem) {
+        problem = _payerProblem(batch, item, terms);
         if (problem != 0) return problem;
-        Standing memory standing = _standings[terms.provider];
-        problem = _termsProblem(terms, standing, batch.start);
+        Live memory d;
+        d.provider = terms.provider;
+        _readStanding(d.standing, terms.provider);
+        problem = _termsProblem(terms, d.standing, batch.start);
         if (problem != 0) return problem;
 
         uint256 need = uint256(terms.minSectors) * terms.rate * (terms.endEpoch - batch.start);
         if (uint256(item.escrow) << LEDGER_SHIFT < need) return Market_InsufficientEscrow.selector;
-        uint256 collateral = _fullCollateral(terms.capacity, standing.penaltyRate);
+        uint256 collateral = _fullCollateral(terms.capacity, d.standing.penaltyRate);
         if (collateral > _free(terms.provider)) return Market_InsufficientCollateral.selector;
-        bytes32 id = _hashTypedDataV4(terms.hash());
-        (address signer,,) = ECDSA.tryRecoverCalldata(id, item.signature);
+        d.id = _digest(terms.hash());
+        address signer = _recoverDigest(d.id, item.signature);
         if (signer == address(0) || signer != _signerOf(terms.provider)) return Market_WrongSigner.selector;
 
         _accounts[terms.provider].locked += uint128(collateral);
-        _useNonce(terms.provider, terms.nonce);
-        _spend(batch, item);
-        uint16 slot = _record(batch, item, standing, id);
-        _standings[terms.provider] = standing;
-        _emitOpened(batch, item, id, slot, uint128(collateral));
+        _takeNonce(terms.provider, terms.nonce);
+        _spend(batch, item, terms);
+        _write(batch, item, terms, d);
+        _emitOpened(batch, item, terms, d, uint128(collateral));
     }
 
     /// @dev The client is the caller, or one that lets the caller repair within its limits.
-    function _payerProblem(Batch memory batch, DealItem calldata item) private view returns (bytes4) {
-        Terms calldata terms = item.terms;
+    function _payerProblem(Batch memory batch, DealItem calldata item, Terms memory terms)
+        private
+        view
+        returns (bytes4)
+    {
         if (batch.client != address(0) && batch.client != terms.client) return Market_Unauthorized.selector;
-        if (item.escrow > MAX_ESCROW >> LEDGER_SHIFT || item.egress > type(uint96).max) {
+        if (item.escrow > type(uint120).max >> LEDGER_SHIFT || item.egress > type(uint96).max) {
             return Market_BadTerms.selector;
         }
         if (terms.client != batch.caller) {
@@ -95,7 +88,7 @@ abstract contract Openings is Records {
         return 0;
     }
 
-    function _termsProblem(Terms calldata terms, Standing memory standing, uint32 start)
+    function _termsProblem(Terms memory terms, Standing memory standing, uint32 start)
         private
         view
         returns (bytes4)
@@ -118,62 +111,56 @@ abstract contract Openings is Records {
     }
 
     /// @dev Counts the item's money, against the delegate's budget too, and links the client's first opening here.
-    function _spend(Batch memory batch, DealItem calldata item) private {
+    function _spend(Batch memory batch, DealItem calldata item, Terms memory terms) private {
         uint128 tokens = item.escrow + item.egress;
         batch.units += uint256(tokens) << LEDGER_SHIFT;
-        if (item.terms.client != batch.caller) _delegations[item.terms.client][batch.caller].repairBudget -= tokens;
+        if (terms.client != batch.caller) _delegations[terms.client][batch.caller].repairBudget -= tokens;
         if (batch.client != address(0)) return;
-        batch.client = item.terms.client;
+        batch.client = terms.client;
         Link memory link = _links[batch.client];
         batch.previousBlock = link.last == block.number ? link.before : link.last;
         _links[batch.client] = Link({last: uint64(block.number), before: batch.previousBlock});
     }
 
     /// @dev Takes a slot and writes the deal into it.
-    function _record(Batch memory batch, DealItem calldata item, Standing memory standing, bytes32 id)
-        private
-        returns (uint16 slot)
-    {
-        Terms calldata terms = item.terms;
+    function _write(Batch memory batch, DealItem calldata item, Terms memory terms, Live memory d) private {
+        Standing memory standing = d.standing;
         bool reused = standing.freeSlot != 0;
-        slot = reused ? standing.freeSlot - 1 : standing.slots++;
-        DealRecord storage record = _deals[terms.provider][slot];
-        if (reused) {
-            standing.freeSlot = uint16(record.progress.escrow);
-            // Left non-zero on purpose, which makes the first commit cheaper.
-            record.sampled = Sampled({root: 0, stopAt: terms.endEpoch, cover: 0});
-        }
+        d.slot = reused ? standing.freeSlot - 1 : standing.slots++;
         ++standing.deals;
         standing.capacity += terms.capacity;
-
-        record.id = id;
-        record.agreed = Agreed({
-            opening: _opening(batch, terms),
-            rate: terms.rate,
-            capacityLessOne: uint24(terms.capacity - 1),
-            minSectors: terms.minSectors,
-            position: terms.position,
-            stopAt: terms.endEpoch,
-            settledThrough: batch.start - 1
-        });
-        record.progress = Progress({
+        _agree(d.agreed, terms);
+        (d.agreed.opening, d.agreed.settledThrough) = (_share(batch, terms), batch.start - 1);
+        DealRecord storage record = _record(d);
+        if (reused) {
+            Words.unpack(d.progress, record.progress);
+            standing.freeSlot = uint16(d.progress.escrow);
+            _setSampled(d, 0, 0); // left non-zero by stopAt: the first commit finds a word in use, which is cheaper
+        }
+        d.progress = Progress({
             escrow: uint120(item.escrow << LEDGER_SHIFT),
             status: 0,
             number: 0,
             sectors: 0,
             activeSince: 0
         });
+        record.id = d.id;
         if (item.egress != 0) record.egress = item.egress << LEDGER_SHIFT;
+        _save(d);
+    }
+
+    function _agree(Agreed memory agreed, Terms memory terms) private pure {
+        agreed.rate = terms.rate;
+        agreed.capacityLessOne = uint24(terms.capacity - 1);
+        agreed.minSectors = terms.minSectors;
+        agreed.position = terms.position;
+        agreed.stopAt = terms.endEpoch;
     }
 
     /// @dev The place of what the deal shares with the one before it in this call, written where they differ.
-    function _opening(Batch memory batch, Terms calldata terms) private returns (uint32) {
-        Opening memory last = batch.opening;
-        bool same = last.client != address(0) && last.volume == terms.volume && last.k == terms.k
-            && last.n == terms.n && last.noticeEpochs == terms.noticeEpochs && last.clientSigner == terms.clientSigner
-            && last.answerBond == terms.answerBond;
-        if (!same) {
-            batch.opening = Opening({
+    function _share(Batch memory batch, Terms memory terms) private returns (uint32) {
+        (uint256 first, uint256 second) = Words.pack(
+            Opening({
                 client: terms.client,
                 volume: terms.volume,
                 k: terms.k,
@@ -182,22 +169,28 @@ abstract contract Openings is Records {
                 clientSigner: terms.clientSigner,
                 startEpoch: batch.start,
                 answerBond: uint64(terms.answerBond)
-            });
-            batch.openingIndex = _openings.length;
-            _openings.push(batch.opening);
+            })
+        );
+        if (first != batch.first || second != batch.second) {
+            batch.opening = ++_openingCount;
+            (batch.first, batch.second) = (first, second);
+            _openings[batch.opening] = OpeningWords({first: first, second: second});
         }
-        return uint32(batch.openingIndex);
+        return uint32(batch.opening);
     }
 
-    function _emitOpened(Batch memory batch, DealItem calldata item, bytes32 id, uint16 slot, uint128 collateral)
-        private
-    {
-        Terms calldata terms = item.terms;
+    function _emitOpened(
+        Batch memory batch,
+        DealItem calldata item,
+        Terms memory terms,
+        Live memory d,
+        uint128 collateral
+    ) private {
         emit DealOpened(
             terms.client,
             terms.provider,
-            id,
-            slot,
+            d.id,
+            d.slot,
             terms.volume,
             terms.position,
             terms.k,

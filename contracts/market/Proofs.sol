@@ -7,20 +7,15 @@ import {Positions} from "../libraries/Positions.sol";
 import {ProofRecord} from "../libraries/ProofRecord.sol";
 import {SectorProof} from "../libraries/SectorProof.sol";
 import {SumTree} from "../libraries/SumTree.sol";
+import {Words} from "../libraries/Words.sol";
 import {ProofItem} from "../types/Market.sol";
-import {Sampled, Standing, Tip} from "../types/Records.sol";
+import {Sampled, Seed, Standing, Tip} from "../types/Records.sol";
 import {Records} from "./Records.sol";
 
 /// @title Proofs
 /// @notice An epoch's seed, and one proof a provider.
-abstract contract Proofs is Records {
+abstract contract Proofs is IStorageMarket, Records {
     using SumTree for mapping(uint256 => uint256);
-
-    /// @dev One word, overwritten in each epoch.
-    struct Seed {
-        bytes28 value;
-        uint32 epoch;
-    }
 
     /// @dev Where a challenge lies.
     struct Target {
@@ -30,7 +25,6 @@ abstract contract Proofs is Records {
     }
 
     ISeedSource private immutable SOURCE;
-    Seed private _seed;
 
     constructor(ISeedSource source) {
         SOURCE = source;
@@ -70,14 +64,9 @@ abstract contract Proofs is Records {
         return address(SOURCE);
     }
 
-    /// @inheritdoc IStorageMarket
-    function seed() external view returns (uint32 epoch, bytes28 value) {
-        return (_seed.epoch, _seed.value);
-    }
-
     /// @return fault the error to revert with, encoded; empty: proven.
     function _prove(address provider, bytes28 answered, bytes calldata proof) private returns (bytes memory fault) {
-        Standing memory standing = _standings[provider];
+        Standing memory standing = _standingOf(provider);
         if (standing.treeHeight == 0) return abi.encodeWithSelector(Market_NotRegistered.selector, provider);
         uint32 epoch = _epoch();
         if (_proven(provider, epoch)) {
@@ -105,7 +94,7 @@ abstract contract Proofs is Records {
             if (fault.length != 0) return fault;
         }
         standing.countedThrough = epoch;
-        _standings[provider] = standing;
+        _setStanding(provider, standing);
         ProofRecord.set(_records[provider], epoch);
         emit Proven(provider, epoch, uint32(sectors));
         if (standing.tipped && sectors != 0) _payTip(provider);
@@ -142,9 +131,10 @@ abstract contract Proofs is Records {
         bytes calldata proof
     ) private view returns (bytes memory fault) {
         uint256 offset = 0;
+        Sampled memory sampled;
         for (uint256 i = 0; i < targets.length; ++i) {
             Target memory target = targets[i];
-            Sampled memory sampled = _deals[provider][target.slot].sampled;
+            Words.unpack(sampled, _deals[provider][target.slot].sampled);
             if (epoch >= sampled.stopAt || missCount >= sampled.cover) {
                 return abi.encodeWithSelector(Market_DealNotProvable.selector, target.slot);
             }

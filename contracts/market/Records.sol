@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ProofRecord} from "../libraries/ProofRecord.sol";
-import {Deal, DealRef, Reason, State} from "../types/Market.sol";
-import {
-    Agreed, Challenge, CLOSED, DealRecord, Opening, Progress, REASON_MASK, Sampled, Standing, STOPPED
-} from "../types/Records.sol";
-import {Providers} from "./Providers.sol";
+import {SumTree} from "../libraries/SumTree.sol";
+import {Words} from "../libraries/Words.sol";
+import {DealRef} from "../types/Market.sol";
+import {CLOSED, DealRecord, Link, Live, Opening, OpeningWords, Sampled, Seed, STOPPED} from "../types/Records.sol";
+import {Standings} from "./Standings.sol";
 
 /// @title Records
-/// @notice What is kept of a deal: finding it, its state, its collateral, and settling it.
-abstract contract Records is Providers, EIP712 {
+/// @notice What is kept of a deal: finding it, its collateral and cover, and settling it.
+/// @dev Everything stored is declared here and in the bases: {StorageMarket} and {Annex} see one layout.
+abstract contract Records is Standings {
+    uint256 internal constant MAX_CAPACITY = 1 << 24; // sectors of a deal
+    uint256 internal constant MAX_PROVIDER_CAPACITY = 1 << 31; // and of all deals of a provider
 
-    uint256 internal constant MAX_CAPACITY = 1 << 24;
-    uint256 internal constant MAX_PROVIDER_CAPACITY = 1 << 31;
-    uint256 internal constant MAX_NOTICE_EPOCHS = 30;
-    uint256 internal constant MAX_ESCROW = type(uint120).max;
+    bytes32 private constant DOMAIN =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+    bytes32 private constant NAME = keccak256("Sublet");
+    bytes32 private constant VERSION = keccak256("1");
 
     /// @dev What a settlement through `through` moves.
     struct Outcome {
@@ -28,92 +30,95 @@ abstract contract Records is Providers, EIP712 {
     }
 
     mapping(address provider => mapping(uint256 slot => DealRecord)) internal _deals;
-    Opening[] internal _openings;
+    mapping(uint256 index => OpeningWords) internal _openings;
+    uint256 internal _openingCount;
+    mapping(address client => Link) internal _links;
+    mapping(bytes32 deal => mapping(address signer => uint128)) internal _redeemed;
+    Seed internal _seed;
 
-    constructor() EIP712("Sublet", "1") {}
-
-    /// @inheritdoc IStorageMarket
-    function settle(DealRef[] calldata deals) external {
-        _capBatch(deals.length);
-        for (uint256 i = 0; i < deals.length; ++i) {
-            DealRef calldata ref = deals[i];
-            (bytes4 problem, DealRecord storage record) = _find(ref);
-            if (problem != 0) {
-                emit Skipped(i, problem);
-                continue;
-            }
-            Agreed memory agreed = record.agreed;
-            Progress memory progress = record.progress;
-            uint96 penaltyRate = _standings[ref.provider].penaltyRate;
-            if (_settle(ref.provider, record, agreed, progress, penaltyRate, _known(ref.provider))) {
-                record.agreed = agreed;
-                record.progress = progress;
-            }
-        }
-    }
-
-    /// @inheritdoc IStorageMarket
-    function deal(address provider, uint16 slot) external view returns (Deal memory view_) {
+    /// @dev The deal that `id` names at (provider, slot), unless it is closed; or why there is none.
+    function _load(address provider, uint16 slot, bytes32 id) internal view returns (bytes4 problem, Live memory d) {
         DealRecord storage record = _deals[provider][slot];
-        if (record.id == 0) return view_;
-        Agreed memory agreed = record.agreed;
-        Progress memory progress = record.progress;
-        Sampled memory sampled = record.sampled;
-        Opening memory opening = _openings[agreed.opening];
-        bool closed = progress.status & CLOSED != 0;
-        (view_.id, view_.client, view_.clientSigner) = (record.id, opening.client, opening.clientSigner);
-        (view_.volume, view_.position, view_.k, view_.n) = (opening.volume, agreed.position, opening.k, opening.n);
-        (view_.state, view_.reason) = (_stateOf(progress), _reasonOf(progress));
-        (view_.rate, view_.capacity, view_.minSectors) = (agreed.rate, _capacityOf(agreed), agreed.minSectors);
-        (view_.noticeEpochs, view_.startEpoch) = (opening.noticeEpochs, opening.startEpoch);
-        (view_.activeSince, view_.stopAt) = (progress.activeSince, agreed.stopAt);
-        (view_.settledThrough, view_.number) = (agreed.settledThrough, progress.number);
-        (view_.sectors, view_.root) = (progress.sectors, sampled.root);
-        view_.misses =
-            progress.sectors == 0 ? sampled.cover : _standings[provider].missCount + COVER - sampled.cover;
-        if (!closed) {
-            (view_.escrow, view_.egress) = (progress.escrow, record.egress);
-            view_.collateral = _collateralLeft(record, agreed, _standings[provider].penaltyRate);
-        }
-        view_.answerBond = opening.answerBond;
-        Challenge memory open = record.challenge;
-        (view_.challengeDeadline, view_.challengedChunk, view_.challenger) =
-            (open.deadline, open.chunk, open.challenger);
-    }
-
-    /// @dev The live or stopped deal that `ref` names, or why there is none.
-    function _find(DealRef calldata ref) internal view returns (bytes4 problem, DealRecord storage record) {
-        record = _deals[ref.provider][ref.slot];
-        if (record.id != ref.id || ref.id == 0) return (Market_WrongDeal.selector, record);
-        if (record.progress.status & CLOSED != 0) return (Market_WrongState.selector, record);
+        if (record.id != id || id == 0) return (Market_WrongDeal.selector, d);
+        (d.provider, d.slot, d.id) = (provider, slot, id);
+        Words.unpack(d.progress, record.progress);
+        if (d.progress.status & CLOSED != 0) return (Market_WrongState.selector, d);
+        Words.unpack(d.agreed, record.agreed);
+        _readStanding(d.standing, provider);
     }
 
     /// @dev The same, or a revert.
-    function _require(DealRef calldata ref) internal view returns (DealRecord storage record) {
+    function _demand(DealRef calldata ref) internal view returns (Live memory d) {
         bytes4 problem;
-        (problem, record) = _find(ref);
-        if (problem == Market_WrongDeal.selector) revert Market_WrongDeal(record.id, ref.id);
+        (problem, d) = _load(ref.provider, ref.slot, ref.id);
+        if (problem == Market_WrongDeal.selector) {
+            revert Market_WrongDeal(_deals[ref.provider][ref.slot].id, ref.id);
+        }
         if (problem != 0) revert Market_WrongState(ref.id);
     }
 
-    function _stateOf(Progress memory progress) internal pure returns (State) {
-        if (progress.status & CLOSED != 0) return State.Closed;
-        if (progress.status & STOPPED != 0) return State.Stopped;
-        if (progress.status != 0) return State.Notice;
-        return progress.sectors == 0 ? State.Open : State.Active;
+    function _save(Live memory d) internal {
+        _saveDeal(d);
+        _setStanding(d.provider, d.standing);
     }
 
-    function _reasonOf(Progress memory progress) internal pure returns (Reason) {
-        return Reason(progress.status & REASON_MASK);
+    function _saveDeal(Live memory d) internal {
+        DealRecord storage record = _record(d);
+        record.agreed = Words.pack(d.agreed);
+        record.progress = Words.pack(d.progress);
     }
 
-    function _capacityOf(Agreed memory agreed) internal pure returns (uint32) {
-        return uint32(agreed.capacityLessOne) + 1;
+    function _sampled(Live memory d) internal view returns (Sampled memory sampled) {
+        Words.unpack(sampled, _record(d).sampled);
+    }
+
+    function _setSampled(Live memory d, bytes24 root, uint32 cover) internal {
+        _record(d).sampled = Words.pack(Sampled({root: root, stopAt: d.agreed.stopAt, cover: cover}));
+    }
+
+    function _record(Live memory d) internal view returns (DealRecord storage) {
+        return _deals[d.provider][d.slot];
+    }
+
+    function _opening(Live memory d) internal view returns (Opening memory opening) {
+        OpeningWords storage words = _openings[d.agreed.opening];
+        Words.unpack(opening, words.first, words.second);
+    }
+
+    function _client(Live memory d) internal view returns (address) {
+        return address(uint160(_openings[d.agreed.opening].first));
+    }
+
+    function _clientSigner(Live memory d) internal view returns (address) {
+        return address(uint160(_openings[d.agreed.opening].second));
+    }
+
+    function _stopped(Live memory d) internal pure returns (bool) {
+        return d.progress.status & STOPPED != 0;
+    }
+
+    function _capacity(Live memory d) internal pure returns (uint32) {
+        return uint32(d.agreed.capacityLessOne) + 1;
+    }
+
+    /// @dev E, or a revert where this deal takes no new figures now.
+    function _requireLive(Live memory d) internal view returns (uint32 effective) {
+        effective = _requireGate(d.provider);
+        if (_stopped(d) || effective >= d.agreed.stopAt) revert Market_WrongState(d.id);
+    }
+
+    function _setLeaf(Live memory d, uint32 sectors) internal {
+        d.standing.treeHeight = SumTree.set(_trees[d.provider], d.standing.treeHeight, d.slot, sectors);
+    }
+
+    /// @dev What `sectors` cost from `effective` to the deal's end.
+    function _need(Live memory d, uint256 sectors, uint32 effective) internal pure returns (uint256) {
+        return _billed(d, sectors) * d.agreed.rate * (d.agreed.stopAt - effective);
     }
 
     /// @dev Sectors that are paid for in a proven epoch.
-    function _billed(uint256 sectors, Agreed memory agreed) internal pure returns (uint256) {
-        return sectors > agreed.minSectors ? sectors : agreed.minSectors;
+    function _billed(Live memory d, uint256 sectors) internal pure returns (uint256) {
+        return sectors > d.agreed.minSectors ? sectors : d.agreed.minSectors;
     }
 
     /// @dev What a deal of `capacity` sectors locks. Even.
@@ -123,79 +128,64 @@ abstract contract Records is Providers, EIP712 {
         return cover > least ? cover : least;
     }
 
-    function _collateralLeft(DealRecord storage record, Agreed memory agreed, uint96 penaltyRate)
-        internal
-        view
-        returns (uint128)
-    {
-        return uint128(_fullCollateral(_capacityOf(agreed), penaltyRate)) - record.lost;
+    function _collateralLeft(Live memory d) internal view returns (uint128) {
+        return uint128(_fullCollateral(_capacity(d), d.standing.penaltyRate)) - _record(d).lost;
     }
 
-    /// @dev Whether the misses so far have used the collateral up.
-    function _exhausted(Progress memory progress, Sampled memory sampled, uint32 missCount)
-        internal
-        view
-        returns (bool)
-    {
-        return progress.sectors == 0 ? sampled.cover >= COVER : missCount >= sampled.cover;
+    /// @dev Whether the misses so far, counted before, have used the collateral up.
+    function _exhausted(Live memory d, uint32 cover) internal view returns (bool) {
+        return d.progress.sectors == 0 ? cover >= COVER : d.standing.missCount >= cover;
+    }
+
+    /// @dev Counts misses and settles through `through`; nothing before this write's effective epoch stays open.
+    function _catchUp(Live memory d, uint32 through) internal {
+        _countMisses(d.provider, d.standing, through);
+        _apply(d, _outcome(d, through));
     }
 
     /// @dev What the epochs up to min(through, stopAt - 1) that are not settled yet pay and cost.
-    function _outcome(
-        address provider,
-        DealRecord storage record,
-        Agreed memory agreed,
-        Progress memory progress,
-        uint96 penaltyRate,
-        uint32 through
-    ) internal view returns (Outcome memory outcome) {
-        if (through >= agreed.stopAt) through = agreed.stopAt - 1;
+    function _outcome(Live memory d, uint32 through) internal view returns (Outcome memory outcome) {
+        uint32 settled = d.agreed.settledThrough;
+        if (through >= d.agreed.stopAt) through = d.agreed.stopAt - 1;
         outcome.through = through;
-        if (through <= agreed.settledThrough) return outcome;
-        uint256 proved = ProofRecord.count(_records[provider], agreed.settledThrough + 1, through);
-        uint256 missed = through - agreed.settledThrough - proved;
-        outcome.paid = uint128(proved * _billed(progress.sectors, agreed) * agreed.rate);
-        uint256 cost = missed * progress.sectors * penaltyRate;
+        if (through <= settled) return outcome;
+        uint256 proved = ProofRecord.count(_records[d.provider], settled + 1, through);
+        uint256 sectors = d.progress.sectors;
+        outcome.paid = uint128(proved * _billed(d, sectors) * d.agreed.rate);
+        uint256 cost = (through - settled - proved) * sectors * d.standing.penaltyRate;
         if (cost != 0) {
-            uint256 left = _collateralLeft(record, agreed, penaltyRate);
+            uint256 left = _collateralLeft(d);
             outcome.penalty = uint128(cost < left ? cost : left);
         }
     }
 
-    /// @dev Moves an outcome. The caller writes `agreed` and `progress` back where it says true.
-    function _apply(
-        address provider,
-        DealRecord storage record,
-        Agreed memory agreed,
-        Progress memory progress,
-        Outcome memory outcome
-    ) internal returns (bool) {
-        if (outcome.through <= agreed.settledThrough) return false;
-        agreed.settledThrough = outcome.through;
-        progress.escrow -= uint120(outcome.paid);
-        if (outcome.paid != 0) _accounts[provider].balance += outcome.paid;
+    /// @dev Moves an outcome.
+    /// @return settled whether there was anything to settle.
+    function _apply(Live memory d, Outcome memory outcome) internal returns (bool settled) {
+        if (outcome.through <= d.agreed.settledThrough) return false;
+        d.agreed.settledThrough = outcome.through;
+        d.progress.escrow -= uint120(outcome.paid);
+        _credit(d.provider, outcome.paid);
         if (outcome.penalty != 0) {
-            record.lost += outcome.penalty;
-            _penalise(provider, _openings[agreed.opening].client, outcome.penalty);
+            _record(d).lost += outcome.penalty;
+            _penalise(d.provider, _client(d), outcome.penalty);
         }
-        emit Settled(record.id, outcome.through, outcome.paid, outcome.penalty);
+        emit Settled(d.id, outcome.through, outcome.paid, outcome.penalty);
         return true;
     }
 
-    function _settle(
-        address provider,
-        DealRecord storage record,
-        Agreed memory agreed,
-        Progress memory progress,
-        uint96 penaltyRate,
-        uint32 through
-    ) internal returns (bool) {
-        Outcome memory outcome = _outcome(provider, record, agreed, progress, penaltyRate, through);
-        return _apply(provider, record, agreed, progress, outcome);
+    /// @dev Who signed `structHash` for this market; the zero address where the signature is no 65-byte, low-s one.
+    function _recover(bytes32 structHash, bytes calldata signature) internal view returns (address) {
+        return _recoverDigest(_digest(structHash), signature);
     }
 
-    /// @dev Who signed `structHash` for this market; the zero address where the signature is no 65-byte, low-s one.
-    function _recover(bytes32 structHash, bytes calldata signature) internal view returns (address signer) {
-        (signer,,) = ECDSA.tryRecoverCalldata(_hashTypedDataV4(structHash), signature);
+    /// @dev EIP-712 under this market's domain, which is built anew: it holds on every fork, and in the annex.
+    function _digest(bytes32 structHash) internal view returns (bytes32) {
+        bytes32 domain = keccak256(abi.encode(DOMAIN, NAME, VERSION, block.chainid, address(this)));
+        return MessageHashUtils.toTypedDataHash(domain, structHash);
+    }
+
+    function _recoverDigest(bytes32 digest, bytes calldata signature) internal pure returns (address signer) {
+        (signer,,) = ECDSA.tryRecoverCalldata(digest, signature);
     }
 }

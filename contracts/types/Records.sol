@@ -2,8 +2,8 @@
 pragma solidity 0.8.36;
 
 /*
- * How the market stores what it knows. Every struct here but DealRecord, Signers and Tip is exactly one word, read
- * and written as a whole.
+ * How the market stores what it knows. Standing, Agreed, Progress and Sampled are exactly one word each, kept packed by
+ * {Words}: one read, one write, whatever changed.
  */
 
 /// @dev Ledger units. `locked` is part of `balance`.
@@ -49,6 +49,12 @@ struct Opening {
     uint64 answerBond; // token base units
 }
 
+/// @dev An Opening, packed.
+struct OpeningWords {
+    uint256 first;
+    uint256 second;
+}
+
 /// @dev All that a proof reads of a deal. All zero until its first commit.
 struct Sampled {
     bytes24 root;
@@ -74,6 +80,18 @@ struct Progress {
     uint32 activeSince;
 }
 
+/// @dev A client's last two opening blocks: the list must not point a block at itself.
+struct Link {
+    uint64 last;
+    uint64 before;
+}
+
+/// @dev The last recorded one.
+struct Seed {
+    bytes28 value;
+    uint32 epoch;
+}
+
 /// @dev `deadline`: the last epoch to answer in; 0: no challenge.
 struct Challenge {
     address challenger;
@@ -83,12 +101,22 @@ struct Challenge {
 
 struct DealRecord {
     bytes32 id;
-    Agreed agreed;
-    Progress progress;
-    Sampled sampled;
+    uint256 agreed; // an Agreed
+    uint256 progress; // a Progress
+    uint256 sampled; // a Sampled
     uint128 lost; // of the full collateral: penalties and forfeits
     uint128 egress;
     Challenge challenge;
+}
+
+/// @dev A deal at work on: in memory, loaded whole and saved whole. What is rarely touched stays in its record.
+struct Live {
+    address provider;
+    uint16 slot;
+    bytes32 id;
+    Standing standing;
+    Agreed agreed;
+    Progress progress;
 }
 
 uint8 constant REASON_MASK = 0x0f;
