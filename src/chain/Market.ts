@@ -17,16 +17,9 @@ import { SubletException } from "../protocol/Errors.ts";
 import type { Revision, Terms } from "../protocol/Messages.ts";
 import type { Extension, Voucher } from "../protocol/TypedData.ts";
 import { marketTokenAbi, storageMarketAbi } from "./abi.ts";
+import { type Connection, type Facts, reach } from "./Connection.ts";
 import { decode, type MarketEvent } from "./Events.ts";
-import {
-  type Connection,
-  type DealRef,
-  type Delegation,
-  type Facts,
-  LEDGER_ONE,
-  MarketReader,
-  reach,
-} from "./MarketReader.ts";
+import { type DealRef, type Delegation, LEDGER_ONE, MarketReader } from "./MarketReader.ts";
 import * as Permit from "./Permit.ts";
 import { Sender, type SendOptions } from "./Sender.ts";
 

@@ -1,6 +1,6 @@
 /** Letting the market take tokens by a signature (ERC-2612) in place of a transaction. */
 import { type Address, type Hex, type LocalAccount, parseAbi, parseSignature } from "viem";
-import type { Node } from "./MarketReader.ts";
+import type { Node } from "./Connection.ts";
 
 const abi = parseAbi([
   "function nonces(address owner) view returns (uint256)",

@@ -13,8 +13,8 @@ import {
   type TransactionReceipt,
 } from "viem";
 import { SubletException } from "../protocol/Errors.ts";
+import type { Node } from "./Connection.ts";
 import { chainFailure, isUnanswered } from "./Failure.ts";
-import type { Node } from "./MarketReader.ts";
 
 export interface Request {
   /** Says in errors what was being done. */
