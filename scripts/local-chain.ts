@@ -14,11 +14,7 @@ import { BLOCK_MILLISECONDS, type LocalChain } from "./local-network.ts";
 
 const { values } = parseArgs({ options: { port: { type: "string", default: "0" } } });
 
-const server = await hre.network.createServer(
-  { network: "hardhat", override: { allowUnlimitedContractSize: true } },
-  "127.0.0.1",
-  Number(values.port),
-);
+const server = await hre.network.createServer("hardhat", "127.0.0.1", Number(values.port));
 const { address, port } = await server.listen();
 const rpcUrl = `http://${address}:${port}`;
 

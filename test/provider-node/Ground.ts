@@ -57,7 +57,7 @@ export class Ground {
   }
 
   static async create(): Promise<Ground> {
-    const connection = await hre.network.create({ network: "hardhat", override: { allowUnlimitedContractSize: true } });
+    const connection = await hre.network.create("hardhat");
     const { ethers } = connection;
     const token = await ethers.deployContract("MarketToken");
     const seedSource = await ethers.deployContract("HeaderSeedSource");
