@@ -120,6 +120,18 @@ describe("reads over the wire", function () {
       });
     });
 
+    it("are not bought twice with the same budget by two signers", async () => {
+      const key = await ground.account();
+      const { address } = privateKeyToAccount(key);
+      const limits = { repairBudget: 0n, maxRate: 0n, maxEgressRate: 0n, egressCap: 1n << 80n };
+      await tenant.market.authorize(address, { scopes: Scope.Read, untilEpoch: 4_000, ...limits });
+      const wire = await dial(ground, host, key, tenant.terms.client);
+      await tenant.wire.read({ ...block(0), voucher: await voucher(8_000_000) });
+      const twice = await failure(wire.read({ ...block(0), voucher: await voucher(8_000_000, key) }));
+      expect(twice).to.include({ code: "PaymentRequired" });
+      await wire.read({ ...block(0), voucher: await voucher(500_000, key) });
+    });
+
     it("are paid by a delegate on its own account, within its cap", async () => {
       const key = await ground.account();
       const { address } = privateKeyToAccount(key);
@@ -191,6 +203,9 @@ describe("reads over the wire", function () {
       await tenant.wire.revoke({ id: given.id, until: given.until });
       const refused = await failure(reader.read({ ...block(0), capability: given }));
       expect(refused).to.include({ code: "CapabilityRefused" });
+      // It was answered, so it is on the disk already.
+      const [use] = await own.node.store.capabilities();
+      expect(use).to.include({ id: given.id, revoked: true });
       await own.restart();
       reader = await dial(ground, own, holder);
       expect(await failure(reader.read({ ...block(0), capability: given }))).to.include({ code: "CapabilityRefused" });
