@@ -12,7 +12,7 @@ import { Market } from "../chain/Market.ts";
 import { DealState, LEDGER_ONE, MarketReader } from "../chain/MarketReader.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import { leave } from "./Leaving.ts";
-import { type ProviderConfig, ProviderNode } from "./main.ts";
+import type { ProviderConfig } from "./main.ts";
 import { checkSettings, Folder, keepingOf, parseMarket, parseSize, policyOf, type Settings } from "./Settings.ts";
 
 interface Flags {
@@ -130,6 +130,8 @@ async function run(flags: Flags): Promise<void> {
   const account = bytesToHex(await readKeystore(folder.keystoreFile, await passwordOf(flags, false)));
   const log = pino({ level: flags.logLevel ?? "info" }, pino.destination({ dest: 2, sync: true }));
   if (settings.leaving) log.warn("on its way out: no new deals and no new stake (config.json: leaving)");
+  // Only here: the other commands need no network, and start in half the time without it.
+  const { ProviderNode } = await import("./main.ts");
   const node = await ProviderNode.start(await configOf(folder, settings, account, log));
   const { address, peerId, multiaddrs, metricsUrl } = node;
   // Whoever reads that it serves may stop it at once.
