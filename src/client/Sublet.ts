@@ -224,6 +224,12 @@ export class Sublet {
     return topUp(this.#writable().parts, amount, options.egress ?? false);
   }
 
+  /** Ledger units that this drive's vouchers for reads of a volume add up to. */
+  promised(volume: bigint): bigint {
+    const { volumes } = this.#parts;
+    return volumes.history(volume).reduce((sum, { id }) => sum + volumes.paid(id), 0n);
+  }
+
   tokenDecimals(): Promise<number> {
     return this.#parts.market.tokenDecimals();
   }
