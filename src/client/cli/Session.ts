@@ -4,7 +4,7 @@ import type { Address } from "viem";
 import { SubletException } from "../../protocol/Errors.ts";
 import { Home } from "../home/Home.ts";
 import type { Incident } from "../retrieve/ShardReader.ts";
-import { Sublet } from "../Sublet.ts";
+import type { Sublet } from "../Sublet.ts";
 import { address } from "./Arguments.ts";
 import { note, type PrintFlags, readPassword } from "./Terminal.ts";
 
@@ -55,6 +55,8 @@ export async function withDrive<Result>(
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
   const incidents: IncidentReport[] = [];
+  // Only now: the network takes a second to load, and a wrong argument should not wait for it.
+  const { Sublet } = await import("../Sublet.ts");
   const drive = await Sublet.open({
     ...(flags.home !== undefined && { home: flags.home }),
     ...(flags.rpc !== undefined && { rpcUrl: flags.rpc }),

@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { setUp } from "../home/Setup.ts";
 import { address, bad } from "./Arguments.ts";
 import { command, type HomeFlags } from "./Session.ts";
 import { print, readPassword } from "./Terminal.ts";
@@ -18,6 +17,7 @@ async function init(flags: Flags): Promise<void> {
   if (!flags.rpc) throw bad("--rpc", "", "the chain's JSON-RPC address is needed");
   if (!flags.market) throw bad("--market", "", "the market's address is needed");
   const home = flags.home;
+  const { setUp } = await import("../home/Setup.ts");
   const config = await setUp({
     ...(home !== undefined && { home }),
     rpcUrl: flags.rpc,

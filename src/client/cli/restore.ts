@@ -3,8 +3,6 @@ import { isAddressEqual } from "viem";
 import { readKeystore } from "../../chain/Keystore.ts";
 import { Home } from "../home/Home.ts";
 import { accountOf } from "../home/Keystore.ts";
-import { setUp } from "../home/Setup.ts";
-import { Sublet } from "../Sublet.ts";
 import { address, bad } from "./Arguments.ts";
 import { command, type HomeFlags, type IncidentReport, remember } from "./Session.ts";
 import { print, readPassword } from "./Terminal.ts";
@@ -32,12 +30,14 @@ async function restore(flags: Flags): Promise<void> {
     if (!flags.rpc) throw bad("--rpc", "", "the chain's JSON-RPC address is needed");
     if (!flags.market) throw bad("--market", "", "the market's address is needed");
     const place = { rpcUrl: flags.rpc, market: address("--market", flags.market) };
+    const { setUp } = await import("../home/Setup.ts");
     await setUp({ ...home, ...place, password, key, localNetwork: flags.localNetwork ?? false });
   } else if (!isAddressEqual(config.account, account)) {
     throw bad("--home", flags.home ?? "", `the drive in it is that of ${config.account}, not of ${account}`);
   }
   const incidents: IncidentReport[] = [];
   const onIncident = remember.bind(undefined, incidents);
+  const { Sublet } = await import("../Sublet.ts");
   const { drive, recovered } = await Sublet.restore({ ...home, key, onIncident });
   await drive.close();
   print(flags, { address: account, ...home, ...recovered, incidents }, () => [

@@ -3,6 +3,7 @@
  * next. WAL with full syncs: a transaction that returned is on disk. Slab ids, object ids and salts are blobs; volumes
  * (u64), revision numbers (u64) and amounts (u128) are decimal text.
  */
+import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { SubletException } from "../../protocol/Errors.ts";
 
@@ -84,6 +85,8 @@ export class Database {
 
   /** @throws SubletException StateCorrupt when the file is no database of this version */
   constructor(file: string) {
+    // SQLite gives its side files the mode of this one: names of files are their owner's business.
+    closeSync(openSync(file, "a", 0o600));
     this.#connection = new DatabaseSync(file);
     try {
       this.#connection.exec("PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
