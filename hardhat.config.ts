@@ -5,15 +5,15 @@ import { configVariable, defineConfig } from "hardhat/config";
 // No compiler is downloaded: the npm package solc carries the same compiler as WASM.
 const solc = createRequire(import.meta.url).resolve("solc/soljson.js");
 const settings = { viaIR: true, evmVersion: "prague", optimizer: { enabled: true, runs: 1 } };
+const build = { compilers: [{ version: "0.8.36", path: solc, settings }], isolated: false };
 const simulated = { type: "edr-simulated", chainType: "l1", hardfork: "prague" } as const;
 
 export default defineConfig({
   plugins: [toolbox],
   solidity: {
     npmFilesToBuild: ["@openzeppelin/contracts/metatx/ERC2771Forwarder.sol"],
-    profiles: {
-      default: { compilers: [{ version: "0.8.36", path: solc, settings }] },
-    },
+    // Ignition builds by "production", which would otherwise know neither this compiler nor its settings.
+    profiles: { default: build, production: build },
   },
   typechain: { tsNocheck: true }, // its files have namespaces, but only types are imported from them
   paths: { sources: "contracts", tests: { solidity: "test/contracts", mocha: "test/contracts" } },
