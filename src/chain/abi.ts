@@ -100,11 +100,6 @@ export const storageMarketAbi = [
     type: "error",
   },
   {
-    inputs: [],
-    name: "InvalidShortString",
-    type: "error",
-  },
-  {
     inputs: [
       {
         internalType: "address",
@@ -605,17 +600,6 @@ export const storageMarketAbi = [
     type: "error",
   },
   {
-    inputs: [
-      {
-        internalType: "string",
-        name: "str",
-        type: "string",
-      },
-    ],
-    name: "StringTooLong",
-    type: "error",
-  },
-  {
     anonymous: false,
     inputs: [
       {
@@ -959,12 +943,6 @@ export const storageMarketAbi = [
       },
     ],
     name: "Deposited",
-    type: "event",
-  },
-  {
-    anonymous: false,
-    inputs: [],
-    name: "EIP712DomainChanged",
     type: "event",
   },
   {
@@ -1431,7 +1409,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "ref",
+        name: "",
         type: "tuple",
       },
     ],
@@ -1468,7 +1446,7 @@ export const storageMarketAbi = [
     inputs: [
       {
         internalType: "bytes",
-        name: "data",
+        name: "",
         type: "bytes",
       },
     ],
@@ -1498,12 +1476,12 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "ref",
+        name: "",
         type: "tuple",
       },
       {
         internalType: "bytes",
-        name: "proof",
+        name: "",
         type: "bytes",
       },
     ],
@@ -1579,7 +1557,7 @@ export const storageMarketAbi = [
     inputs: [
       {
         internalType: "uint256",
-        name: "nonce",
+        name: "",
         type: "uint256",
       },
     ],
@@ -1609,12 +1587,12 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "ref",
+        name: "",
         type: "tuple",
       },
       {
         internalType: "uint64",
-        name: "chunk",
+        name: "",
         type: "uint64",
       },
     ],
@@ -1644,7 +1622,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef[]",
-        name: "deals",
+        name: "",
         type: "tuple[]",
       },
     ],
@@ -1741,7 +1719,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "ref",
+        name: "",
         type: "tuple",
       },
     ],
@@ -1922,7 +1900,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct Deal",
-        name: "view_",
+        name: "known",
         type: "tuple",
       },
     ],
@@ -2004,49 +1982,6 @@ export const storageMarketAbi = [
     type: "function",
   },
   {
-    inputs: [],
-    name: "eip712Domain",
-    outputs: [
-      {
-        internalType: "bytes1",
-        name: "fields",
-        type: "bytes1",
-      },
-      {
-        internalType: "string",
-        name: "name",
-        type: "string",
-      },
-      {
-        internalType: "string",
-        name: "version",
-        type: "string",
-      },
-      {
-        internalType: "uint256",
-        name: "chainId",
-        type: "uint256",
-      },
-      {
-        internalType: "address",
-        name: "verifyingContract",
-        type: "address",
-      },
-      {
-        internalType: "bytes32",
-        name: "salt",
-        type: "bytes32",
-      },
-      {
-        internalType: "uint256[]",
-        name: "extensions",
-        type: "uint256[]",
-      },
-    ],
-    stateMutability: "view",
-    type: "function",
-  },
-  {
     inputs: [
       {
         internalType: "uint32",
@@ -2091,7 +2026,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "ref",
+        name: "",
         type: "tuple",
       },
       {
@@ -2128,12 +2063,12 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct Extension",
-        name: "extension",
+        name: "",
         type: "tuple",
       },
       {
         internalType: "bytes",
-        name: "signature",
+        name: "",
         type: "bytes",
       },
     ],
@@ -2373,12 +2308,12 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealItem[]",
-        name: "items",
+        name: "",
         type: "tuple[]",
       },
       {
         internalType: "uint256",
-        name: "minOpened",
+        name: "",
         type: "uint256",
       },
     ],
@@ -2386,7 +2321,7 @@ export const storageMarketAbi = [
     outputs: [
       {
         internalType: "uint256",
-        name: "opened",
+        name: "",
         type: "uint256",
       },
     ],
@@ -2699,7 +2634,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef[]",
-        name: "deals",
+        name: "",
         type: "tuple[]",
       },
     ],
@@ -2813,7 +2748,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "ref",
+        name: "",
         type: "tuple",
       },
     ],
@@ -2826,12 +2761,12 @@ export const storageMarketAbi = [
     inputs: [
       {
         internalType: "address",
-        name: "signer",
+        name: "",
         type: "address",
       },
       {
         internalType: "uint96",
-        name: "penaltyRate",
+        name: "",
         type: "uint96",
       },
     ],
@@ -2861,7 +2796,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "ref",
+        name: "",
         type: "tuple",
       },
     ],
@@ -2918,7 +2853,7 @@ export const storageMarketAbi = [
     inputs: [
       {
         internalType: "address",
-        name: "signer",
+        name: "",
         type: "address",
       },
     ],
@@ -2931,12 +2866,12 @@ export const storageMarketAbi = [
     inputs: [
       {
         internalType: "address",
-        name: "relay",
+        name: "",
         type: "address",
       },
       {
         internalType: "uint128",
-        name: "tip",
+        name: "",
         type: "uint128",
       },
     ],
@@ -2996,7 +2931,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "ref",
+        name: "",
         type: "tuple",
       },
     ],
@@ -3026,7 +2961,7 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "ref",
+        name: "",
         type: "tuple",
       },
     ],
@@ -3069,17 +3004,17 @@ export const storageMarketAbi = [
           },
         ],
         internalType: "struct DealRef",
-        name: "ref",
+        name: "",
         type: "tuple",
       },
       {
         internalType: "uint128",
-        name: "escrow",
+        name: "",
         type: "uint128",
       },
       {
         internalType: "uint128",
-        name: "egress",
+        name: "",
         type: "uint128",
       },
     ],

@@ -154,7 +154,7 @@ export class Ground {
   }
 
   /** Waits for something that happens without a new block. */
-  async until<Value>(what: string, look: () => Promise<Value | undefined | false>, limitMs = 8_000): Promise<Value> {
+  async until<Value>(what: string, look: () => Promise<Value | undefined | false>, limitMs = 60_000): Promise<Value> {
     for (const deadline = Date.now() + limitMs; ; ) {
       const value = await look();
       if (value !== undefined && value !== false) return value;
