@@ -114,6 +114,7 @@ function connectParts(options: OpenOptions, foundations: Foundations): Parts {
   };
   const uploads = new Uploads({
     ...{ database, catalogue, lanes, journal, shards, volumes, providers, market, account },
+    databaseFile: home.databaseFile,
     signal: closing.signal,
     patienceMs: options.patienceMs ?? PATIENCE_MS,
     rebuild: (slab, position, from, to) => rebuild(reading, slab, position, from, to, closing.signal),

@@ -158,6 +158,9 @@ export class Sublet {
       }),
     );
     await publisher.publish(volume);
+    for (const one of parts.volumes.all()) await exclusively(() => parts.uploads.reclaim(one));
+    const { upload } = await parts.uploads.of(volume);
+    await upload.complete(upload.target.version);
     return paths.length;
   }
 
@@ -200,7 +203,7 @@ export class Sublet {
    * @throws SubletException TooFewProviders, InsufficientFunds, NotDurable
    */
   async repair(signal?: AbortSignal): Promise<RepairReport[]> {
-    const { parts, publisher } = this.#writable();
+    const { parts, publisher, exclusively } = this.#writable();
     const volumes = parts.volumes.all();
     const unfinished = parts.segments.unfinishedVolumes();
     for (const volume of volumes) await (await parts.uploads.of(volume)).upload.look(signal);
@@ -209,6 +212,7 @@ export class Sublet {
     for (const volume of volumes) {
       await completeSlabs(parts, volume, signal);
       await parts.uploads.spread(volume);
+      await exclusively(() => parts.uploads.reclaim(volume));
       reports.push(await repairVolume(parts, volume, signal));
       if (unfinished.includes(volume.id)) await publisher.publish(volume);
     }

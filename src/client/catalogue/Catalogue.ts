@@ -192,6 +192,38 @@ export class Catalogue {
       .count;
   }
 
+  /** Slabs of one lane that hold no object and no segment; the one that is still written to is not among them. */
+  deadSlabs(volume: bigint, lane: bigint): Slab.SlabId[] {
+    const least = Slab.idBytes({ lane, sequence: 0 });
+    const most = Slab.idBytes({ lane, sequence: 0xffffffff });
+    return this.#database
+      .all<{ id: Uint8Array }>(
+        `SELECT id FROM slab WHERE volume = ?1 AND id BETWEEN ?2 AND ?3
+         AND NOT EXISTS (SELECT 1 FROM extent WHERE extent.slab = slab.id)
+         AND id IS NOT (SELECT open_slab FROM volume WHERE volume.id = ?1)`,
+        `${volume}`,
+        least,
+        most,
+      )
+      .map(({ id }) => Slab.idFromBytes(id));
+  }
+
+  /** Slabs of other devices that no provider holds and nothing is in: they were dropped by their owner. */
+  forgetAbsentSlabs(volume: bigint): void {
+    this.#database.run(
+      `DELETE FROM slab WHERE volume = ? AND journaled = 0
+       AND NOT EXISTS (SELECT 1 FROM extent WHERE extent.slab = slab.id)
+       AND NOT EXISTS (SELECT 1 FROM sector WHERE sector.slab = slab.id)`,
+      `${volume}`,
+    );
+  }
+
+  forgetSlabs(slabs: readonly Slab.SlabId[]): void {
+    this.#database.transaction(() => {
+      for (const slab of slabs) this.#database.run("DELETE FROM slab WHERE id = ?", Slab.idBytes(slab));
+    });
+  }
+
   /** A slab that this drive begins or fills up further: its bytes are in the journal. */
   writeSlab(record: SlabRecord): void {
     this.#database.run(

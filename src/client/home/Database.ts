@@ -21,6 +21,7 @@ CREATE TABLE deal (
   rate TEXT NOT NULL, egress_rate TEXT NOT NULL, capacity INTEGER NOT NULL, min_sectors INTEGER NOT NULL,
   start_epoch INTEGER NOT NULL, end_epoch INTEGER NOT NULL, opened_block INTEGER NOT NULL,
   number TEXT NOT NULL DEFAULT '0', root BLOB NOT NULL, head BLOB NOT NULL,
+  signed TEXT NOT NULL DEFAULT '0',   -- the highest number ever signed here: none is signed twice
   client_signature TEXT, provider_signature TEXT,
   paid TEXT NOT NULL DEFAULT '0',     -- the highest voucher signed, ledger units
   problem TEXT,                       -- why it is not used any more: JSON of the error
@@ -68,6 +69,7 @@ CREATE TABLE extent (
   owner BLOB NOT NULL, part INTEGER NOT NULL, slab BLOB NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
   PRIMARY KEY (owner, part)           -- owner: an object's id or a segment's salt
 ) WITHOUT ROWID;
+CREATE INDEX extent_of_slab ON extent (slab);
 CREATE TABLE slab (
   id BLOB PRIMARY KEY, volume TEXT NOT NULL, length INTEGER NOT NULL, roots BLOB NOT NULL, segment BLOB,
   journaled INTEGER NOT NULL          -- its bytes are in the journal

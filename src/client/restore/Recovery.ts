@@ -49,8 +49,8 @@ export async function recover(parts: Parts, signal?: AbortSignal): Promise<Recov
   }
   parts.lanes.own();
   await learnSegments(parts, signal);
-  for (const volume of volumes) await completeSlabs(parts, volume, signal);
   parts.database.transaction(() => parts.catalogue.prune());
+  for (const volume of volumes) await completeSlabs(parts, volume, signal);
   let files = 0;
   for (const _ of parts.catalogue.list("")) files++;
   return { volumes: volumes.length, deals, answered, files };
@@ -120,9 +120,11 @@ async function fetchSegment(parts: Parts, segment: SegmentReference, signal?: Ab
  * Each is sealed at the longest length that k positions have, and the roots of all positions are computed anew.
  */
 export async function completeSlabs(parts: Parts, volume: Volume, signal?: AbortSignal): Promise<void> {
+  parts.catalogue.forgetAbsentSlabs(volume.id);
   const held = parts.database.all<{ slab: Uint8Array; length: number; position: number; root: Uint8Array }>(
     `SELECT slab, length, position, sector.root FROM sector JOIN deal ON deal.id = sector.deal
-     WHERE deal.volume = ? AND deal.retired = 0 ORDER BY slab, length DESC`,
+     WHERE deal.volume = ? AND deal.retired = 0 AND EXISTS (SELECT 1 FROM extent WHERE extent.slab = sector.slab)
+     ORDER BY slab, length DESC`,
     `${volume.id}`,
   );
   for (const [name, sectors] of Map.groupBy(held, ({ slab }) => bytesToHex(slab))) {

@@ -82,10 +82,28 @@ export class ShardReader {
     } catch (error) {
       if (signal?.aborted) throw error;
       this.#failedAtMs.set(deal.id, performance.now());
-      if (SubletException.is(error, ...LOST)) this.#around.volumes.setProblem(deal.id, error.code);
+      if (SubletException.is(error, ...LOST) && !(await this.#isBehindItself(source, slab, error.code))) {
+        this.#around.volumes.setProblem(deal.id, error.code);
+      }
       this.#around.report({ deal, error });
       throw error;
     }
+  }
+
+  /** Whether the slab is missing there only because this drive, or another device, has had it dropped since. */
+  async #isBehindItself({ deal }: Source, slab: Slab.SlabId, code: ErrorCode): Promise<boolean> {
+    if (code === "BadShard") return false;
+    const { database, providers } = this.#around;
+    const row = database.get<{ number: string }>(
+      "SELECT number FROM deal JOIN sector ON sector.deal = deal.id WHERE deal.id = ? AND sector.slab = ?",
+      deal.id,
+      Slab.idBytes(slab),
+    );
+    if (!row) return true;
+    const status = await providers
+      .call(deal.provider, (connection) => connection.status({ deal: deal.id }))
+      .catch(() => undefined);
+    return status !== undefined && status.newestNumber > BigInt(row.number);
   }
 
   async #fetch(

@@ -10,7 +10,7 @@ import type { Connection } from "../../network/Client.ts";
 import { type ErrorCode, SubletException } from "../../protocol/Errors.ts";
 import type { SignedRevision } from "../../protocol/Messages.ts";
 import { slabName } from "../catalogue/Catalogue.ts";
-import { type DealMirror, type Fill, headHash, type Pending } from "../volumes/DealMirror.ts";
+import { type Change, type DealMirror, type Fill, headHash, type Pending } from "../volumes/DealMirror.ts";
 import { UNREACHED } from "../volumes/Providers.ts";
 import type { Target } from "./Target.ts";
 
@@ -24,8 +24,10 @@ export interface PumpSurroundings {
   range(slab: Slab.SlabId, from: number, to: number): Promise<Uint8Array>;
   /** A slab's length and this position's root at that length. */
   fill(slab: Slab.SlabId): Promise<Fill>;
-  /** Signs the revision that the fills and the head lead to, and records it. */
-  sign(mirror: DealMirror, fills: readonly Fill[], headBytes: Uint8Array): Promise<Pending>;
+  /** Signs the revision that the change and the head lead to, and records it. */
+  sign(mirror: DealMirror, change: Change, headBytes: Uint8Array): Promise<Pending>;
+  /** The lane whose slabs this drive alone adds and drops. */
+  readonly lane: bigint;
   /** @throws SubletException BadSignature unless the deal's provider signed */
   requireCountersigned(signed: SignedRevision): Promise<void>;
   /** Takes over what another writer of the same owner did to the deal. */
@@ -37,6 +39,7 @@ export interface PumpSurroundings {
 
 /** Sectors that one revision adds at most: what a provider keeps staged for one deal is bounded. */
 const SECTORS_PER_REVISION = 16;
+const DROPS_PER_REVISION = 512;
 const APPEND_BYTES = 524_288;
 const APPENDS_IN_FLIGHT = 2;
 const FIRST_PAUSE_MS = 250;
@@ -79,12 +82,17 @@ export class DealPump {
   readonly #staged = new Map<string, number>();
   /** Every slab of the target before this one is countersigned in full. */
   #complete = 0;
+  /** No slab of the mirror is unwanted. */
+  #swept = false;
   #mismatches = 0;
   #failures = 0;
   #wake = Promise.withResolvers<void>();
   #retry = Promise.withResolvers<void>();
   #connection: Connection | undefined;
-  #looking = false;
+  /** A first look before anything is sent: a home may be an old copy, or another device may have been here. */
+  #looking = true;
+  /** What is being sent now. */
+  #working: readonly Fill[] = [];
 
   constructor(mirror: DealMirror, around: PumpSurroundings) {
     this.mirror = mirror;
@@ -94,7 +102,14 @@ export class DealPump {
   /** The target changed from slab `index` on (the head only: left out). */
   touched(index = Number.POSITIVE_INFINITY): void {
     this.#complete = Math.min(this.#complete, index);
+    if (index === 0) this.#swept = false;
     this.#wake.resolve();
+  }
+
+  /** Whether a slab's bytes may still be needed for what is under way. */
+  works(slab: Slab.SlabId): boolean {
+    const fills = [...this.#working, ...(this.mirror.pending()?.change.fills ?? [])];
+    return fills.some((fill) => slabName(fill.slab) === slabName(slab));
   }
 
   /** Tries again at once, whatever went wrong before, and looks whether another device changed the deal. */
@@ -122,6 +137,7 @@ export class DealPump {
       const { version } = target;
       try {
         const step = await this.#step();
+        this.#working = [];
         this.#failures = 0;
         this.failure = undefined;
         if (step === "revised") continue;
@@ -130,6 +146,7 @@ export class DealPump {
         await this.#rest();
       } catch (error) {
         if (signal.aborted) return;
+        this.#working = [];
         await this.#failed(error);
       }
     }
@@ -142,16 +159,18 @@ export class DealPump {
     if (this.#looking) await this.#look(connection);
     const pending = this.mirror.pending();
     if (pending) {
-      await this.#send(connection, pending.fills);
+      await this.#send(connection, pending.change.fills);
       await this.#revise(connection, pending);
       return "revised";
     }
     const { headBytes, due } = this.#around.target;
-    const fills = await this.#plan();
-    if (fills.length === 0 && headHash(headBytes) === this.mirror.head) return "level";
+    const change = { drops: this.#unwanted(), fills: await this.#plan() };
+    const { drops, fills } = change;
+    this.#working = fills;
+    if (fills.length + drops.length === 0 && headHash(headBytes) === this.mirror.head) return "level";
     await this.#send(connection, fills);
-    if (fills.length < SECTORS_PER_REVISION && due <= this.covered) return "sent";
-    await this.#revise(connection, await this.#around.sign(this.mirror, fills, headBytes));
+    if (fills.length < SECTORS_PER_REVISION && drops.length === 0 && due <= this.covered) return "sent";
+    await this.#revise(connection, await this.#around.sign(this.mirror, change, headBytes));
     return "revised";
   }
 
@@ -162,10 +181,20 @@ export class DealPump {
     if (newest && newest.revision.number > this.mirror.number && newest.revision.number !== underWay) {
       await this.#around.adopt(this.mirror, connection, newest);
       this.#complete = 0;
+      this.#swept = false;
     }
     this.#looking = false;
     this.looked = true;
     this.#around.changed();
+  }
+
+  /** Slabs of this drive that it wants no more. Another device's go when that device says so. */
+  #unwanted(): Slab.SlabId[] {
+    const { target, lane } = this.#around;
+    if (this.#swept) return [];
+    const unwanted = this.mirror.slabs.filter((slab) => slab.lane === lane && !target.wants(slab));
+    this.#swept = unwanted.length <= DROPS_PER_REVISION;
+    return unwanted.slice(0, DROPS_PER_REVISION);
   }
 
   async #plan(): Promise<Fill[]> {
@@ -209,7 +238,7 @@ export class DealPump {
 
   async #revise(connection: Connection, pending: Pending): Promise<void> {
     const { revision, previousNumber, headBytes, clientSignature } = pending;
-    const operations = this.mirror.operations(pending.fills);
+    const operations = this.mirror.operations(pending.change);
     const request = { revision, previousNumber, operations, headBytes, clientSignature };
     try {
       const { providerSignature } = await connection.revise(request, { signal: this.#around.signal });
@@ -231,7 +260,7 @@ export class DealPump {
     const { revision, clientSignature } = pending;
     await this.#around.requireCountersigned({ revision, clientSignature, providerSignature });
     this.mirror.confirm(pending, providerSignature);
-    for (const { slab } of pending.fills) this.#staged.delete(slabName(slab));
+    for (const { slab } of pending.change.fills) this.#staged.delete(slabName(slab));
     this.#mismatches = 0;
     this.#around.changed();
   }
@@ -260,6 +289,7 @@ export class DealPump {
     this.failure = { error, sinceMs: this.failure?.sinceMs ?? performance.now() };
     this.ended ||= !SubletException.is(error, ...TRANSIENT);
     this.looked = true;
+    this.#swept = false;
     this.#around.changed();
     if (this.ended) return;
     const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);

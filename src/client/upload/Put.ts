@@ -124,6 +124,7 @@ async function lay(
   { onProgress, signal }: PutOptions,
 ): Promise<StoredObject[]> {
   const { writer } = await parts.uploads.of(volume);
+  await parts.uploads.reclaim(volume);
   const lengths = counted.map(({ content }) => content.bytes ?? 0);
   parts.uploads.requireRoom(volume, slabsNeeded(lengths, volume, writer.offset));
   const stored: StoredObject[] = [];

@@ -4,7 +4,7 @@
  * other bytes after a crash, places before it never.
  */
 import { BLOCK_BYTES, NODE_BYTES, SECTOR_BYTES, SectorTree, Slab } from "../../codec/index.ts";
-import type { Catalogue, Extent, SlabRecord } from "../catalogue/Catalogue.ts";
+import { type Catalogue, type Extent, type SlabRecord, slabName } from "../catalogue/Catalogue.ts";
 import type { Lanes } from "../catalogue/Heads.ts";
 import type { Database } from "../home/Database.ts";
 import type { Volume } from "../volumes/Volume.ts";
@@ -41,6 +41,8 @@ export class SlabWriter {
   readonly #volume: Volume;
   readonly #around: Surroundings;
   #open: OpenSlab | undefined;
+  /** The slab of small files, while a large one is laid. */
+  #aside: OpenSlab | undefined;
 
   constructor(volume: Volume, around: Surroundings) {
     this.#volume = volume;
@@ -50,6 +52,11 @@ export class SlabWriter {
   /** Sector offset that the open slab is filled up to; undefined: none is open. */
   get offset(): number | undefined {
     return this.#open?.length;
+  }
+
+  /** Whether more may go into a slab: its bytes are needed here then. */
+  keeps(slab: Slab.SlabId): boolean {
+    return [this.#open, this.#aside].some((open) => open !== undefined && slabName(open.id) === slabName(slab));
   }
 
   /** Goes on with the slab that an earlier process left open, if its bytes are still here. */
@@ -71,7 +78,28 @@ export class SlabWriter {
    * far as no checkpoint covered them.
    */
   async store(ciphertext: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, kind: Kind): Promise<Extent[]> {
-    if (kind === "alone") await this.#seal();
+    if (kind !== "alone") return this.#store(ciphertext, kind);
+    await this.checkpoint();
+    const shared = this.#open;
+    this.#aside = shared;
+    this.#open = undefined;
+    try {
+      const extents = await this.#store(ciphertext, kind);
+      // Small files go on in whichever of the two has more room.
+      if (shared && shared.length < (this.offset ?? SECTOR_BYTES)) {
+        await this.checkpoint();
+        this.#open = shared;
+      }
+      return extents;
+    } catch (error) {
+      this.#open = shared;
+      throw error;
+    } finally {
+      this.#aside = undefined;
+    }
+  }
+
+  async #store(ciphertext: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, kind: Kind): Promise<Extent[]> {
     const [begunIn, begunAt] = [this.#open, this.#open?.length ?? 0];
     const extents: Extent[] = [];
     try {
@@ -128,13 +156,6 @@ export class SlabWriter {
     const id = this.#around.lanes.nextSlab();
     this.#open = { id, length: 0, checkpointed: 0, nodes: this.#emptyNodes() };
     return this.#open;
-  }
-
-  /** Nothing more goes into the open slab. */
-  async #seal(): Promise<void> {
-    if (!this.#open) return;
-    await this.checkpoint();
-    this.#open = undefined;
   }
 
   async #lay(open: OpenSlab, ciphertext: Uint8Array, extents: Extent[]): Promise<void> {

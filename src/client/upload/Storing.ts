@@ -81,11 +81,14 @@ export function slabsNeeded(lengths: Iterable<number>, volume: Volume, offset: n
   let slabs = 0;
   let at = offset ?? 0;
   for (const length of lengths) {
-    if (isLarge(length, volume)) at = 0;
-    for (const extent of Slab.extents(length, volume.k, at)) {
+    const alone = isLarge(length, volume);
+    let end = alone ? 0 : at;
+    for (const extent of Slab.extents(length, volume.k, end)) {
       if (extent.offset === 0) slabs++;
-      at = (extent.offset + Slab.extentWidth(extent.length, volume.k)) % SECTOR_BYTES;
+      end = (extent.offset + Slab.extentWidth(extent.length, volume.k)) % SECTOR_BYTES;
     }
+    // As the writer goes on: in the slab with more room, of the shared one and a large file's last.
+    if (!alone || (end !== 0 && (at === 0 || end < at))) at = end;
   }
   return slabs;
 }

@@ -40,6 +40,20 @@ export class Target {
     return index;
   }
 
+  /** Slabs that nothing live is in any more go from every provider. Places of others may change. */
+  unwant(slabs: readonly Slab.SlabId[]): void {
+    const gone = new Set(slabs.map(slabName));
+    const left = this.#slabs.filter(({ slab }) => !gone.has(slabName(slab)));
+    this.#slabs.splice(0, this.#slabs.length, ...left);
+    this.#indexes.clear();
+    for (const [index, { slab }] of left.entries()) this.#indexes.set(slabName(slab), index);
+    this.version++;
+  }
+
+  wants(slab: Slab.SlabId): boolean {
+    return this.#indexes.has(slabName(slab));
+  }
+
   setHead(bytes: Uint8Array): void {
     this.headBytes = bytes;
     this.version++;

@@ -10,7 +10,7 @@ import { laneTag, nextNumber, recoverSigner, revisionDigest, signDigest } from "
 import type { Catalogue } from "../catalogue/Catalogue.ts";
 import type { Lanes } from "../catalogue/Heads.ts";
 import type { Database } from "../home/Database.ts";
-import { DealMirror, type Fill, headHash, type Listed, type Pending } from "../volumes/DealMirror.ts";
+import { type Change, DealMirror, type Fill, headHash, type Listed, type Pending } from "../volumes/DealMirror.ts";
 import type { Providers } from "../volumes/Providers.ts";
 import { type Deal, reservedSectors, type Volume, type Volumes } from "../volumes/Volume.ts";
 import { DealPump } from "./DealPump.ts";
@@ -30,6 +30,8 @@ export interface UploadSurroundings {
   readonly providers: Providers;
   readonly market: Market;
   readonly account: LocalAccount;
+  /** Named in errors. */
+  readonly databaseFile: string;
   readonly signal: AbortSignal;
   readonly patienceMs: number;
   /** A position's bytes from k others, where the journal has them no more. */
@@ -72,6 +74,23 @@ export class Uploads {
     throw new SubletException({ code: "VolumeFull", volume: volume.id, ...fields });
   }
 
+  /**
+   * Gives back the slabs of this drive that nothing is in any more: removed files, and what interrupted puts left. Called
+   * while nothing is being laid.
+   */
+  async reclaim(volume: Volume): Promise<void> {
+    const { catalogue, lanes, journal } = this.#around;
+    const { upload, writer } = await this.of(volume);
+    // One that is just being sent, or that a revision of unknown outcome adds, goes another time.
+    const dead = catalogue
+      .deadSlabs(volume.id, lanes.own())
+      .filter((slab) => !writer.keeps(slab) && !upload.pumps.some((pump) => pump.works(slab)));
+    if (dead.length === 0) return;
+    catalogue.forgetSlabs(dead);
+    upload.unwant(dead);
+    for (const slab of dead) await journal.drop(slab);
+  }
+
   /** Wants what the catalogue has learned since of slabs that other devices wrote. */
   async spread(volume: Volume): Promise<void> {
     const { upload } = await this.of(volume);
@@ -96,7 +115,9 @@ export class Uploads {
       `${volume.id}`,
       volume.n,
     );
+    const { writer } = await this.of(volume);
     for (const { id } of rows) {
+      if (writer.keeps(Slab.idFromBytes(id))) continue;
       database.run("UPDATE slab SET journaled = 0 WHERE id = ?", id);
       await journal.drop(Slab.idFromBytes(id));
     }
@@ -146,7 +167,8 @@ export class Uploads {
       moved: (connection) => providers.moved(deal.provider, connection),
       range: (slab, from, to) => this.#range(volume, slab, deal.position, from, to),
       fill: (slab) => this.#fill(slab, deal.position),
-      sign: (mirror, fills, headBytes) => this.#sign(mirror, fills, headBytes),
+      lane: this.#around.lanes.own(),
+      sign: (mirror, change, headBytes) => this.#sign(mirror, change, headBytes),
       requireCountersigned: (signed) => this.#requireCountersigned(deal.provider, signed),
       adopt: (mirror, connection, newest) => this.#adopt(mirror, connection, newest),
     });
@@ -164,12 +186,12 @@ export class Uploads {
     return { slab, length, root: roots.slice(position * NODE_BYTES, (position + 1) * NODE_BYTES) };
   }
 
-  async #sign(mirror: DealMirror, fills: readonly Fill[], headBytes: Uint8Array): Promise<Pending> {
+  /** Never a number twice: one whose revision was given up may be out there, countersigned, for ever. */
+  async #sign(mirror: DealMirror, change: Change, headBytes: Uint8Array): Promise<Pending> {
     const { account, lanes } = this.#around;
-    const number = nextNumber(mirror.number, laneTag(lanes.own()));
-    const revision = mirror.next(fills, headBytes, number);
+    const revision = mirror.next(change, headBytes, nextNumber(mirror.highest, laneTag(lanes.own())));
     const signature = await signDigest(account, revisionDigest(this.#identity, revision));
-    mirror.begin(revision, fills, headBytes, signature);
+    mirror.begin(revision, change, headBytes, signature);
     return mirror.pending()!;
   }
 
@@ -181,18 +203,39 @@ export class Uploads {
 
   async #adopt(mirror: DealMirror, connection: Connection, newest: SignedRevision): Promise<void> {
     const { deal } = mirror;
-    await requireOwn(this.#identity, this.#around.account.address, newest);
+    const { lanes, catalogue, account, learnHead } = this.#around;
+    await requireOwn(this.#identity, account.address, newest);
     await this.#requireCountersigned(deal.provider, newest);
+    this.#requireKnown(mirror, newest);
     const { newest: now, headBytes } = await connection.head({ deal: deal.id });
     if (now?.revision.number !== newest.revision.number) throw new SubletException({ code: "Conflict" });
     if (headHash(headBytes) !== newest.revision.head) {
       const reason = "its head is not the one of its revision";
       throw new SubletException({ code: "BadReply", provider: deal.provider, verb: "head", reason });
     }
+    const before = mirror.slabs;
     mirror.adopt(newest, await listed(connection, deal.id, newest.revision.number));
-    this.#around.learnHead(headBytes);
+    learnHead(headBytes);
+    const dropped = before.filter((slab) => slab.lane !== lanes.own() && !mirror.held(slab));
+    catalogue.forgetSlabs(dropped);
     // From now on nobody is told less of other devices than this provider knew.
-    for (const writing of this.#writings.values()) (await writing).upload.setHead(this.#around.lanes.head());
+    for (const writing of this.#writings.values()) {
+      const { upload } = await writing;
+      if (upload.volume.id === deal.volume && dropped.length > 0) upload.unwant(dropped);
+      upload.setHead(lanes.head());
+    }
+  }
+
+  /**
+   * Numbers of this drive's own lane come from here alone. One that is not known here was signed by a later state of this
+   * home: this is an old copy of it, and would give places that are taken to other bytes.
+   * @throws SubletException StateCorrupt
+   */
+  #requireKnown(mirror: DealMirror, { revision }: SignedRevision): void {
+    const { lanes, databaseFile } = this.#around;
+    if (laneTag(revision.number) !== laneTag(lanes.own()) || revision.number <= mirror.highest) return;
+    const reason = "it is an older copy of a drive that has written since; restore the drive from its key instead";
+    throw new SubletException({ code: "StateCorrupt", file: databaseFile, reason });
   }
 
   get #identity() {

@@ -3,6 +3,7 @@
  * complete: all n. A slow or absent provider holds nobody up; it goes on from the journal when it is back.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Slab } from "../../codec/index.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { quorum, type Volume } from "../volumes/Volume.ts";
 import type { DealPump } from "./DealPump.ts";
@@ -58,6 +59,12 @@ export class VolumeUpload {
     for (const pump of this.#pumps) pump.touched(index);
   }
 
+  /** These are wanted of nobody any more. */
+  unwant(slabs: readonly Slab.SlabId[]): void {
+    this.target.unwant(slabs);
+    for (const pump of this.#pumps) pump.touched(0);
+  }
+
   setHead(bytes: Uint8Array): void {
     this.target.setHead(bytes);
     for (const pump of this.#pumps) pump.touched();
@@ -84,6 +91,7 @@ export class VolumeUpload {
     await this.#until(signal, () => {
       const have = this.covered(version).length;
       if (have >= need) return true;
+      this.#requireFresh();
       if (!this.#hopeless(version)) return false;
       throw new SubletException({ code: "NotDurable", have, need }, { cause: this.#firstFailure() });
     });
@@ -114,6 +122,12 @@ export class VolumeUpload {
     if (this.target.due >= version) return;
     this.target.due = version;
     for (const pump of this.#pumps) pump.touched();
+  }
+
+  /** A home that is older than what its providers hold can never catch up: say so, and not only that too few signed. */
+  #requireFresh(): void {
+    const stale = this.#pumps.find(({ failure }) => SubletException.is(failure?.error, "StateCorrupt"));
+    if (stale) throw stale.failure!.error;
   }
 
   /** Too few are left that have, or may soon have, the version. */

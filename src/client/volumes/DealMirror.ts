@@ -26,11 +26,17 @@ export interface Held {
   readonly root: Uint8Array;
 }
 
+/** From one revision to the next: slabs that go, then sectors that are added or grow. */
+export interface Change {
+  readonly drops: readonly Slab.SlabId[];
+  readonly fills: readonly Fill[];
+}
+
 /** A revision that was signed, and may have been sent. */
 export interface Pending {
   readonly previousNumber: bigint;
   readonly revision: Revision;
-  readonly fills: readonly Fill[];
+  readonly change: Change;
   readonly headBytes: Uint8Array;
   readonly clientSignature: Hex;
 }
@@ -69,7 +75,11 @@ export class DealMirror {
   readonly #database: Database;
   #tree = new DealTree();
   #held = new Map<string, Held>();
+  /** Slabs in the order of their sectors. */
+  #order: Slab.SlabId[] = [];
   number = 0n;
+  /** The highest number that was ever signed for this deal here, whatever became of it. */
+  signed = 0n;
   /** SHA-256 of the head that the newest revision binds. */
   head: Hash = `0x${"00".repeat(32)}`;
 
@@ -81,20 +91,28 @@ export class DealMirror {
 
   /** Reads what is on disk, which is what counts. */
   reload(): void {
-    const state = this.#database.get<{ number: string; head: Uint8Array }>(
-      "SELECT number, head FROM deal WHERE id = ?",
+    const state = this.#database.get<{ number: string; signed: string; head: Uint8Array }>(
+      "SELECT number, signed, head FROM deal WHERE id = ?",
       this.deal.id,
     )!;
     this.number = BigInt(state.number);
+    this.signed = BigInt(state.signed);
     this.head = bytesToHex(state.head);
     const rows = this.#database.all<SectorRow>(
       "SELECT idx, slab, length, root FROM sector WHERE deal = ? ORDER BY idx",
       this.deal.id,
     );
     this.#tree = DealTree.of(rows.map(({ root }) => root));
+    this.#order = rows.map(({ slab }) => Slab.idFromBytes(slab));
     this.#held = new Map(
       rows.map(({ idx, slab, length, root }) => [slabName(Slab.idFromBytes(slab)), { index: idx, length, root }]),
     );
+  }
+
+  /** No number up to here is signed again. */
+  get highest(): bigint {
+    if (this.signed < this.number) return this.number;
+    return this.signed;
   }
 
   get sectors(): number {
@@ -103,6 +121,11 @@ export class DealMirror {
 
   held(slab: Slab.SlabId): Held | undefined {
     return this.#held.get(slabName(slab));
+  }
+
+  /** Slabs that the provider has countersigned, in the order of their sectors. */
+  get slabs(): readonly Slab.SlabId[] {
+    return this.#order;
   }
 
   pending(): Pending | undefined {
@@ -117,60 +140,107 @@ export class DealMirror {
         sectors: row.sectors,
         head: bytesToHex(row.head),
       },
-      fills: decodeFills(row.operations),
+      change: decodeChange(row.operations),
       headBytes: row.head_bytes,
       clientSignature: row.signature,
     };
   }
 
-  /** The revision, not signed yet, that the fills and a head lead to from here. */
-  next(fills: readonly Fill[], headBytes: Uint8Array, number: bigint): Revision {
+  /** The revision, not signed yet, that a change and a head lead to from here. */
+  next(change: Change, headBytes: Uint8Array, number: bigint): Revision {
     const tree = this.#tree.clone();
-    for (const { slab, root } of fills) {
-      const held = this.held(slab);
-      if (held) tree.fill(held.index, root);
-      else tree.append(root);
+    walkDrops(this.#order, change.drops, (index) => tree.drop(index));
+    const indexes = change.drops.length > 0 ? this.#afterDrops(change) : undefined;
+    for (const { slab, root } of change.fills) {
+      const index = indexes ? indexes.get(slabName(slab)) : this.held(slab)?.index;
+      if (index === undefined) tree.append(root);
+      else tree.fill(index, root);
     }
     const head = headHash(headBytes);
     return { deal: this.deal.id, number, root: bytesToHex(tree.root), sectors: tree.sectors, head };
   }
 
-  operations(fills: readonly Fill[]): Operation[] {
-    return fills.map(({ slab, length }) => ({ op: this.held(slab) ? "grow" : "add", slab, length }));
+  operations({ drops, fills }: Change): Operation[] {
+    const dropped: Operation[] = [];
+    walkDrops(this.#order, drops, (index) => dropped.push({ op: "drop", index }));
+    return [
+      ...dropped,
+      ...fills.map(({ slab, length }) => ({
+        op: this.held(slab) ? ("grow" as const) : ("add" as const),
+        slab,
+        length,
+      })),
+    ];
   }
 
   /** Records a signed revision: on disk before it is sent. */
-  begin(revision: Revision, fills: readonly Fill[], headBytes: Uint8Array, clientSignature: Hex): void {
-    this.#database.run(
-      `INSERT INTO pending (deal, previous, number, root, sectors, head, head_bytes, operations, signature)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      this.deal.id,
-      `${this.number}`,
-      `${revision.number}`,
-      hexToBytes(revision.root),
-      revision.sectors,
-      hexToBytes(revision.head),
-      headBytes,
-      encodeFills(fills),
-      clientSignature,
-    );
+  begin(revision: Revision, change: Change, headBytes: Uint8Array, clientSignature: Hex): void {
+    this.#database.transaction(() => {
+      this.#database.run(
+        `INSERT INTO pending (deal, previous, number, root, sectors, head, head_bytes, operations, signature)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        this.deal.id,
+        `${this.number}`,
+        `${revision.number}`,
+        hexToBytes(revision.root),
+        revision.sectors,
+        hexToBytes(revision.head),
+        headBytes,
+        encodeChange(change),
+        clientSignature,
+      );
+      this.#database.run("UPDATE deal SET signed = ? WHERE id = ?", `${revision.number}`, this.deal.id);
+    });
+    this.signed = revision.number;
   }
 
   /** The provider countersigned the one under way. */
-  confirm({ revision, fills, clientSignature }: Pending, providerSignature: Hex): void {
+  confirm({ revision, change, clientSignature }: Pending, providerSignature: Hex): void {
     this.#database.transaction(() => {
-      for (const fill of fills) {
-        const index = this.held(fill.slab)?.index ?? this.#tree.sectors;
-        if (index === this.#tree.sectors) this.#tree.append(fill.root);
-        else this.#tree.fill(index, fill.root);
-        this.#held.set(slabName(fill.slab), { index, length: fill.length, root: fill.root });
+      walkDrops(this.#order, change.drops, (index, last) => {
+        this.#database.run("DELETE FROM sector WHERE deal = ? AND idx = ?", this.deal.id, index);
+        if (index === last) return;
+        this.#database.run("UPDATE sector SET idx = ? WHERE deal = ? AND idx = ?", index, this.deal.id, last);
+      });
+      const indexes = this.#afterDrops(change);
+      for (const fill of change.fills) {
+        const name = slabName(fill.slab);
+        const index = indexes.get(name) ?? indexes.size;
+        indexes.set(name, index);
         this.#writeSector(index, fill);
       }
       this.#writeRevision({ revision, clientSignature, providerSignature });
       this.#database.run("DELETE FROM pending WHERE deal = ?", this.deal.id);
     });
+    this.#apply(change);
     this.number = revision.number;
     this.head = revision.head;
+  }
+
+  /** The same in memory, once it is on disk. */
+  #apply({ drops, fills }: Change): void {
+    walkDrops(this.#order, drops, (index) => this.#tree.drop(index));
+    if (drops.length > 0) {
+      const dropped = new Set(drops.map(slabName));
+      this.#order = orderAfter(this.#order, drops);
+      for (const name of dropped) this.#held.delete(name);
+      for (const [index, slab] of this.#order.entries()) {
+        const name = slabName(slab);
+        this.#held.set(name, { ...this.#held.get(name)!, index });
+      }
+    }
+    for (const { slab, length, root } of fills) {
+      const index = this.held(slab)?.index ?? this.#tree.sectors;
+      if (index === this.#tree.sectors) {
+        this.#tree.append(root);
+        this.#order.push(slab);
+      } else this.#tree.fill(index, root);
+      this.#held.set(slabName(slab), { index, length, root });
+    }
+  }
+
+  #afterDrops({ drops }: Change): Map<string, number> {
+    return new Map(orderAfter(this.#order, drops).map((slab, index) => [slabName(slab), index]));
   }
 
   /**
@@ -220,16 +290,49 @@ export class DealMirror {
   }
 }
 
-function encodeFills(fills: readonly Fill[]): string {
-  return JSON.stringify(
-    fills.map(({ slab, length, root }) => [bytesToHex(Slab.idBytes(slab)), length, bytesToHex(root)]),
-  );
+/** What the order of sectors is after drops: the last one takes the place of each. */
+function orderAfter(order: readonly Slab.SlabId[], drops: readonly Slab.SlabId[]): Slab.SlabId[] {
+  return walkDrops(order, drops, () => {});
 }
 
-function decodeFills(text: string): Fill[] {
-  return (JSON.parse(text) as [Hex, number, Hex][]).map(([slab, length, root]) => ({
-    slab: Slab.idFromBytes(hexToBytes(slab)),
-    length,
-    root: hexToBytes(root),
-  }));
+/** Tells of each drop which sector goes, and which is the last one by then, if the slab is there at all. */
+function walkDrops(
+  order: readonly Slab.SlabId[],
+  drops: readonly Slab.SlabId[],
+  visit: (index: number, last: number) => void,
+): Slab.SlabId[] {
+  const left = [...order];
+  if (drops.length === 0) return left;
+  const indexes = new Map(left.map((slab, index) => [slabName(slab), index]));
+  for (const name of drops.map(slabName)) {
+    const index = indexes.get(name);
+    if (index === undefined) continue;
+    const last = left.length - 1;
+    visit(index, last);
+    const moved = left.pop()!;
+    indexes.delete(name);
+    if (index === last) continue;
+    left[index] = moved;
+    indexes.set(slabName(moved), index);
+  }
+  return left;
+}
+
+function encodeChange({ drops, fills }: Change): string {
+  return JSON.stringify({
+    drops: drops.map((slab) => bytesToHex(Slab.idBytes(slab))),
+    fills: fills.map(({ slab, length, root }) => [bytesToHex(Slab.idBytes(slab)), length, bytesToHex(root)]),
+  });
+}
+
+function decodeChange(text: string): Change {
+  const { drops, fills } = JSON.parse(text) as { drops: Hex[]; fills: [Hex, number, Hex][] };
+  return {
+    drops: drops.map((slab) => Slab.idFromBytes(hexToBytes(slab))),
+    fills: fills.map(([slab, length, root]) => ({
+      slab: Slab.idFromBytes(hexToBytes(slab)),
+      length,
+      root: hexToBytes(root),
+    })),
+  };
 }
