@@ -244,13 +244,16 @@ describe("a provider on a chain", function () {
     });
 
     it("pours nothing more into a deal that it cannot prove", async () => {
-      await tenant.revise([add(0)]);
+      // Four fifths of the set are lost, so that challenges meet them: of five, each falls into its own fifth.
+      await tenant.revise([0, 1, 2, 3].map((sequence) => add(sequence)));
       const epoch = await committed();
       await rm(join(host.config.dataDir, "sectors", tenant.deal.slice(2)), { recursive: true });
       // What another client commits makes the chain count the misses.
       const other = await Tenant.open(ground, host);
       for (let next = epoch; next < epoch + PARAMETERS.coverEpochs / 2 + 2; next++) {
-        await other.revise([add(next, 32)]);
+        await other.revise([
+          next === epoch ? add(0, 32) : { op: "grow", slab: slab(0), length: 32 * (next - epoch + 1) },
+        ]);
         await pass(next);
       }
       expect((await tenant.onChain()).misses).to.be.greaterThan(PARAMETERS.coverEpochs / 2 - 1);
