@@ -1,17 +1,22 @@
 /** The calling end of one stream: ids, answers that find their calls, and a bounded number of calls in flight. */
 import type { Stream } from "@libp2p/interface";
-import { decodeResponse, encodeRequest, type Parts, type ReadResponse, SESSION_ID } from "../protocol/Envelope.ts";
+import {
+  type AnyRequest,
+  decodeResponse,
+  encodeRequest,
+  type Parts,
+  type ReadResponse,
+  SESSION_ID,
+} from "../protocol/Envelope.ts";
 import { SubletException } from "../protocol/Errors.ts";
-import { MAX_IN_FLIGHT_REQUESTS } from "../protocol/limits.ts";
 import type { RequestOf, ResponseOf, Verb } from "../protocol/Verbs.ts";
 import { within } from "./Deadline.ts";
 import { FrameChannel } from "./FrameChannel.ts";
+import { bulkBytes, InFlight } from "./InFlight.ts";
 
 type Answer = PromiseWithResolvers<ReadResponse>;
 
 const MAX_ID = 0xffffffff;
-/** A peer that leaves so many unanswered is not worth remembering more for. */
-const MAX_ABANDONED = 4 * MAX_IN_FLIGHT_REQUESTS;
 
 export class ClientSession {
   /** Frames heard so far: silence since a call was made tells a dead peer from a busy one. */
@@ -20,11 +25,10 @@ export class ClientSession {
   readonly #channel: FrameChannel;
   readonly #peer: string;
   readonly #waiting = new Map<number, Answer>();
-  /** Ids whose callers gave up before the answer came. */
-  readonly #abandoned = new Set<number>();
+  /** Ids whose callers gave up, and the bytes they still take at the peer: their answers are to come. */
+  readonly #abandoned = new Map<number, number>();
   readonly #calls = new Set<Promise<unknown>>();
-  readonly #queue: PromiseWithResolvers<void>[] = [];
-  #taken = 0;
+  readonly #inFlight = new InFlight();
   #lastId = SESSION_ID;
   #end: SubletException | undefined;
 
@@ -47,7 +51,7 @@ export class ClientSession {
    * @throws SubletException the peer's error, ConnectionLost, MalformedMessage; or the signal's reason
    */
   call<V extends Verb>(verb: V, content: RequestOf<V>, signal: AbortSignal): Promise<ResponseOf<V>> {
-    const call = this.#inTurn(signal, () => this.#exchange(verb, content, signal));
+    const call = this.#exchange(verb, content, signal);
     const settled = call.then(
       () => {},
       () => {},
@@ -69,53 +73,25 @@ export class ClientSession {
     this.#channel.abort(new Error(reason));
   }
 
-  /** As many at once as the peer takes; the others wait in order. */
-  async #inTurn<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
-    if (this.#taken < MAX_IN_FLIGHT_REQUESTS) {
-      this.#taken += 1;
-    } else {
-      const place = Promise.withResolvers<void>();
-      this.#queue.push(place);
-      const leave = (): void => {
-        const index = this.#queue.indexOf(place);
-        if (index < 0) return;
-        this.#queue.splice(index, 1);
-        place.reject(signal.reason);
-      };
-      signal.addEventListener("abort", leave, { once: true });
-      await place.promise.finally(() => signal.removeEventListener("abort", leave));
-    }
-    try {
-      return await work();
-    } finally {
-      // The turn passes on as it is; only with nobody waiting it is given back.
-      const next = this.#queue.shift();
-      if (next === undefined) this.#taken -= 1;
-      else next.resolve();
-    }
-  }
-
   async #exchange<V extends Verb>(verb: V, content: RequestOf<V>, signal: AbortSignal): Promise<ResponseOf<V>> {
-    signal.throwIfAborted();
+    const bytes = bulkBytes({ verb, content } as AnyRequest);
+    await this.#inFlight.enter(bytes, signal);
     if (this.#end !== undefined) throw this.#end;
     const id = this.#nextId();
-    const request = encodeRequest(id, verb, content);
     const answer = Promise.withResolvers<ReadResponse>();
-    this.#waiting.set(id, answer);
-    const giveUp = (): void => {
-      this.#waiting.delete(id);
-      this.#abandoned.add(id);
-      answer.reject(signal.reason);
-      if (this.#abandoned.size > MAX_ABANDONED) this.abort("too many requests without an answer");
-    };
-    signal.addEventListener("abort", giveUp, { once: true });
+    const giveUp = (): void => answer.reject(signal.reason);
     try {
+      signal.throwIfAborted();
+      const request = encodeRequest(id, verb, content);
+      this.#waiting.set(id, answer);
+      signal.addEventListener("abort", giveUp, { once: true });
       // The answer counts whatever becomes of the sending: a peer may refuse a request before it has all of it.
       this.#channel.send(request).catch((error: Error) => answer.reject(this.#end ?? error));
       return (await answer.promise).open(verb);
     } finally {
-      this.#waiting.delete(id);
       signal.removeEventListener("abort", giveUp);
+      if (this.#waiting.delete(id)) this.#abandoned.set(id, bytes);
+      else this.#inFlight.leave(bytes);
     }
   }
 
@@ -134,13 +110,23 @@ export class ClientSession {
       if (answer !== undefined) {
         this.#waiting.delete(response.id);
         answer.resolve(response);
-      } else if (!this.#abandoned.delete(response.id)) {
-        throw new SubletException({ code: "MalformedMessage", where: "response.id", reason: "nobody asked" });
+      } else {
+        this.#forget(response.id);
       }
     } catch (error) {
       if (!(error instanceof SubletException)) throw error;
       this.#break(error);
     }
+  }
+
+  /** An answer that came too late. */
+  #forget(id: number): void {
+    const bytes = this.#abandoned.get(id);
+    if (bytes === undefined) {
+      throw new SubletException({ code: "MalformedMessage", where: "response.id", reason: "nobody asked" });
+    }
+    this.#abandoned.delete(id);
+    this.#inFlight.leave(bytes);
   }
 
   /** The session's own failure, told by the peer or found here: every call gets it. */
@@ -154,7 +140,7 @@ export class ClientSession {
     this.#end = error;
     for (const answer of this.#waiting.values()) answer.reject(error);
     this.#waiting.clear();
-    for (const place of this.#queue.splice(0)) place.reject(error);
+    this.#inFlight.close(error);
   }
 
   #lost(reason: string): SubletException {

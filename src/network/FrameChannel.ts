@@ -1,6 +1,6 @@
 /**
- * Frames over one libp2p stream. Reading stops where the owner says, and the peer with it. Writing: one frame at a time,
- * the next when the transport has taken enough of the last.
+ * Frames over one libp2p stream. What comes is read at once. Writing: one frame at a time, the next when the transport has
+ * taken enough of the last.
  */
 import type { Stream } from "@libp2p/interface";
 import { Uint8ArrayList } from "uint8arraylist";
@@ -21,8 +21,6 @@ export interface FrameEvents {
   closed(error?: Error): void;
 }
 
-type Chunks = Iterable<Uint8Array>;
-
 /** How long a frame may take to pass, and a last one to be read. */
 export interface Patience {
   readonly frameDeadlineMs: number;
@@ -36,10 +34,7 @@ export class FrameChannel {
   readonly #events: FrameEvents;
   readonly #patience: Patience;
   readonly #reader = new FrameReader();
-  /** Came before a pause, not read yet. */
-  #left: Chunks = [];
-  #reading: "on" | "paused" | "over" = "on";
-  #ended = false;
+  #isReading = true;
   #deadline: NodeJS.Timeout | undefined;
   #sending: Promise<void> = Promise.resolve();
 
@@ -48,12 +43,12 @@ export class FrameChannel {
     this.#events = events;
     this.#patience = patience;
     stream.addEventListener("message", ({ data }) => {
-      this.#take(data instanceof Uint8Array ? [data] : data);
+      this.#guarded(() => {
+        for (const chunk of data instanceof Uint8Array ? [data] : data) this.#read(chunk);
+        if (this.#isReading && this.#reader.pendingBytes > 0) this.#startDeadline();
+      });
     });
-    stream.addEventListener("end", () => {
-      this.#ended = true;
-      this.#take([]);
-    });
+    stream.addEventListener("end", () => this.#guarded(() => this.#finishReading()));
     stream.addEventListener("close", ({ error }) => {
       this.#stopReading();
       this.#events.closed(error);
@@ -76,23 +71,6 @@ export class FrameChannel {
     return this.#stream.status === "open" && this.#stream.writeStatus === "writable";
   }
 
-  /** Stops the peer by the stream's window; what has arrived stays where it is. */
-  pause(): void {
-    if (this.#reading !== "on") return;
-    this.#reading = "paused";
-    this.#clearDeadline();
-    if (this.#stream.readStatus === "readable") this.#stream.pause();
-  }
-
-  resume(): void {
-    if (this.#reading !== "paused") return;
-    this.#reading = "on";
-    const left = this.#left;
-    this.#left = [];
-    this.#take(left);
-    if (this.#reading === "on" && this.#stream.readStatus === "paused") this.#stream.resume();
-  }
-
   /**
    * Resolves when the transport has taken the frame, but for at most WRITE_HIGH_WATER_BYTES. Frames leave whole and in
    * the order of the calls.
@@ -112,7 +90,6 @@ export class FrameChannel {
     this.#stopReading();
     const stream = this.#stream;
     if (stream.status !== "open") return;
-    if (stream.readStatus === "readable") stream.pause();
     const { promise, resolve } = Promise.withResolvers<void>();
     stream.addEventListener("close", () => resolve());
     if (stream.writeStatus === "writable") stream.send(framed(parts));
@@ -131,37 +108,27 @@ export class FrameChannel {
     this.#stream.abort(error);
   }
 
-  #take(chunks: Chunks): void {
+  #guarded(work: () => void): void {
     try {
-      const left: Uint8Array[] = [];
-      for (const chunk of chunks) {
-        const end = this.#read(chunk);
-        if (end < chunk.length) left.push(chunk.subarray(end));
-      }
-      if (this.#reading === "paused") this.#left = [...this.#left, ...left];
-      if (this.#reading !== "on") return;
-      if (this.#ended) this.#finishReading();
-      else if (this.#reader.pendingBytes > 0) this.#startDeadline();
+      work();
     } catch (error) {
       if (!(error instanceof SubletException)) throw error;
       this.#violate(error);
     }
   }
 
-  /** Hands on the frames that `chunk` makes whole, as long as they are wanted; returns how far it came. */
-  #read(chunk: Uint8Array): number {
-    let at = 0;
-    while (this.#reading === "on" && at < chunk.length) {
+  #read(chunk: Uint8Array): void {
+    for (let at = 0; this.#isReading && at < chunk.length; ) {
       const { end, frame } = this.#reader.take(chunk, at);
       at = end;
       if (frame === undefined) continue;
       this.#clearDeadline();
       this.#events.frame(frame);
     }
-    return at;
   }
 
   #finishReading(): void {
+    if (!this.#isReading) return;
     const pending = this.#reader.pendingBytes;
     if (pending > 0) {
       throw new SubletException({ code: "MalformedMessage", where: "frame", reason: `it ends after ${pending} bytes` });
@@ -176,8 +143,7 @@ export class FrameChannel {
   }
 
   #stopReading(): void {
-    this.#reading = "over";
-    this.#left = [];
+    this.#isReading = false;
     this.#clearDeadline();
   }
 

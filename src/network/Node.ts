@@ -4,21 +4,18 @@ import type { Libp2p } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
-import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import {
   DIAL_TIMEOUT_MS,
   MAX_CONNECTIONS,
   MAX_CONNECTIONS_PER_IP,
   MAX_CONNECTIONS_PER_SECOND,
-  MAX_MUXED_STREAMS,
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
-  READ_BUFFER_BYTES,
-  STREAM_WINDOW_BYTES,
 } from "../protocol/limits.ts";
 import { originOf } from "./Origin.ts";
 import type { PrivateKey } from "./PeerKey.ts";
+import { boundedYamux } from "./Yamux.ts";
 
 export type Node = Libp2p;
 
@@ -45,13 +42,7 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
     addresses: { listen: [...listen], announce: [...announce] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: MAX_MUXED_STREAMS,
-        maxOutboundStreams: MAX_MUXED_STREAMS,
-        streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: READ_BUFFER_BYTES },
-      }),
-    ],
+    streamMuxers: [boundedYamux],
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
       inboundConnectionThreshold: MAX_CONNECTIONS_PER_SECOND,

@@ -5,8 +5,7 @@ import {
   FRAME_DEADLINE_MS,
   IDLE_DEADLINE_MS,
   LINGER_MS,
-  MAX_IN_FLIGHT_BYTES,
-  MAX_IN_FLIGHT_REQUESTS,
+  MAX_HELD_BYTES,
   MAX_SESSIONS_PER_IP,
   MAX_STREAMS_PER_CONNECTION,
   MAX_TRACKED_IPS,
@@ -32,8 +31,7 @@ export interface ServeLimits extends SessionLimits {
 }
 
 const SERVE_LIMITS: ServeLimits = {
-  inFlightRequests: MAX_IN_FLIGHT_REQUESTS,
-  inFlightBytes: MAX_IN_FLIGHT_BYTES,
+  heldBytes: MAX_HELD_BYTES,
   frameDeadlineMs: FRAME_DEADLINE_MS,
   lingerMs: LINGER_MS,
   idleDeadlineMs: IDLE_DEADLINE_MS,
@@ -64,6 +62,7 @@ export async function serve(node: Node, options: ServeOptions): Promise<Server> 
   const limits: ServeLimits = { ...SERVE_LIMITS, ...options.limits };
   const visitors = new Visitors(limits);
   const sessions = new Set<ServerSession>();
+  const held = { bytes: 0 };
 
   const admit = (stream: Stream, connection: Connection): void => {
     const ip = originOf(connection.remoteAddr);
@@ -71,6 +70,7 @@ export async function serve(node: Node, options: ServeOptions): Promise<Server> 
     const session = new ServerSession({
       ...options,
       limits,
+      held,
       stream,
       ip,
       remotePeer: connection.remotePeer,

@@ -1,11 +1,10 @@
 /**
- * One stream of requests: reads no faster than it can answer, serves strangers little, and ends with whoever breaks the
- * protocol. Until hello only open verbs are served, within small frames.
+ * One stream of requests: serves so many at once and no more, strangers little, and ends with whoever breaks the protocol.
+ * Until hello only open verbs are served, within small frames.
  */
 import { randomBytes } from "node:crypto";
 import type { PeerId, Stream } from "@libp2p/interface";
 import type { Address } from "viem";
-import { CHUNK_BYTES } from "../codec/sizes.ts";
 import {
   type AnyRequest,
   decodeRequest,
@@ -15,18 +14,28 @@ import {
   SESSION_ID,
 } from "../protocol/Envelope.ts";
 import { isWireError, type SubletError, SubletException } from "../protocol/Errors.ts";
-import { MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, MAX_STRANGER_HEADER_BYTES } from "../protocol/limits.ts";
+import {
+  MAX_HEADER_BYTES,
+  MAX_IN_FLIGHT_BYTES,
+  MAX_IN_FLIGHT_REQUESTS,
+  MAX_PAYLOAD_BYTES,
+  MAX_STRANGER_HEADER_BYTES,
+} from "../protocol/limits.ts";
 import type { Market } from "../protocol/TypedData.ts";
 import { type RequestOf, type ResponseOf, VERBS } from "../protocol/Verbs.ts";
 import { within } from "./Deadline.ts";
 import { FrameChannel, type Patience } from "./FrameChannel.ts";
 import { type Answerer, answerGreeting, type Ends } from "./Greeting.ts";
 import type { Context, Fault, Handlers } from "./Handlers.ts";
+import { bulkBytes } from "./InFlight.ts";
 import type { TokenBucket } from "./TokenBucket.ts";
 
+/** A guess at when some of the bytes in flight will have left. */
+const RETRY_BYTES_MS = 100;
+
 export interface SessionLimits extends Patience {
-  readonly inFlightRequests: number;
-  readonly inFlightBytes: number;
+  /** Bulk bytes that all sessions together may have in flight. */
+  readonly heldBytes: number;
   readonly idleDeadlineMs: number;
 }
 
@@ -41,6 +50,8 @@ export interface SessionOptions extends Answerer {
   /** What strangers of this IP share, and what this session has once it said hello. */
   readonly strangerBucket: TokenBucket;
   readonly sessionBucket: TokenBucket;
+  /** What the sessions of this server have in flight together. */
+  readonly held: { bytes: number };
   readonly onFault: (fault: Fault) => void;
 }
 
@@ -103,27 +114,31 @@ export class ServerSession {
       const { id, open } = decodeRequest(parts);
       if (this.#inFlight.has(id)) throw new SubletException({ code: "DuplicateRequest", id });
       const opened = attempt(open);
-      const size = parts.header.length + parts.payload.length + answerBytes(opened);
-      this.#heldBytes += size;
-      const served = this.#serve(id, opened).finally(() => this.#release(id, size));
+      const bytes = opened.request === undefined ? 0 : bulkBytes(opened.request);
+      this.#hold(bytes);
+      const served = this.#serve(id, opened).finally(() => this.#release(id, bytes));
       this.#inFlight.set(id, served);
-      if (this.#isFull()) this.#channel.pause();
     } catch (error) {
       if (!(error instanceof SubletException)) throw error;
       this.refuse(error.error);
     }
   }
 
-  #isFull(): boolean {
-    const { inFlightRequests, inFlightBytes } = this.#options.limits;
-    return this.#inFlight.size >= inFlightRequests || this.#heldBytes >= inFlightBytes;
+  /** @throws SubletException TooMuchInFlight, from twice the limits on: honest callers keep within them */
+  #hold(bytes: number): void {
+    const limits = { limitRequests: MAX_IN_FLIGHT_REQUESTS, limitBytes: MAX_IN_FLIGHT_BYTES };
+    if (this.#inFlight.size >= 2 * limits.limitRequests || this.#heldBytes + bytes > 2 * limits.limitBytes) {
+      throw new SubletException({ code: "TooMuchInFlight", ...limits });
+    }
+    this.#heldBytes += bytes;
+    this.#options.held.bytes += bytes;
   }
 
-  #release(id: number, size: number): void {
+  #release(id: number, bytes: number): void {
     this.#inFlight.delete(id);
-    this.#heldBytes -= size;
+    this.#heldBytes -= bytes;
+    this.#options.held.bytes -= bytes;
     this.#idle.refresh();
-    if (!this.#isFull()) this.#channel.resume();
   }
 
   /** Never throws: the answer, good or bad, is sent, or the session is gone. */
@@ -136,6 +151,9 @@ export class ServerSession {
     this.#spend();
     if (request === undefined) throw error;
     if (this.#closing) throw new SubletException({ code: "ShuttingDown" });
+    if (bulkBytes(request) > 0 && this.#options.held.bytes > this.#options.limits.heldBytes) {
+      throw new SubletException({ code: "RateLimited", what: "bytes in flight", retryAfterMs: RETRY_BYTES_MS });
+    }
     if (request.verb === "hello") return encodeResponse(id, "hello", await this.#onHello(request.content));
     if (!VERBS[request.verb].open && this.#caller.remote === undefined) {
       throw new SubletException({ code: "HelloRequired", verb: request.verb });
@@ -204,11 +222,4 @@ function attempt(open: () => AnyRequest): Opened {
   } catch (error) {
     return { error };
   }
-}
-
-/** What the answer will hold, counted before it is read so that many small requests cannot call up many large answers. */
-function answerBytes({ request }: Opened): number {
-  if (request?.verb !== "read") return 0;
-  const { firstChunk, endChunk } = request.content;
-  return Math.max(0, Math.min(MAX_PAYLOAD_BYTES, (endChunk - firstChunk) * CHUNK_BYTES));
 }

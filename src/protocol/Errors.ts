@@ -97,6 +97,12 @@ export const WIRE = {
     message(wire.TooSlowSchema, { limitMs: count }),
     (e) => `a message took longer than ${e.limitMs} ms to pass: the connection is too slow or stalled; connect again`,
   ),
+  TooMuchInFlight: peer(
+    message(wire.TooMuchInFlightSchema, { limitRequests: u32, limitBytes: count }),
+    (e) =>
+      `more than twice ${e.limitRequests} requests or ${e.limitBytes} bytes were in flight: the sender is broken or hostile; ` +
+      "the session was closed",
+  ),
 
   // ---- offers
   PriceTooLow: peer(

@@ -32,10 +32,14 @@ export const MAX_CHUNK_PROOF_BYTES = 2 * CHUNK_BYTES + (SECTOR_HEIGHT + DEAL_HEI
 
 // ---------------------------------------------------------------- a session (one stream)
 
-/** Requests a session may have in flight; more wait, unread, until answers have left. */
+/**
+ * Requests a session may have in flight, and bulk bytes of them and of their answers. Callers keep within; a session that
+ * goes beyond twice as many is ended.
+ */
 export const MAX_IN_FLIGHT_REQUESTS = 32;
-/** Bytes of requests and of answers not yet sent that a session may hold; beyond, reading waits. */
 export const MAX_IN_FLIGHT_BYTES = 8 * SECTOR_BYTES;
+/** Bulk bytes that all sessions of a server together may have in flight. */
+export const MAX_HELD_BYTES = 256 * SECTOR_BYTES;
 /** Bytes handed to the stream and not yet taken by the transport, above which the next frame waits. */
 export const WRITE_HIGH_WATER_BYTES = SECTOR_BYTES;
 /** A frame that was begun must be whole, and one being sent must have left, within this. */
@@ -52,7 +56,7 @@ export const MAX_STRANGER_HEADER_BYTES = 4_096;
 export const MAX_STREAMS_PER_CONNECTION = 4;
 export const MAX_SESSIONS_PER_IP = 64;
 /** Streams of any protocol, identify and ping included. */
-export const MAX_MUXED_STREAMS = 16;
+export const MAX_MUXED_STREAMS = 8;
 export const MAX_CONNECTIONS_PER_IP = 64;
 export const MAX_CONNECTIONS = 1_024;
 /** Connections one IP may open in a second. */
@@ -68,14 +72,16 @@ export const MAX_TRACKED_IPS = 8_192;
 
 // ---------------------------------------------------------------- yamux
 
+export const STREAM_WINDOW_BYTES = 4 * 1_048_576;
 /**
- * What a peer may send on a stream that nobody reads. It is kept small since it may come in chunks of a byte, each of
- * which costs a hundred in memory; a megabyte still fills 10 MB/s over 100 ms to each of many peers.
+ * What may wait on a stream that nobody reads yet: the window a stream begins with, for those that write at once. Little,
+ * since it may come in chunks of a byte, each of which takes hundreds.
  */
-export const STREAM_WINDOW_BYTES = 1_048_576;
-/** What a paused stream may still be sent: the window, and what was under way. */
-export const READ_BUFFER_BYTES = 2 * STREAM_WINDOW_BYTES;
-
+export const READ_BUFFER_BYTES = 262_144;
+/** Bytes a peer may send on a stream of libp2p's own (identify, ping), or on one that has not said yet what it is. */
+export const MAX_LIBP2P_STREAM_BYTES = 16_384;
+/** Frames that a peer may send while it takes nothing of what waits for it; the windows let an honest one send fewer. */
+export const MAX_UNREAD_FRAMES = 4_096;
 /** A connection whose peer does not answer a ping for this long is dropped. */
 export const PING_INTERVAL_MS = 30_000;
 export const PING_TIMEOUT_MS = 30_000;
@@ -101,7 +107,7 @@ const relations: ReadonlyArray<readonly [string, boolean]> = [
   ["a header holds any samples", MAX_SAMPLES * (MAX_CHUNK_PROOF_BYTES + 128) + ENVELOPE_BYTES <= MAX_HEADER_BYTES],
   ["a header holds any failure", MAX_SENTENCE_BYTES + 2 * MAX_TEXT_BYTES + ENVELOPE_BYTES <= MAX_HEADER_BYTES],
   ["a session may always have one largest frame each way", MAX_IN_FLIGHT_BYTES >= 2 * MAX_FRAME_BYTES],
-  ["a paused stream takes what its window promised", READ_BUFFER_BYTES > STREAM_WINDOW_BYTES],
+  ["there are streams left beside the sessions", MAX_MUXED_STREAMS > MAX_STREAMS_PER_CONNECTION],
   ["a stranger can say hello", MAX_STRANGER_HEADER_BYTES >= ENVELOPE_BYTES],
   ["an idle session outlives a slow frame", IDLE_DEADLINE_MS > FRAME_DEADLINE_MS],
 ];

@@ -15,6 +15,9 @@ export class RawSession {
   readonly peer: Hex;
   readonly stream: Stream;
   readonly closed: Promise<void>;
+  /** What lies under the stream: `muxer.send` writes past it. */
+  readonly muxer: { send(bytes: Uint8Array): boolean };
+  readonly maConn: Pick<Stream, "pause" | "status">;
   readonly #frames: Parts[] = [];
   #received = Buffer.alloc(0);
   #look: () => void = () => {};
@@ -24,6 +27,9 @@ export class RawSession {
     this.self = bytesToHex(self.toMultihash().bytes);
     this.peer = bytesToHex(connection.remotePeer.toMultihash().bytes);
     this.stream = stream;
+    // Paused, it holds whatever the window lets through: only the other side ends it.
+    stream.maxReadBufferLength = Number.POSITIVE_INFINITY;
+    ({ muxer: this.muxer, maConn: this.maConn } = connection as unknown as Pick<RawSession, "muxer" | "maConn">);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     const end = (): void => {

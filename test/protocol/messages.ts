@@ -143,6 +143,7 @@ export const FAILURES: SubletError[] = [
   { code: "ShuttingDown" },
   { code: "InternalError", reference: "0badc0de" },
   { code: "TooSlow", limitMs: 60_000 },
+  { code: "TooMuchInFlight", limitRequests: 32, limitBytes: 8_388_608 },
   { code: "PriceTooLow", rate: 1n, leastRate: (1n << 96n) - 1n, egressRate: 0n, leastEgressRate: 3n },
   { code: "NoSpace", wantedSectors: 2 ** 24, freeSectors: 0 },
   { code: "DurationRefused", endEpoch: 1, firstEpoch: 2, lastEpoch: 3 },

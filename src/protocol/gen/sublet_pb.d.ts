@@ -1398,6 +1398,12 @@ export declare type Failure = Message<"sublet.v1.Failure"> & {
     case: "tooSlow";
   } | {
     /**
+     * @generated from field: sublet.v1.TooMuchInFlight too_much_in_flight = 23;
+     */
+    value: TooMuchInFlight;
+    case: "tooMuchInFlight";
+  } | {
+    /**
      * @generated from field: sublet.v1.PriceTooLow price_too_low = 30;
      */
     value: PriceTooLow;
@@ -1779,6 +1785,27 @@ export declare type TooSlow = Message<"sublet.v1.TooSlow"> & {
  * Use `create(TooSlowSchema)` to create a new message.
  */
 export declare const TooSlowSchema: GenMessage<TooSlow>;
+
+/**
+ * @generated from message sublet.v1.TooMuchInFlight
+ */
+export declare type TooMuchInFlight = Message<"sublet.v1.TooMuchInFlight"> & {
+  /**
+   * @generated from field: uint32 limit_requests = 1;
+   */
+  limitRequests: number;
+
+  /**
+   * @generated from field: uint64 limit_bytes = 2;
+   */
+  limitBytes: bigint;
+};
+
+/**
+ * Describes the message sublet.v1.TooMuchInFlight.
+ * Use `create(TooMuchInFlightSchema)` to create a new message.
+ */
+export declare const TooMuchInFlightSchema: GenMessage<TooMuchInFlight>;
 
 /**
  * @generated from message sublet.v1.PriceTooLow
