@@ -4,21 +4,28 @@
  * standard output; the exit code is 0 only when what was asked for is true.
  */
 import { Command, CommanderError } from "commander";
-import { toJson } from "./client/cli/Terminal.ts";
 import { SubletException } from "./protocol/Errors.ts";
+import { toJson } from "./protocol/Json.ts";
 
 const USAGE_EXIT_CODE = 2;
+
+/** Commands with a room of their own; all others are the client's. */
+const ROOMS: Record<string, () => Promise<Command>> = {
+  provider: async () => (await import("./provider-node/cli.ts")).providerCommand(),
+  audit: async () => (await import("./auditor/cli.ts")).auditCommand(),
+};
 
 async function program(name: string | undefined): Promise<Command> {
   const sublet = new Command("sublet")
     .description("files on other people's disks: encrypted, spread, paid and proved")
     .configureHelp({ sortSubcommands: false });
-  const { clientCommands } = await import("./client/cli/index.ts");
-  for (const command of clientCommands()) sublet.addCommand(command);
-  if (name === "provider") sublet.addCommand((await import("./provider-node/cli.ts")).providerCommand());
-  else sublet.command("provider").description("store other people's data for tokens");
-  if (name === "audit") sublet.addCommand((await import("./auditor/cli.ts")).auditCommand());
-  else sublet.command("audit").description("replay the whole market from the chain, and compare");
+  const room = name === undefined ? undefined : ROOMS[name];
+  if (room) sublet.addCommand(await room());
+  else {
+    for (const command of (await import("./client/cli/index.ts")).clientCommands()) sublet.addCommand(command);
+    sublet.command("provider").description("store other people's data for tokens");
+    sublet.command("audit").description("replay the whole market from the chain, and compare");
+  }
   throughout(sublet, (command) => command.exitOverride().configureOutput({ outputError: () => {} }));
   return sublet;
 }
@@ -32,7 +39,7 @@ function fail(error: unknown, json: boolean): void {
   if (error instanceof CommanderError && error.exitCode === 0) return;
   const usage = error instanceof CommanderError;
   process.exitCode = usage ? USAGE_EXIT_CODE : 1;
-  const message = (error instanceof Error ? error.message : String(error)).replace(/^error: /, "");
+  const message = usage && error.code === "commander.help" ? "say which of these commands" : messageOf(error);
   const known = SubletException.is(error);
   if (json)
     process.stdout.write(
@@ -42,10 +49,13 @@ function fail(error: unknown, json: boolean): void {
   if (!known && !usage && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }
 
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/^error: /, "");
+}
+
 const args = process.argv.slice(2);
 try {
-  const name = args.find((argument) => !argument.startsWith("-"));
-  await (await program(name)).parseAsync(process.argv);
+  await (await program(args[0] === "help" ? args[1] : args[0])).parseAsync(process.argv);
 } catch (error) {
   fail(error, args.includes("--json"));
 }

@@ -13,7 +13,7 @@ import {
   type TransactionReceipt,
 } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { SubletException } from "../protocol/Errors.ts";
+import { type Shortage, SubletException } from "../protocol/Errors.ts";
 import type { Revision, Terms } from "../protocol/Messages.ts";
 import type { Extension, Voucher } from "../protocol/TypedData.ts";
 import { marketTokenAbi, storageMarketAbi } from "./abi.ts";
@@ -81,6 +81,10 @@ export interface AccountConnection extends Connection {
   /** A private key, or an account that holds one; without it everything can be read and nothing sent. */
   readonly account?: LocalAccount | Hex;
 }
+
+/** A transaction's own gas and its permit's; and what a byte of the market's calls comes to, a storage word for each few. */
+const CALL_GAS = 150_000n;
+const BYTE_GAS = 100n;
 
 export class Market extends MarketReader {
   readonly #sender: Sender | undefined;
@@ -265,11 +269,7 @@ export class Market extends MarketReader {
   async pay(amount: bigint, wanted: readonly Call[], payer: Address = this.sender): Promise<Sent> {
     if (amount === 0n) return this.sendAll(wanted);
     const [have, allowance] = await Promise.all([this.tokenBalance(payer), this.tokenAllowance(payer)]);
-    if (have < amount) {
-      const missing = amount - have;
-      const fields = { asset: "token", account: payer, have, need: amount, missing } as const;
-      throw new SubletException({ code: "InsufficientFunds", ...fields });
-    }
+    if (have < amount) await this.requireFunds(amount, roughGas(wanted), payer);
     const { account } = this.#ownSender();
     if (allowance >= amount || !isAddressEqual(payer, account.address)) return this.sendAll(wanted);
     const permit = await this.asked("permit", () =>
@@ -282,6 +282,18 @@ export class Market extends MarketReader {
     const data = encodeFunctionData({ abi: marketTokenAbi, functionName: "approve", args: [this.address, amount] });
     await this.#ownSender().send({ call: "token.approve", to: this.token, data });
     return this.sendAll(wanted);
+  }
+
+  /**
+   * Before the first of several transactions: that the payer has the token base units, and the sender the gas.
+   * @throws SubletException InsufficientFunds, naming both where both are missing
+   */
+  async requireFunds(need: bigint, gas: bigint, payer: Address = this.sender): Promise<void> {
+    const [have, gasShortage] = await Promise.all([this.tokenBalance(payer), this.#ownSender().shortage(gas)]);
+    const missing = need - have;
+    const lacking: Shortage[] = missing > 0n ? [{ asset: "token", account: payer, have, need, missing }] : [];
+    const [first, also] = gasShortage ? [...lacking, gasShortage] : lacking;
+    if (first) throw new SubletException({ code: "InsufficientFunds", ...first, ...(also && { also }) });
   }
 
   /** Tokens out of the sender's own wallet. */
@@ -310,4 +322,9 @@ export class Market extends MarketReader {
     const { transactionHash: hash, blockNumber: block, gasUsed, effectiveGasPrice } = receipt;
     return { hash, block, gasUsed, fee: gasUsed * effectiveGasPrice, events };
   }
+}
+
+/** For calls that cannot be simulated, since the tokens for them are missing: the right order of magnitude, no more. */
+function roughGas(calls: readonly Call[]): bigint {
+  return calls.reduce((sum, { data }) => sum + BigInt(data.length / 2) * BYTE_GAS, CALL_GAS);
 }

@@ -12,7 +12,7 @@ import {
   type LocalAccount,
   type TransactionReceipt,
 } from "viem";
-import { SubletException } from "../protocol/Errors.ts";
+import { type Shortage, SubletException } from "../protocol/Errors.ts";
 import type { Node } from "./Connection.ts";
 import { chainFailure, isUnanswered } from "./Failure.ts";
 
@@ -90,6 +90,21 @@ export class Sender {
     }
   }
 
+  /** What the account lacks to pay for so much gas at today's price, if anything. */
+  async shortage(gas: bigint): Promise<Shortage | undefined> {
+    try {
+      return await this.#shortage(gas * (await this.#fees()).maxFeePerGas);
+    } catch (thrown) {
+      throw chainFailure(thrown, "eth_getBalance", this.#url);
+    }
+  }
+
+  async #shortage(need: bigint): Promise<Shortage | undefined> {
+    const account = this.account.address;
+    const have = await this.#node.getBalance({ address: account });
+    return have < need ? { asset: "gas", account, have, need, missing: need - have } : undefined;
+  }
+
   async #submit(request: Request): Promise<Signed> {
     const from = this.account.address;
     const { to, data } = request;
@@ -97,18 +112,8 @@ export class Sender {
     const gas = await this.#node.estimateGas({ account: from, to, data, blockTag: "pending" });
     const limit = gas + (gas * GAS_MARGIN_PERCENT) / 100n + GAS_MARGIN;
     const fees = await this.#fees();
-    const need = limit * fees.maxFeePerGas;
-    const have = await this.#node.getBalance({ address: from });
-    if (have < need) {
-      throw new SubletException({
-        code: "InsufficientFunds",
-        asset: "gas",
-        account: from,
-        have,
-        need,
-        missing: need - have,
-      });
-    }
+    const shortage = await this.#shortage(limit * fees.maxFeePerGas);
+    if (shortage) throw new SubletException({ code: "InsufficientFunds", ...shortage });
     for (let attempt = 1; ; attempt++) {
       const nonce = await this.#nextNonce();
       const bytes = await this.account.signTransaction({

@@ -210,6 +210,15 @@ export const WIRE = {
   ),
 } as const;
 
+/** What an account lacks, in base units of the asset: the token's, or wei. */
+export interface Shortage {
+  readonly asset: "token" | "gas";
+  readonly account: Address;
+  readonly have: bigint;
+  readonly need: bigint;
+  readonly missing: bigint;
+}
+
 interface Local {
   /** A failure of a newer peer that this version does not know. */
   Unrecognized: { theirCode: string; sentence: string };
@@ -224,8 +233,8 @@ interface Local {
   ChainUnavailable: { url: string; reason?: string };
   WrongChain: { expected: number; actual: number };
   NotAMarket: { address: Address };
-  /** Amounts in base units of the asset: the token's, or wei. */
-  InsufficientFunds: { asset: "token" | "gas"; account: Address; have: bigint; need: bigint; missing: bigint };
+  /** `also`: the other asset, where that is missing too. */
+  InsufficientFunds: Shortage & { also?: Shortage };
   TransactionFailed: { call: string; reason: string };
   /** The contract refused: its custom error and that error's arguments by name. */
   ChainRejected: { call: string; error: string; args: Readonly<Record<string, string | number | bigint | boolean>> };
@@ -276,8 +285,7 @@ const LOCAL: { readonly [Code in keyof Local]: { say: (error: Local[Code]) => st
     say: (e) => `there is no storage market at ${e.address}: check the contract address and the chain`,
   },
   InsufficientFunds: {
-    say: (e) =>
-      `${e.account} has ${e.have} base units of ${e.asset} and needs ${e.need}: send it ${e.missing} more, then repeat`,
+    say: (e) => `${lacking(e)}${e.also ? `; ${lacking(e.also)}` : ""}, then repeat`,
   },
   TransactionFailed: { say: (e) => `${e.call} failed on the chain: ${e.reason}` },
   ChainRejected: {
@@ -324,6 +332,10 @@ const LOCAL: { readonly [Code in keyof Local]: { say: (error: Local[Code]) => st
   },
   BadReply: { say: (e) => `provider ${e.provider} answered ${e.verb} wrongly (${e.reason}): it is not asked again` },
 };
+
+function lacking({ account, have, asset, need, missing }: Shortage): string {
+  return `${account} has ${have} base units of ${asset} and needs ${need}: send it ${missing} more`;
+}
 
 type WireError = { [Code in keyof typeof WIRE]: { readonly code: Code } & Value<(typeof WIRE)[Code]["field"]> };
 type LocalError = { [Code in keyof Local]: { readonly code: Code } & Readonly<Local[Code]> };

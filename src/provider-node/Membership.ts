@@ -10,17 +10,7 @@ import { SubletException } from "../protocol/Errors.ts";
 
 type Chain = Pick<
   Market,
-  | "sender"
-  | "address"
-  | "node"
-  | "parameters"
-  | "provider"
-  | "account"
-  | "register"
-  | "deposit"
-  | "announce"
-  | "gasBalance"
-  | "tokenBalance"
+  "sender" | "address" | "parameters" | "provider" | "account" | "register" | "deposit" | "announce" | "requireFunds"
 >;
 
 /** Registering, depositing and announcing together take less. */
@@ -35,7 +25,7 @@ export function leastPenaltyRate(rate: bigint, multiplier: number): bigint {
 /**
  * Registers the account if it is not a provider yet, and stakes what is missing to `stake` (token base units).
  * Answers the penalty rate in force, in ledger units.
- * @throws SubletException InsufficientFunds (which asset, how much is missing), BadArgument
+ * @throws SubletException InsufficientFunds (of tokens, gas or both: how much is missing), BadArgument
  */
 export async function enroll(chain: Chain, rate: bigint, wanted: bigint, stake: bigint, log: Logger): Promise<bigint> {
   const { sender, parameters } = chain;
@@ -43,7 +33,7 @@ export async function enroll(chain: Chain, rate: bigint, wanted: bigint, stake: 
   const registered = standing.penaltyRate > 0n;
   const { balance } = await chain.account(sender);
   const missing = stake - balance / LEDGER_ONE;
-  if (!registered || missing > 0n) await requireFunds(chain, missing);
+  if (!registered || missing > 0n) await chain.requireFunds(missing, FIRST_GAS);
   let { penaltyRate } = standing;
   if (!registered || (penaltyRate !== wanted && standing.deals === 0)) {
     await chain.register(sender, wanted);
@@ -77,17 +67,4 @@ export async function announce(
   await writeFile(`${file}.new`, said);
   await rename(`${file}.new`, file);
   log.info({ addrs: announcement.addrs }, "announced");
-}
-
-async function requireFunds(chain: Chain, tokens: bigint): Promise<void> {
-  const account = chain.sender;
-  const have = await chain.tokenBalance(account);
-  if (tokens > have) {
-    const fields = { asset: "token", account, have, need: tokens, missing: tokens - have } as const;
-    throw new SubletException({ code: "InsufficientFunds", ...fields });
-  }
-  const wei = await chain.gasBalance(account);
-  const need = FIRST_GAS * (await chain.node.getGasPrice());
-  if (wei >= need) return;
-  throw new SubletException({ code: "InsufficientFunds", asset: "gas", account, have: wei, need, missing: need - wei });
 }

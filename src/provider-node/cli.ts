@@ -1,8 +1,6 @@
 /** `sublet provider`: arguments, passwords and printing only. Failures are thrown as SubletExceptions. */
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { password as ask } from "@inquirer/prompts";
 import { Command, Option } from "commander";
 import { type Logger, pino } from "pino";
 import { bytesToHex, formatUnits, type Hex, parseUnits } from "viem";
@@ -10,7 +8,9 @@ import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
 import { encryptKeystore, readKeystore } from "../chain/Keystore.ts";
 import { Market } from "../chain/Market.ts";
 import { DealState, LEDGER_ONE, MarketReader } from "../chain/MarketReader.ts";
+import { readPassword } from "../chain/Password.ts";
 import { SubletException } from "../protocol/Errors.ts";
+import { toJson } from "../protocol/Json.ts";
 import { leave } from "./Leaving.ts";
 import type { ProviderConfig } from "./main.ts";
 import { checkSettings, Folder, keepingOf, parseMarket, parseSize, policyOf, type Settings } from "./Settings.ts";
@@ -112,7 +112,7 @@ async function init(flags: Flags): Promise<void> {
   // Before there is a key: a price that means nothing is no reason to leave half a provider behind.
   const settings = checkSettings(given);
   policyOf(settings, chain.parameters, await chain.tokenDecimals());
-  const password = await passwordOf(flags, true);
+  const password = await readPassword(flags.passwordFile, true);
   const privateKey = generatePrivateKey();
   const address = privateKeyToAddress(privateKey);
   await folder.create(await encryptKeystore({ address, privateKey }, password));
@@ -127,7 +127,7 @@ async function init(flags: Flags): Promise<void> {
 async function run(flags: Flags): Promise<void> {
   const folder = folderOf(flags);
   const settings = checkSettings(changed(await folder.read(), flags));
-  const account = bytesToHex(await readKeystore(folder.keystoreFile, await passwordOf(flags, false)));
+  const account = bytesToHex(await readKeystore(folder.keystoreFile, await readPassword(flags.passwordFile, false)));
   const log = pino({ level: flags.logLevel ?? "info" }, pino.destination({ dest: 2, sync: true }));
   if (settings.leaving) log.warn("on its way out: no new deals and no new stake (config.json: leaving)");
   // Only here: the other commands need no network, and start in half the time without it.
@@ -188,7 +188,7 @@ async function status(flags: Flags): Promise<void> {
 async function exit(flags: Flags): Promise<void> {
   const folder = folderOf(flags);
   const settings = await folder.read();
-  const account = bytesToHex(await readKeystore(folder.keystoreFile, await passwordOf(flags, false)));
+  const account = bytesToHex(await readKeystore(folder.keystoreFile, await readPassword(flags.passwordFile, false)));
   const chain = await Market.connect({ ...settings, account });
   // Written first: a provider that is started again must not stake what is being taken home.
   await folder.write({ ...settings, leaving: true });
@@ -240,32 +240,12 @@ async function configOf(folder: Folder, settings: Settings, account: Hex, log: L
   };
 }
 
-/** @throws BadArgument where there is none and nobody to ask */
-async function passwordOf({ passwordFile }: Flags, fresh: boolean): Promise<string> {
-  if (passwordFile !== undefined) {
-    const text = await readFile(passwordFile, "utf8").catch((cause) => {
-      throw new SubletException({ code: "NoSuchPath", path: passwordFile }, { cause });
-    });
-    return text.replace(/\r?\n$/, "");
-  }
-  const { SUBLET_PASSWORD } = process.env;
-  if (SUBLET_PASSWORD !== undefined) return SUBLET_PASSWORD;
-  if (!process.stdin.isTTY) {
-    const reason = "there is no terminal to ask on; give --password-file or SUBLET_PASSWORD";
-    throw new SubletException({ code: "BadArgument", name: "password", value: "", reason });
-  }
-  const context = { output: process.stderr };
-  const first = await ask({ message: fresh ? "A password for the new key:" : "Password:", mask: true }, context);
-  if (!fresh || first === (await ask({ message: "The same again:", mask: true }, context))) return first;
-  throw new SubletException({ code: "BadArgument", name: "password", value: "", reason: "the two were not the same" });
-}
-
 function wholeNumber(name: string, value: string, most: number): number {
   if (/^\d+$/.test(value) && Number(value) <= most) return Number(value);
   throw new SubletException({ code: "BadArgument", name, value, reason: `it is a whole number up to ${most}` });
 }
 
 function print(flags: Flags, document: object, lines: () => string[]): void {
-  const text = flags.json ? JSON.stringify(document) : lines().join("\n");
+  const text = flags.json ? toJson(document) : lines().join("\n");
   process.stdout.write(`${text}\n`);
 }

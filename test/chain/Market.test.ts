@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { type Address, type Hex, maxUint256 } from "viem";
 import { call, type DealItem, type Market } from "../../src/chain/Market.ts";
 import { DealState, LEDGER_ONE } from "../../src/chain/MarketReader.ts";
+import { describe as describeError } from "../../src/protocol/Errors.ts";
 import { PENALTY_RATE, RATE, type World } from "../contracts/fixture.ts";
 import { failure } from "./failure.ts";
 import { LocalMarket } from "./LocalMarket.ts";
@@ -58,6 +59,18 @@ describe("acting on a market", () => {
       const error = await failure(alice.deposit(alice.sender, 5n), "InsufficientFunds");
       expect(error).to.include({ asset: "gas", account: alice.sender, have: 1_000n });
       expect(error.missing).to.equal(error.need - 1_000n);
+    });
+
+    it("names tokens and gas at once where both are missing", async () => {
+      await local.setBalance(alice.sender, 1_000n);
+      const have = await alice.tokenBalance(alice.sender);
+      const error = await failure(alice.deposit(alice.sender, have + 7n), "InsufficientFunds");
+      expect(error).to.include({ asset: "token", missing: 7n });
+      expect(error.also).to.include({ asset: "gas", account: alice.sender, have: 1_000n });
+      expect(error.also?.missing).to.equal(error.also!.need - 1_000n);
+      expect(describeError(error)).to.match(
+        /send it 7 more; 0x\w+ has 1000 base units of gas .* send it \d+ more, then/,
+      );
     });
 
     it("withdraws what is free, and names what is not", async () => {

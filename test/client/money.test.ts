@@ -52,6 +52,11 @@ describe("money", function () {
     expect(tokens.missing).to.equal(tokens.need - 1_000n);
     expect((await poor.status()).volumes).to.deep.equal([]);
 
+    const penniless = await world.open(await world.home(randomBytes(32), 0n, 0n));
+    const both = await expectError(penniless.createVolume(VOLUME), "InsufficientFunds");
+    expect(both).to.include({ asset: "token", have: 0n, missing: tokens.need });
+    expect(both.also).to.include({ asset: "gas", account: penniless.account, have: 0n });
+
     const gasless = await world.open(await world.home(randomBytes(32), 10n ** 9n, 1n));
     const gas = await expectError(gasless.createVolume(VOLUME), "InsufficientFunds");
     expect(gas).to.include({ asset: "gas", account: gasless.account, have: 1n });

@@ -19,6 +19,9 @@ describe("a provider's membership", function () {
     expect(await failure(ground.provider({ account, stake: 5_000n }))).to.include({
       ...{ code: "InsufficientFunds", asset: "token", have: 100n, need: 5_000n, missing: 4_900n },
     });
+    const penniless = await failure(ground.provider({ account: await ground.account(100n, 0n), stake: 5_000n }));
+    expect(penniless).to.include({ code: "InsufficientFunds", asset: "token", missing: 4_900n });
+    expect(penniless).to.have.property("also").that.includes({ asset: "gas", have: 0n });
     const gasless = await ground.account(5_000n, 0n);
     expect(await failure(ground.provider({ account: gasless, stake: 5_000n }))).to.include({
       ...{ code: "InsufficientFunds", asset: "gas", have: 0n },

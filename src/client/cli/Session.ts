@@ -1,12 +1,13 @@
 /** One command's drive: opened as the flags say, closed when the command is done, whatever came of it. */
 import { Command, Option } from "commander";
 import type { Address } from "viem";
+import { readPassword } from "../../chain/Password.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { Home } from "../home/Home.ts";
 import type { Incident } from "../retrieve/ShardReader.ts";
 import type { Sublet } from "../Sublet.ts";
 import { address } from "./Arguments.ts";
-import { note, type PrintFlags, readPassword } from "./Terminal.ts";
+import { note, type PrintFlags } from "./Terminal.ts";
 
 export interface HomeFlags extends PrintFlags {
   readonly home?: string;

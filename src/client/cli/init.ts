@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import { readPassword } from "../../chain/Password.ts";
 import { address, bad } from "./Arguments.ts";
 import { command, type HomeFlags } from "./Session.ts";
-import { print, readPassword } from "./Terminal.ts";
+import { print } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
   readonly localNetwork?: boolean;

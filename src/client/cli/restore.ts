@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import { isAddressEqual } from "viem";
 import { readKeystore } from "../../chain/Keystore.ts";
+import { readPassword } from "../../chain/Password.ts";
 import { Home } from "../home/Home.ts";
 import { accountOf } from "../home/Keystore.ts";
 import { address, bad } from "./Arguments.ts";
 import { command, type HomeFlags, type IncidentReport, remember } from "./Session.ts";
-import { print, readPassword } from "./Terminal.ts";
+import { print } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
   readonly fromKey: string;

@@ -1,7 +1,6 @@
 /** More money for the deals of a drive. */
 import type { Address, Hash } from "viem";
 import { call } from "../../chain/Market.ts";
-import * as Permit from "../../chain/Permit.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Parts } from "../Parts.ts";
 import { refreshDeals } from "./Standing.ts";
@@ -16,7 +15,7 @@ export interface TopUp {
 }
 
 export async function topUp(parts: Parts, amount: bigint, egress: boolean): Promise<TopUp[]> {
-  const { market, account, volumes, home } = parts;
+  const { market, volumes, home } = parts;
   if (amount <= 0n) {
     const reason = "it must be more than nothing";
     throw new SubletException({ code: "BadArgument", name: "amount", value: `${amount}`, reason });
@@ -37,22 +36,11 @@ export async function topUp(parts: Parts, amount: bigint, egress: boolean): Prom
     escrow: egress ? 0n : shares[index]!,
     egress: egress ? shares[index]! : 0n,
   }));
-  const have = await market.tokenBalance(account.address);
-  if (have < amount) {
-    const fields = { asset: "token", account: account.address, have, need: amount, missing: amount - have } as const;
-    throw new SubletException({ code: "InsufficientFunds", ...fields });
-  }
   const calls = topUps.map(({ escrow, egress }, index) => {
     const { provider, slot, id } = deals[index]!;
     return call("topUp", [{ provider, slot, id }, escrow, egress]);
   });
-  const { node, token, chainId, address } = market;
-  const permit = await Permit.sign(node, token, chainId, account, address, amount);
-  if (permit) {
-    const { owner, value, deadline, v, r, s } = permit;
-    calls.unshift(call("permit", [owner, value, deadline, v, r, s]));
-  }
-  await market.sendAll(calls);
+  await market.pay(amount, calls);
   return topUps;
 }
 
