@@ -294,6 +294,8 @@ try {
   const node = await ensureNode();
   process.env.PATH = [dirname(node), process.env.PATH].filter(Boolean).join(delimiter);
   await ensureDependencies();
+  // Halves the start of a command. In the clone, since whoever can write there can change the program anyway.
+  process.env.NODE_COMPILE_CACHE ??= join(ROOT, "node_modules", ".cache", "compiled");
   const ended = await runChild(node, ["--disable-warning=ExperimentalWarning", script, ...rest], { stdio: "inherit" });
   if (ended.signal) endBy(ended.signal);
   else process.exitCode = ended.code;

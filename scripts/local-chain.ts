@@ -1,9 +1,9 @@
 /**
- * A local chain with the market on it: Hardhat's node over JSON-RPC with a block every half second, the contracts
- * deployed by Ignition with the demo's parameters. Prints one JSON line {@link LocalChain} on stdout once it is
+ * A local chain with the market on it: Hardhat's node over JSON-RPC with a block every half second unless told, the
+ * contracts deployed by Ignition with the demo's parameters. Prints one JSON line {@link LocalChain} on stdout once it is
  * ready and runs until its standard input closes, so it never outlives the process that started it.
  *
- *     node scripts/local-chain.ts [--port 8545]
+ *     node scripts/local-chain.ts [--port 8545] [--block-milliseconds 500]
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +12,12 @@ import hre from "hardhat";
 import SubletModule from "../ignition/modules/Sublet.ts";
 import { BLOCK_MILLISECONDS, type LocalChain } from "./local-network.ts";
 
-const { values } = parseArgs({ options: { port: { type: "string", default: "0" } } });
+const { values } = parseArgs({
+  options: {
+    port: { type: "string", default: "0" },
+    "block-milliseconds": { type: "string", default: `${BLOCK_MILLISECONDS}` },
+  },
+});
 
 const server = await hre.network.createServer("hardhat", "127.0.0.1", Number(values.port));
 const { address, port } = await server.listen();
@@ -30,7 +35,7 @@ await rm(journal, { recursive: true, force: true });
 
 // Only now by the clock: a deployment into half-second blocks would take ten times as long.
 await connection.provider.request({ method: "evm_setAutomine", params: [false] });
-await connection.provider.request({ method: "evm_setIntervalMining", params: [BLOCK_MILLISECONDS] });
+await connection.provider.request({ method: "evm_setIntervalMining", params: [Number(values["block-milliseconds"])] });
 
 const ready: LocalChain = {
   rpcUrl,

@@ -2,13 +2,13 @@
  * Real processes on this machine for the demo and the system tests: a local chain, provider nodes, and the command
  * line as a person would call it. Everything started here ends with {@link LocalNetwork.stop}.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
-import { join } from "node:path";
+import { createServer } from "node:net";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Contract, JsonRpcProvider, parseEther } from "ethers";
@@ -31,51 +31,65 @@ export interface LocalProvider {
   readonly home: string;
   readonly port: number;
   process: ChildProcess | undefined;
+  /** With the peer's id; the same after every start. */
+  multiaddr: string;
+  /** Serves /metrics and /healthz; another after every start. */
+  metricsUrl: string;
 }
 
-/** A command that ended: its exit code, and its JSON document where it printed one. */
+export interface CommandOptions {
+  readonly input?: Uint8Array;
+  /** The network's own unless told. */
+  readonly password?: string;
+}
+
+/** A command that ended. One that was killed has code 1. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** A command that ended, and the one JSON document that it printed. */
 export interface CommandResult {
-  code: number;
+  readonly code: number;
   // biome-ignore lint/suspicious/noExplicitAny: each command documents its own document
-  json: any;
-  stderr: string;
+  readonly json: any;
+  readonly stderr: string;
 }
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const NODE = [process.execPath, "--disable-warning=ExperimentalWarning"] as const;
 const CLI = join(ROOT, "src", "sublet.ts");
 
 /** A chain, its providers and a place on disk, all of them this process's to end. */
 export class LocalNetwork {
   readonly directory: string;
   readonly chain: LocalChain;
-  readonly password: string;
+  readonly password = randomBytes(12).toString("hex");
   readonly passwordFile: string;
   readonly providers: LocalProvider[] = [];
-  readonly #chainProcess: ChildProcess;
+  readonly #children: Children;
   readonly #rpc: JsonRpcProvider;
   #funding: Promise<unknown> = Promise.resolve();
 
-  private constructor(directory: string, chain: LocalChain, chainProcess: ChildProcess, password: string) {
+  private constructor(directory: string, chain: LocalChain, children: Children) {
     this.directory = directory;
     this.chain = chain;
-    this.password = password;
     this.passwordFile = join(directory, "password");
-    this.#chainProcess = chainProcess;
+    this.#children = children;
     this.#rpc = new JsonRpcProvider(chain.rpcUrl, chain.chainId, { staticNetwork: true, pollingInterval: 100 });
   }
 
   /** Starts the chain and deploys the contracts; everything it keeps lies under `directory`. */
-  static async start(directory: string, options: { port?: number } = {}): Promise<LocalNetwork> {
+  static async start(directory: string, options: { blockMilliseconds?: number } = {}): Promise<LocalNetwork> {
     await mkdir(directory, { recursive: true });
     const log = join(directory, "chain.log");
-    const script = join(ROOT, "scripts", "local-chain.ts");
-    const child = spawn(NODE[0], [NODE[1], script, "--port", String(options.port ?? 0)], {
-      cwd: ROOT,
-      stdio: ["pipe", "pipe", openSync(log, "a")],
-    });
-    const chain = JSON.parse(await firstLine(child, log)) as LocalChain;
-    const network = new LocalNetwork(directory, chain, child, randomBytes(12).toString("hex"));
+    const children = new Children();
+    const { blockMilliseconds = BLOCK_MILLISECONDS } = options;
+    const script = ["scripts/local-chain.ts", "--block-milliseconds", `${blockMilliseconds}`];
+    // It ends when its standard input closes.
+    const chain = (await firstDocument(children.logging(log, script, "pipe"), log)) as LocalChain;
+    const network = new LocalNetwork(directory, chain, children);
     await writeFile(network.passwordFile, network.password, { mode: 0o600 });
     return network;
   }
@@ -103,34 +117,27 @@ export class LocalNetwork {
     if (made.code !== 0) throw new Error(`provider init failed for ${name}: ${made.stderr}`);
     const address = made.json.address as `0x${string}`;
     await this.fund(address, { ether: 10, tokens: 1_000 });
-    const provider: LocalProvider = { name, address, home, port: await freePort(), process: undefined };
+    const down = { process: undefined, multiaddr: "", metricsUrl: "" };
+    const provider: LocalProvider = { name, address, home, port: await freePort(), ...down };
     this.providers.push(provider);
+    this.providers.sort((left, right) => left.name.localeCompare(right.name));
     await this.run(provider);
     return provider;
   }
 
-  /** Starts a provider's process again and waits until it takes connections. */
+  /** Starts a provider's process, for the first time or again, and waits until it takes connections. */
   async run(provider: LocalProvider): Promise<void> {
-    const log = openSync(join(this.directory, `${provider.name}.log`), "a");
-    const listen = ["--listen", `/ip4/127.0.0.1/tcp/${provider.port}`];
-    const child = spawn(
-      NODE[0],
-      [NODE[1], CLI, "provider", "run", "--home", provider.home, "--password-file", this.passwordFile, ...listen],
-      { cwd: ROOT, stdio: ["ignore", log, log] },
-    );
+    const log = join(this.directory, `${provider.name}.log`);
+    const where = ["--home", provider.home, "--password-file", this.passwordFile];
+    const ports = ["--listen", `/ip4/127.0.0.1/tcp/${provider.port}`, "--metrics-port", "0"];
+    const child = this.#children.logging(log, [CLI, "provider", "run", ...where, ...ports, "--json"], "ignore");
     provider.process = child;
     child.once("exit", () => {
       if (provider.process === child) provider.process = undefined;
     });
-    await until(`${provider.name} takes connections`, 120_000, async () => {
-      if (provider.process !== child) throw new Error(`${provider.name} ended: ${await this.tail(provider.name)}`);
-      return accepts(provider.port);
-    });
-  }
-
-  /** The last lines of a process's log, to say why it ended. */
-  async tail(name: string): Promise<string> {
-    return (await readFile(join(this.directory, `${name}.log`), "utf8")).split("\n").slice(-12).join("\n");
+    const { multiaddrs, metricsUrl } = (await firstDocument(child, log)) as Serving;
+    provider.multiaddr = multiaddrs[0]!;
+    provider.metricsUrl = metricsUrl;
   }
 
   /** Ends a provider's process and waits until it is gone. SIGKILL unless told. */
@@ -148,30 +155,37 @@ export class LocalNetwork {
   }
 
   /** Runs `sublet ... --json` in a process of its own, as a person would. */
-  async sublet(args: readonly string[], options: { input?: Uint8Array } = {}): Promise<CommandResult> {
-    const child = spawn(NODE[0], [NODE[1], CLI, ...args, "--json"], {
-      cwd: ROOT,
-      env: { ...process.env, SUBLET_PASSWORD: this.password },
-      stdio: [options.input ? "pipe" : "ignore", "pipe", "pipe"],
+  async sublet(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    const { code, stdout, stderr } = await this.command([...args, "--json"], options);
+    try {
+      return { code, json: JSON.parse(`${stdout}`), stderr };
+    } catch {
+      throw new Error(`sublet ${args.join(" ")} ended with ${code} and no single JSON document: ${stdout}${stderr}`);
+    }
+  }
+
+  /** Runs `sublet ...` in a process of its own, whatever it prints. */
+  async command(args: readonly string[], { input, password = this.password }: CommandOptions = {}): Promise<Ended> {
+    const child = this.#children.spawn([CLI, ...args], {
+      env: { ...process.env, SUBLET_PASSWORD: password },
+      stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
     });
-    child.stdin?.end(options.input);
-    let stdout = "";
+    child.stdin?.on("error", () => undefined); // it may end before it has read everything
+    child.stdin?.end(input);
+    const stdout: Buffer[] = [];
     let stderr = "";
-    child.stdout?.on("data", (text) => {
-      stdout += text;
-    });
+    child.stdout?.on("data", (bytes: Buffer) => stdout.push(bytes));
     child.stderr?.on("data", (text) => {
       stderr += text;
     });
     const [code] = (await once(child, "close")) as [number | null];
-    return { code: code ?? 1, json: stdout.trim().startsWith("{") ? JSON.parse(stdout) : undefined, stderr };
+    return { code: code ?? 1, stdout: Buffer.concat(stdout), stderr };
   }
 
-  /** Ends every process started here. */
+  /** Ends every process started here, commands under way too; none can be started any more. */
   async stop(): Promise<void> {
     this.#rpc.destroy();
-    await Promise.all(this.providers.map((provider) => this.kill(provider)));
-    await end(this.#chainProcess, "SIGKILL");
+    await this.#children.end();
   }
 
   #chainArguments(home: string): string[] {
@@ -188,6 +202,45 @@ export async function until(what: string, milliseconds: number, holds: () => Pro
   }
 }
 
+/** What `sublet provider run --json` prints once it serves. */
+interface Serving {
+  readonly multiaddrs: string[];
+  readonly metricsUrl: string;
+}
+
+/** Every process started here that still runs. */
+class Children {
+  readonly #running = new Set<ChildProcess>();
+  #ended = false;
+
+  /** Starts Node on a script of this repository. */
+  spawn(args: readonly string[], options: SpawnOptions): ChildProcess {
+    if (this.#ended) throw new Error("the local network was stopped");
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...args], {
+      cwd: ROOT,
+      ...options,
+    });
+    this.#running.add(child);
+    child.once("exit", () => this.#running.delete(child));
+    return child;
+  }
+
+  /** The same, with what it says on standard error in a file. */
+  logging(file: string, args: readonly string[], stdin: "pipe" | "ignore"): ChildProcess {
+    const log = openSync(file, "a");
+    try {
+      return this.spawn(args, { stdio: [stdin, "pipe", log] });
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true;
+    await Promise.all([...this.#running].map((child) => end(child, "SIGKILL")));
+  }
+}
+
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, "exit");
@@ -195,15 +248,20 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await gone;
 }
 
-async function firstLine(child: ChildProcess, log: string): Promise<string> {
+/** Hang protection only. */
+const START_MS = 120_000;
+
+/** The JSON document that a process prints once it is ready. @throws Error saying why it ended, if it did */
+async function firstDocument(child: ChildProcess, log: string): Promise<unknown> {
   const ended = once(child, "exit").then(async () => {
-    throw new Error(`the local chain did not start: ${(await readFile(log, "utf8")).slice(-2_000)}`);
+    throw new Error(`${basename(log)} says why its process ended:\n${(await readFile(log, "utf8")).slice(-2_000)}`);
   });
   const lines = createInterface({ input: child.stdout! });
-  const line = once(lines, "line").then(([text]) => text as string);
-  const first = await Promise.race([line, ended]);
-  ended.catch(() => undefined);
-  return first;
+  const first = once(lines, "line", { signal: AbortSignal.timeout(START_MS) }).then(([text]) => JSON.parse(text));
+  for (const either of [ended, first]) either.catch(() => undefined);
+  const document = await Promise.race([first, ended]);
+  if (document.error) throw new Error(document.error.message);
+  return document;
 }
 
 async function freePort(): Promise<number> {
@@ -213,14 +271,4 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return typeof address === "object" && address ? address.port : 0;
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => resolve(true));
-    socket.once("error", () => resolve(false));
-    socket.once("close", () => socket.destroy());
-    socket.once("connect", () => socket.end());
-  });
 }

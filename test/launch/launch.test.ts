@@ -32,6 +32,11 @@ describe("the launcher", () => {
       expect(clone.calls()).to.have.length(1);
     });
 
+    it("keeps what Node compiled, in the clone", async () => {
+      await clone.launch(["exit", "0"], { preload: "delete process.env.NODE_COMPILE_CACHE;" });
+      expect(readdirSync(join(clone.modules, ".cache", "compiled"))).to.have.length(1);
+    });
+
     it("lets one of several launches install, and the others wait for it", async () => {
       const outcomes = await Promise.all([1, 2, 3, 4].map((code) => clone.launch(["exit", String(code)])));
       expect(outcomes.map(({ code }) => code)).to.deep.equal([1, 2, 3, 4]);
