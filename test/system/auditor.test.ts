@@ -1,0 +1,129 @@
+/** `sublet audit` of a market of real processes: in order as it is, and with a real wrong in it. */
+import { randomBytes } from "node:crypto";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "chai";
+import { Interface, JsonRpcProvider } from "ethers";
+import { until } from "../../scripts/local-network.ts";
+import type { Report } from "../../src/auditor/Report.ts";
+import { storageMarketAbi } from "../../src/chain/abi.ts";
+import type { Market } from "../../src/chain/Market.ts";
+import type { DealRef } from "../../src/chain/MarketReader.ts";
+import { altered, type Log } from "../auditor/Tampering.ts";
+import { RpcServer } from "../chain/RpcServer.ts";
+import { dealsOf, done, marketOf, network, place, providerAt, withoutSectors } from "./network.ts";
+
+const face = new Interface(storageMarketAbi as never);
+
+describe("sublet audit", function () {
+  this.timeout(120_000);
+  let market: Market;
+  let deals: DealRef[];
+
+  before(async () => {
+    const home = await network.addClient("audited");
+    await done(["volume", "create", "--k", "1", "--n", "3", "--size", "4MiB", "--epochs", "100", "--home", home]);
+    await done(["put", "-", "film.bin", "--home", home], { input: randomBytes(3 * 2 ** 20) });
+    market = await marketOf(home);
+    deals = await dealsOf(market);
+    await until("every provider has proved what it holds", 90_000, async () => {
+      const held = await Promise.all(deals.map(({ provider, slot }) => market.deal(provider, slot)));
+      const first = Math.max(...held.map(({ activeSince }) => activeSince));
+      const epoch = market.epochs.at(await market.blockNumber());
+      if (first === 0 || held.some(({ sectors }) => sectors === 0)) return false;
+      return someEpoch(first, epoch, (one) => allProven(one));
+    });
+    await market.settle(deals);
+  });
+
+  async function allProven(epoch: number): Promise<boolean> {
+    return (await Promise.all(deals.map(({ provider }) => market.proven(provider, epoch)))).every(Boolean);
+  }
+
+  async function audit(where = place()): Promise<{ code: number; report: Report }> {
+    const { code, json } = await network.sublet(["audit", ...where]);
+    return { code, report: json };
+  }
+
+  it("finds an honest history in order, and every provider with what it committed", async () => {
+    const { code, report } = await audit();
+    expect(code, JSON.stringify(report)).to.equal(0);
+    expect(report).to.deep.include({ ok: true, differences: [], market: network.chain.market });
+    for (const { provider } of deals) {
+      const record = report.providers.find((one) => one.provider === provider);
+      expect(record?.proven).to.be.greaterThan(0);
+      expect(BigInt(record?.earned ?? 0) > 0n).to.equal(true);
+      expect(report.spotChecks.find((one) => one.provider === provider)).to.include({ ok: true });
+    }
+    expect(report.checked.proofs).to.be.at.least(deals.length);
+    expect(report.checked.settlements).to.be.at.least(deals.length);
+  });
+
+  it("finds the provider whose disk lost its sectors, by asking it", async () => {
+    const [{ provider }] = deals as [DealRef];
+    const { code, report } = await withoutSectors(providerAt(provider), () => audit());
+    expect(code).to.equal(1);
+    expect(report).to.deep.include({ ok: false, differences: [] });
+    expect(report.spotChecks.filter(({ ok }) => !ok).map((one) => one.provider)).to.deep.equal([provider]);
+  });
+
+  it("finds the provider that holds other bytes than it committed", async () => {
+    const [, { provider }] = deals as [DealRef, DealRef];
+    const files = await sectorFiles(join(providerAt(provider).home, "data", "sectors"));
+    try {
+      for (const [path, bytes] of files)
+        await writeFile(
+          path,
+          bytes.map((byte) => byte ^ 1),
+        );
+      const { code, report } = await audit();
+      expect(code).to.equal(1);
+      expect(report.spotChecks.filter(({ ok }) => !ok).map((one) => one.provider)).to.deep.equal([provider]);
+    } finally {
+      for (const [path, bytes] of files) await writeFile(path, bytes);
+    }
+  });
+
+  it("names a settlement that paid something else than the rules make it", async () => {
+    const node = new JsonRpcProvider(network.chain.rpcUrl, network.chain.chainId, { staticNetwork: true });
+    const proxy = await RpcServer.start({ request: ({ method, params }) => node.send(method, params ?? []) });
+    let wrong: { log: string; deal: string; paid: bigint } | undefined;
+    proxy.between = async ({ method }, ask) => {
+      const answer = await ask();
+      if (method !== "eth_getLogs") return answer;
+      return (answer as Log[]).map((log) => {
+        const event = face.parseLog(log);
+        if (event?.name !== "Settled" || event.args.paid === 0n) return log;
+        // One, and the same one each time it is asked for.
+        wrong ??= { log: log.data, deal: event.args.id, paid: event.args.paid };
+        return wrong.deal === event.args.id && wrong.log === log.data ? altered(face, log, 2) : log;
+      });
+    };
+    try {
+      const { code, report } = await audit(["--rpc", proxy.url, "--market", network.chain.market, "--no-spot-check"]);
+      expect(code).to.equal(1);
+      const provider = deals.find(({ id }) => id === wrong?.deal)?.provider;
+      const [difference] = report.differences.filter(({ what }) => what === "paid by a settlement");
+      expect(difference).to.include({ deal: wrong?.deal, expected: `${wrong?.paid}`, actual: `${wrong!.paid - 1n}` });
+      expect(difference?.provider?.toLowerCase()).to.equal(provider?.toLowerCase());
+    } finally {
+      await proxy.stop();
+      node.destroy();
+    }
+  });
+
+  it("finds all in order again once what was lost is back", async () => {
+    expect((await audit()).report).to.deep.include({ ok: true, differences: [] });
+  });
+});
+
+async function someEpoch(from: number, to: number, holds: (epoch: number) => Promise<boolean>): Promise<boolean> {
+  for (let epoch = from; epoch <= to; epoch++) if (await holds(epoch)) return true;
+  return false;
+}
+
+async function sectorFiles(folder: string): Promise<[string, Buffer][]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return Promise.all(paths.map(async (path) => [path, await readFile(path)] as [string, Buffer]));
+}

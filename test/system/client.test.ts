@@ -1,0 +1,262 @@
+/** The command line of a drive: each command a process of its own, against providers in theirs and a chain in its own. */
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "chai";
+import type { LocalProvider } from "../../scripts/local-network.ts";
+import { dealsOf, done, fails, marketOf, network, place, providerAt, withoutSectors } from "./network.ts";
+
+const MIB = 2 ** 20;
+const K = 2;
+const N = 4;
+
+describe("sublet", function () {
+  this.timeout(120_000);
+  const film = randomBytes(3 * MIB + 5);
+  let folder: string;
+  let home: string;
+  let at: string[];
+
+  before(async () => {
+    folder = join(network.directory, "files");
+    await mkdir(folder);
+    home = await network.addClient("drive");
+    at = ["--home", home];
+    const volume = ["volume", "create", "--k", `${K}`, "--n", `${N}`, "--size", "16MiB", "--epochs", "100"];
+    expect(await done([...volume, ...at])).to.include({ k: K, n: N, bytes: 16 * MIB });
+    await writeFile(join(folder, "film.bin"), film);
+  });
+
+  async function text(args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await network.command([...args, ...at]);
+    expect(code, stderr).to.equal(0);
+    return `${stdout}`;
+  }
+
+  /** The bytes of a file of the drive, through a pipe. */
+  async function fetched(path: string, ...more: string[]): Promise<Buffer> {
+    const { code, stdout, stderr } = await network.command(["get", path, "-", ...at, ...more]);
+    expect(code, stderr).to.equal(0);
+    return stdout;
+  }
+
+  async function isWhole(): Promise<void> {
+    expect(Buffer.compare(await fetched("film.bin"), film)).to.equal(0);
+  }
+
+  async function hosts(): Promise<LocalProvider[]> {
+    return (await dealsOf(await marketOf(home))).map(({ provider }) => providerAt(provider));
+  }
+
+  describe("given a command that it does not have", () => {
+    it("lists those it has, and ends with the exit code of wrong usage", async () => {
+      const [help, none, unknown] = await Promise.all([
+        network.command(["--help"]),
+        network.command([]),
+        network.command(["frobnicate"]),
+      ]);
+      const names = ["init", "volume", "put", "get", "ls", "rm", "status", "repair", "topup", "restore"];
+      for (const name of [...names, "provider", "audit"]) {
+        expect(`${help.stdout}`).to.match(new RegExp(`^  ${name} `, "m"));
+        expect(none.stderr).to.match(new RegExp(`^  ${name} `, "m"));
+      }
+      expect([help.code, none.code, unknown.code]).to.deep.equal([0, 2, 2]);
+      expect(unknown.stderr).to.match(/unknown command 'frobnicate'/);
+    });
+
+    it("says so in the one document, where that is asked for", async () => {
+      const { code, json } = await network.sublet(["get"]);
+      expect(code).to.equal(2);
+      expect(json.error).to.include({ code: "Usage", message: "missing required argument 'path'" });
+    });
+  });
+
+  describe("init", () => {
+    it("keeps the key to its owner, encrypted, and never writes over it", async () => {
+      for (const name of ["keystore.json", "config.json", "drive.sqlite"]) {
+        expect((await stat(join(home, name))).mode & 0o077, name).to.equal(0);
+      }
+      const before = await readFile(join(home, "keystore.json"), "utf8");
+      expect(JSON.parse(before)).to.include({ version: 3 });
+      expect(JSON.parse(before)).not.to.have.property("address");
+      expect(await fails(["init", ...place(), ...at])).to.include({ code: "BadArgument", name: "home" });
+      expect(await readFile(join(home, "keystore.json"), "utf8")).to.equal(before);
+    });
+
+    it("makes nothing where chain or market is not what was said", async () => {
+      const none = ["--home", join(folder, "none")];
+      const { rpcUrl, market, token } = network.chain;
+      const [down, astray, words] = await Promise.all([
+        fails(["init", "--rpc", "http://127.0.0.1:9", "--market", market, ...none]),
+        fails(["init", "--rpc", rpcUrl, "--market", token, ...none]),
+        fails(["init", "--rpc", rpcUrl, "--market", "0x12", ...none]),
+      ]);
+      expect([down.code, astray.code, words.code]).to.deep.equal(["ChainUnavailable", "NotAMarket", "BadArgument"]);
+      expect(await readdir(folder)).not.to.include("none");
+    });
+
+    it("makes a wallet that hears at once of all the money it lacks", async () => {
+      const poor = ["--home", join(folder, "poor")];
+      const { address } = await done(["init", ...place(), "--local-network", ...poor]);
+      const error = await fails(["volume", "create", "--k", "1", "--n", "2", "--size", "1MiB", ...poor]);
+      expect(error).to.include({ code: "InsufficientFunds", asset: "token", account: address, have: "0" });
+      expect(error.missing).to.equal(error.need);
+      expect(error.also).to.include({ asset: "gas", account: address, have: "0" });
+      expect(error.message).to.contain(`send it ${error.missing} more`).and.to.contain(error.also.missing);
+    });
+  });
+
+  describe("put, get, ls and rm", () => {
+    it("store a file, and fetch it whole, in part, and through pipes", async () => {
+      const receipt = await done(["put", join(folder, "film.bin"), ...at]);
+      const hash = createHash("sha256").update(film).digest("hex");
+      expect(receipt).to.include({ path: "film.bin", files: 1, bytes: film.length, hash, state: "complete" });
+
+      const target = join(folder, "fetched.bin");
+      expect(await done(["get", "/film.bin", target, ...at])).to.include({ destination: target, hash });
+      expect(Buffer.compare(await readFile(target), film)).to.equal(0);
+
+      const part = await fetched("film.bin", "--range", "1000000-1000999");
+      expect(Buffer.compare(part, film.subarray(1_000_000, 1_001_000))).to.equal(0);
+      expect(Buffer.compare(await fetched("film.bin", "--range", `${3 * MIB}-`), film.subarray(3 * MIB))).to.equal(0);
+
+      await done(["put", "-", "piped/in", ...at], { input: Buffer.from("through a pipe") });
+      expect(`${await fetched("piped/in")}`).to.equal("through a pipe");
+    });
+
+    it("store, list, fetch and remove a folder", async () => {
+      await mkdir(join(folder, "notes", "deep"), { recursive: true });
+      await writeFile(join(folder, "notes", "one.txt"), "one");
+      await writeFile(join(folder, "notes", "deep", "two.txt"), "two");
+      expect(await done(["put", join(folder, "notes"), "/kept", ...at])).to.include({ files: 2 });
+      const { files } = await done(["ls", "kept", ...at]);
+      expect(files.map(({ path }: { path: string }) => path)).to.deep.equal(["kept/deep/two.txt", "kept/one.txt"]);
+      expect(await text(["ls"])).to.match(/^ +3 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}kept\/one\.txt$/m);
+      await done(["get", "kept", join(folder, "back"), ...at]);
+      expect(await readFile(join(folder, "back", "deep", "two.txt"), "utf8")).to.equal("two");
+      expect((await readdir(join(folder, "back"))).sort()).to.deep.equal(["deep", "one.txt"]);
+      expect(await fails(["rm", "kept", ...at])).to.include({ code: "BadArgument" });
+      expect(await done(["rm", "-r", "kept", ...at])).to.include({ files: 2 });
+      expect(await fails(["ls", "kept", ...at])).to.include({ code: "NoSuchPath", path: "kept" });
+    });
+
+    it("say in a typed error what cannot be, and lose nothing by it", async () => {
+      await truncate(join(folder, "film.bin"), 64 * MIB);
+      const cases: [string, readonly string[], object][] = [
+        ["no such source", ["put", join(folder, "nowhere")], { code: "NoSuchPath" }],
+        ["a volume that is too small", ["put", join(folder, "film.bin")], { code: "VolumeFull" }],
+        ["no such volume", ["put", "-", "big", "--volume", "12345"], { code: "NoVolume" }],
+        ["no such file", ["get", "nowhere"], { code: "NoSuchPath" }],
+        ["no such file", ["rm", "nowhere"], { code: "NoSuchPath" }],
+        ["standard output twice", ["get", "film.bin", "-"], { code: "BadArgument", name: "destination" }],
+        ["a range backwards", ["get", "film.bin", "--range", "9-1"], { code: "BadArgument" }],
+        ["a range outside", ["get", "film.bin", "--range", "90000000-"], { code: "BadArgument", name: "range" }],
+        [
+          "more needed than there are",
+          ["volume", "create", "--k", "9", "--n", "4"],
+          { code: "BadArgument", name: "k" },
+        ],
+        ["no amount", ["topup", "a lot"], { code: "BadArgument", name: "amount" }],
+        ["a chain that is down", ["ls", "--rpc", "http://127.0.0.1:9"], { code: "ChainUnavailable" }],
+        ["no market", ["ls", "--market", network.chain.token], { code: "NotAMarket" }],
+      ];
+      // Those that write have the home for themselves.
+      for (const [what, args, error] of cases) expect(await fails([...args, ...at]), what).to.include(error);
+      const wrong = await fails(["ls", ...at], { password: "wrong" });
+      expect(wrong).to.include({ code: "WrongPassword", keystore: join(home, "keystore.json") });
+      const nowhere = join(folder, "none");
+      expect(await fails(["ls", "--home", nowhere])).to.include({ code: "NotInitialized", home: nowhere });
+      await isWhole();
+    });
+
+    it("refuse another chain than the home's", async () => {
+      const file = join(home, "config.json");
+      const config = await readFile(file, "utf8");
+      await writeFile(file, config.replace('"chainId": 31337', '"chainId": 1'));
+      try {
+        expect(await fails(["ls", ...at])).to.include({ code: "WrongChain", expected: 1, actual: 31_337 });
+      } finally {
+        await writeFile(file, config);
+      }
+    });
+  });
+
+  describe("given fewer than k providers that answer", () => {
+    it("leaves nothing under a file's name, and has all of it when they are back", async () => {
+      const gone = (await hosts()).slice(0, N - K + 1);
+      await Promise.all(gone.map((provider) => network.kill(provider)));
+      const target = join(folder, "target");
+      await mkdir(target);
+      try {
+        const error = await fails(["get", "film.bin", join(target, "film.bin"), ...at]);
+        expect(error).to.include({ code: "TooFewProviders", have: K - 1, need: K });
+        expect(await readdir(target)).to.deep.equal([]);
+        const wide = await fails(["volume", "create", "--k", "2", "--n", "4", "--size", "1MiB", ...at]);
+        expect(wide).to.include({ code: "TooFewProviders", have: 2, need: 4 });
+      } finally {
+        await Promise.all(gone.map((provider) => network.run(provider)));
+      }
+      await isWhole();
+    });
+  });
+
+  describe("status, topup and repair", () => {
+    it("show how everything stands, and add money", async () => {
+      const status = await done(["status", ...at]);
+      expect(status).to.include({ unfinished: 0 });
+      expect(status.volumes[0]).to.include({ k: K, n: N, good: N });
+      const escrow = () => done(["status", ...at]).then(({ volumes }) => sum(volumes[0].positions));
+      const before = sum(status.volumes[0].positions);
+      expect((await done(["topup", "1.5", ...at])).amount).to.equal("1500000");
+      // Settling takes a little out meanwhile.
+      expect((await escrow()) - before > 1_400_000n).to.equal(true);
+      expect(await text(["status"])).to.match(/4 of 4 providers are good, 2 are needed/);
+    });
+
+    it("move what a provider has lost to a fresh one", async () => {
+      const [loser] = (await hosts()) as [LocalProvider];
+      await withoutSectors(loser, async () => {
+        const { volumes } = await done(["status", ...at]);
+        expect(volumes[0].good).to.equal(N - 1);
+        const lost = volumes[0].positions.find(({ health }: { health: string }) => health === "lost");
+        expect(lost.provider).to.equal(loser.address);
+        const { ok, volumes: repaired } = await done(["repair", ...at]);
+        expect(ok).to.equal(true);
+        expect(repaired[0].replaced).to.have.length(1);
+        expect(repaired[0].replaced[0]).to.include({ position: lost.position, from: loser.address, why: "lost" });
+        expect(repaired[0].complete).to.have.length(N);
+      });
+      expect((await done(["status", ...at])).volumes[0].good).to.equal(N);
+      await isWhole();
+    });
+  });
+
+  describe("restore", () => {
+    const other = () => ["--home", join(folder, "restored")];
+    const key = () => ["--from-key", join(home, "keystore.json"), "--local-network", ...place()];
+
+    it("makes no home where the password is wrong", async () => {
+      const error = await fails(["restore", ...key(), ...other()], { password: "wrong" });
+      expect(error).to.include({ code: "WrongPassword" });
+      expect(await readdir(folder)).not.to.include("restored");
+    });
+
+    it("brings everything back from the key alone", async () => {
+      const restored = await done(["restore", ...key(), ...other()]);
+      expect(restored).to.include({ volumes: 1, deals: N + 1 });
+      const files = (where: string[]) => done(["ls", ...where]).then(({ files }) => files);
+      expect(await files(other())).to.deep.equal(await files(at));
+      const { stdout } = await network.command(["get", "film.bin", "-", ...other()]);
+      expect(Buffer.compare(stdout, film)).to.equal(0);
+    });
+
+    it("refuses the home of another key", async () => {
+      const foreign = await network.addClient("foreign", 0);
+      expect(await fails(["restore", ...key(), "--home", foreign])).to.include({ code: "BadArgument", name: "--home" });
+    });
+  });
+});
+
+function sum(positions: readonly { escrow: string }[]): bigint {
+  return positions.reduce((total, { escrow }) => total + BigInt(escrow), 0n);
+}

@@ -1,0 +1,97 @@
+/**
+ * One network of real processes for all suites of this folder that import it: a chain whose epochs take ten seconds, and
+ * providers that anybody may rent from. A suite leaves every provider running and holding what it committed.
+ */
+import { mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { type Address, isAddressEqual } from "viem";
+import { type CommandOptions, LocalNetwork, type LocalProvider } from "../../scripts/local-network.ts";
+import { readKeystore } from "../../src/chain/Keystore.ts";
+import { Market } from "../../src/chain/Market.ts";
+import type { DealRef } from "../../src/chain/MarketReader.ts";
+import { accountOf } from "../../src/client/home/Keystore.ts";
+
+/** One more than the suites' volumes need: a fresh one to repair at. */
+const PROVIDERS = ["ant", "bee", "cat", "dog", "elk"];
+const BLOCK_MILLISECONDS = 250;
+
+export let network: LocalNetwork;
+let directory: string | undefined;
+
+before(async function () {
+  this.timeout(180_000);
+  directory = await mkdtemp(join(tmpdir(), "sublet-system-"));
+  network = await LocalNetwork.start(directory, { blockMilliseconds: BLOCK_MILLISECONDS });
+  await Promise.all(PROVIDERS.map((name) => network.addProvider(name, ["--quota", "64MiB"])));
+});
+
+after(async function () {
+  this.timeout(60_000);
+  await network?.stop();
+  if (directory) await rm(directory, { recursive: true, force: true });
+});
+
+/** The document of a command that must succeed. */
+export async function done(args: readonly string[], options?: CommandOptions) {
+  const { code, json, stderr } = await network.sublet(args, options);
+  expect(code, `${args.join(" ")}: ${JSON.stringify(json)} ${stderr}`).to.equal(0);
+  return json;
+}
+
+/** The error of a command that must fail. */
+export async function fails(args: readonly string[], options?: CommandOptions) {
+  const { code, json } = await network.sublet(args, options);
+  expect(code, `${args.join(" ")}: ${JSON.stringify(json)}`).to.equal(1);
+  expect(json.error.message).to.be.a("string");
+  return json.error;
+}
+
+/** What names chain and market on a command line. */
+export function place(): string[] {
+  return ["--rpc", network.chain.rpcUrl, "--market", network.chain.market];
+}
+
+/** The chain, as the owner of a client's home sees it. */
+export async function marketOf(home: string): Promise<Market> {
+  const account = accountOf(await readKeystore(join(home, "keystore.json"), network.password));
+  return Market.connect({ rpcUrl: network.chain.rpcUrl, market: network.chain.market, account });
+}
+
+/** A client's deals. */
+export async function dealsOf(market: Market): Promise<DealRef[]> {
+  const deals: DealRef[] = [];
+  for await (const { args } of market.openings(market.sender)) {
+    deals.push({ provider: args.provider, slot: args.slot, id: args.id });
+  }
+  return deals;
+}
+
+export function providerAt(address: string): LocalProvider {
+  const found = network.providers.find((one) => isAddressEqual(one.address, address as Address));
+  if (!found) throw new Error(`${address} is none of the network's providers`);
+  return found;
+}
+
+/** Hides what a running provider stores, as a lost disk would, until `work` is done. */
+export async function withoutSectors<Result>(provider: LocalProvider, work: () => Promise<Result>): Promise<Result> {
+  const sectors = join(provider.home, "data", "sectors");
+  await rename(sectors, `${sectors}.away`);
+  try {
+    return await work();
+  } finally {
+    await rm(sectors, { recursive: true, force: true });
+    await rename(`${sectors}.away`, sectors);
+  }
+}
+
+/** The lines that a provider logged, each of them one JSON object. */
+// biome-ignore lint/suspicious/noExplicitAny: each line has fields of its own
+export async function logOf(name: string): Promise<any[]> {
+  const text = await readFile(join(network.directory, `${name}.log`), "utf8");
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
+}
