@@ -56,10 +56,10 @@ abstract contract Extensions is IMarketAnnex, Records {
         address from = _msgSender();
         uint256 escrowAfter = d.progress.escrow + (uint256(escrow) << LEDGER_SHIFT);
         if (escrowAfter > type(uint120).max) revert Market_CapacityExceeded(type(uint120).max, escrowAfter);
-        _charge(from, (uint256(escrow) + egress) << LEDGER_SHIFT);
         d.progress.escrow = uint120(escrowAfter);
         _saveDeal(d);
         if (egress != 0) _record(d).egress += egress << LEDGER_SHIFT;
+        _charge(from, (uint256(escrow) + egress) << LEDGER_SHIFT);
         emit ToppedUp(d.id, from, escrow, egress);
     }
 

@@ -11,7 +11,8 @@ import {Clock} from "./Clock.sol";
 
 /// @title Ledger
 /// @notice One balance a person, in ledger units; how tokens come in; who may act for whom.
-/// @dev Every function that calls the token is guarded against re-entry: arrivals are measured as a difference.
+/// @dev A token may call back. Every function that calls it is guarded against re-entry, since arrivals are measured as a
+/// difference; the others are not, so what they may find half done is written before the token is called.
 abstract contract Ledger is Clock, ERC2771Context, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
@@ -38,7 +39,8 @@ abstract contract Ledger is Clock, ERC2771Context, ReentrancyGuardTransient {
         return of_.balance - of_.locked;
     }
 
-    /// @dev Takes `units` from the payer's free balance, and what is missing there from its token allowance.
+    /// @dev Takes `units` from the payer's free balance, and what is missing there from its token allowance. To be
+    /// called when everything else is written.
     function _charge(address payer, uint256 units) internal {
         uint256 free = _free(payer);
         if (free < units) {
@@ -46,6 +48,8 @@ abstract contract Ledger is Clock, ERC2771Context, ReentrancyGuardTransient {
             _pull(payer, missing);
             _accounts[payer].balance += uint128(missing << LEDGER_SHIFT);
             emit Deposited(payer, payer, uint128(missing));
+            free = _free(payer); // a tip may have been paid out of it while the token was called
+            if (free < units) revert Market_InsufficientBalance(units, free);
         }
         _accounts[payer].balance -= uint128(units);
     }

@@ -1,7 +1,7 @@
 /** Tokens that do not do what they are told: they break themselves, never the ledger. */
 import { expect } from "chai";
 import type { Contract } from "ethers";
-import { createWorld, LEDGER, rollBack, type World } from "./fixture.ts";
+import { createWorld, LEDGER, RATE, rollBack, type World } from "./fixture.ts";
 
 const fee = await createWorld({ token: "FeeToken", stake: 0n });
 const refusing = await createWorld({ token: "RefusingToken" });
@@ -80,7 +80,7 @@ describe("a token that returns nothing", () => {
 describe("a token that calls back in the midst of a transfer", () => {
   rollBack(reentering);
   const world = reentering;
-  const { market, alice, bob } = world;
+  const { market, alice, bob, stranger } = world;
   const { interface: abi } = market;
 
   /** Runs `call` while the token calls the market with `inner` around each of its transfers. */
@@ -121,5 +121,58 @@ describe("a token that calls back in the midst of a transfer", () => {
     }
     expect(await hostile(world, "attempts")()).to.equal(6n);
     await expectSolvent(world);
+  });
+
+  describe("and into calls that do not touch the token themselves", () => {
+    async function earning() {
+      const deal = await world.active(2);
+      await world.live(bob, 2);
+      return deal;
+    }
+
+    it("attack 'settled twice': what a top-up was interrupted by stays done", async () => {
+      const deal = await earning();
+      const { escrow } = await world.deal(deal);
+      const { balance } = await world.ledger(bob.address);
+      const inner = abi.encodeFunctionData("settle", [[deal]]);
+      const outcome = await during(inner, () => world.as(alice).topUp(deal, 5n, 5n));
+      expect(outcome).to.deep.equal({ attempts: 2n, successes: 2n });
+      await market.settle([deal]);
+      const earned = (await world.ledger(bob.address)).balance - balance;
+      expect(earned).to.equal(2n * 2n * RATE);
+      expect((await world.deal(deal)).escrow).to.equal(escrow - earned + 5n * LEDGER);
+      await expectSolvent(world);
+    });
+
+    it("attack 'closed twice': a deal that was closed meanwhile takes no more money", async () => {
+      const deal = await earning();
+      await world.as(bob).abandon(deal);
+      await world.start((await world.epoch()) + 2);
+      const inner = abi.encodeFunctionData("close", [[deal]]);
+      const before = await world.ledger(alice.address);
+      const { escrow } = await world.deal(deal);
+      const outcome = await during(inner, () => world.as(stranger).topUp(deal, 5n, 5n));
+      expect(outcome.attempts).to.equal(2n);
+      expect((await world.deal(deal)).state).to.equal(5n);
+      expect((await world.ledger(alice.address)).balance - before.balance).to.equal(escrow + 10n * LEDGER);
+      await expectSolvent(world);
+    });
+
+    it("attack 'spent twice': what a payer's free balance lost meanwhile does not pay", async () => {
+      const deal = await world.active(2);
+      const tokenAddress = await world.token.getAddress();
+      await world.as(bob).setTip(tokenAddress, 10n * LEDGER);
+      const { free } = await world.ledger(bob.address);
+      await world.as(bob).withdraw(free / LEDGER - 10n, bob.account);
+      await world.to("prove");
+      const seed = await world.recordSeed();
+      const inner = abi.encodeFunctionData("prove", [bob.address, seed, await world.proof(bob.address)]);
+      await hostile(world, "arm")(market, inner);
+      await expect(world.as(bob).topUp(deal, 15n, 0n))
+        .to.be.revertedWithCustomError(market, "Market_InsufficientBalance")
+        .withArgs(15n * LEDGER, 5n * LEDGER);
+      const { balance, locked } = await world.ledger(bob.address);
+      expect(balance - locked).to.equal(10n * LEDGER);
+    });
   });
 });
