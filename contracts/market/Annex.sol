@@ -13,11 +13,19 @@ import {Providers} from "./Providers.sol";
 
 /// @title Annex
 /// @notice The rarer calls of the market, in a contract of their own because one contract holds 24,576 bytes. The market
-/// deploys it and runs it by delegatecall, on the market's storage and money; by itself it holds nothing.
+/// deploys it and runs it by delegatecall, on the market's storage and money; by itself it holds nothing and obeys nobody.
 contract Annex is Providers, Openings, Extensions, Challenges {
+    address private immutable SELF = address(this);
+
     constructor(Parameters memory p, IERC20 token_, address forwarder)
         Clock(p)
         Ledger(token_)
         ERC2771Context(forwarder)
     {}
+
+    /// @dev Every call that needs no deal of the annex's own asks who is calling, so none gets anywhere here.
+    function _msgSender() internal view override returns (address) {
+        if (address(this) == SELF) revert Market_Unauthorized(msg.sender);
+        return super._msgSender();
+    }
 }

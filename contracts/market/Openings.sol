@@ -14,6 +14,7 @@ abstract contract Openings is IMarketAnnex, Records {
     using TypedHashes for Terms;
 
     uint256 private constant MAX_NOTICE_EPOCHS = 30;
+    uint256 private constant MAX_OPENINGS = type(uint32).max; // of the market: what a deal has room for
 
     /// @dev One call's running figures. `client` is that of the first item that opened.
     struct Batch {
@@ -173,6 +174,7 @@ abstract contract Openings is IMarketAnnex, Records {
         );
         if (first != batch.first || second != batch.second) {
             batch.opening = ++_openingCount;
+            if (batch.opening > MAX_OPENINGS) revert Market_TooManyDeals(MAX_OPENINGS);
             (batch.first, batch.second) = (first, second);
             _openings[batch.opening] = OpeningWords({first: first, second: second});
         }
