@@ -9,7 +9,6 @@ import {Parameters} from "../types/Market.sol";
 library Relations {
     uint256 private constant MAX_PROVE_BLOCKS = 8000; // keeps the challenge block inside EIP-2935's 8,191
     uint256 private constant MAX_DEAL_EPOCHS = 4096; // keeps a settlement within 17 words of the record
-    uint256 private constant MAX_COVER_EPOCHS = 65_535;
 
     /// @notice Reverts with {IMarketSignals-Market_WrongParameters} and the first relation that does not hold.
     function check(Parameters memory p) internal pure {
@@ -20,7 +19,7 @@ library Relations {
         _require(p.multiplier >= 1 && p.multiplier <= 4, "1 <= m <= 4");
         _require(p.missedEpochs != 0 && p.finalEpochs != 0 && p.rotateEpochs != 0, "M, FINAL, ROTATE >= 1");
         _require(p.coverEpochs >= 2 * uint256(p.missedEpochs) + p.exitEpochs, "COVER >= 2M + EXIT");
-        _require(p.coverEpochs <= MAX_COVER_EPOCHS, "COVER <= 65535");
+        _require(p.coverEpochs <= MAX_DEAL_EPOCHS, "COVER <= 4096"); // and with it M, EXIT
         _require(
             uint256(p.exitEpochs) * p.multiplier < uint256(p.missedEpochs) * (1 + p.multiplier), "EXIT m < M (1 + m)"
         );

@@ -32,8 +32,8 @@ abstract contract Exits is IMarketAnnex, Records {
         if (_stopped(d) || d.progress.sectors == 0 || effective > d.agreed.stopAt) revert Market_WrongState(d.id);
         uint32 due = d.progress.activeSince + MISSED;
         if (effective < due) revert Market_NotDue(due, effective);
-        for (uint32 epoch = effective - MISSED; epoch < effective; ++epoch) {
-            if (_proven(d.provider, epoch)) revert Market_NotDue(epoch + 1 + MISSED, effective);
+        for (uint32 next = effective; next > effective - MISSED; --next) {
+            if (_proven(d.provider, next - 1)) revert Market_NotDue(next + MISSED, effective);
         }
         _stop(d, effective, Reason.Missed);
     }

@@ -144,7 +144,9 @@ abstract contract Views is IStorageMarket, Records {
         _viewTerms(known, d);
         Sampled memory sampled = _sampled(d);
         known.root = sampled.root;
-        known.misses = d.progress.sectors == 0 ? sampled.cover : d.standing.missCount + COVER - sampled.cover;
+        if (!_stopped(d)) {
+            known.misses = d.progress.sectors == 0 ? sampled.cover : d.standing.missCount + COVER - sampled.cover;
+        }
         if (known.state != State.Closed) {
             known.escrow = d.progress.escrow;
             known.egress = record.egress;

@@ -175,7 +175,7 @@ struct Deal {
     uint64 number;
     uint32 sectors;
     bytes24 root;
-    uint32 misses; // counted against COVER
+    uint32 misses; // counted against COVER; 0 once the leaf is removed
     uint128 escrow;
     uint128 egress;
     uint128 collateral; // left

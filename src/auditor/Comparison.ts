@@ -167,7 +167,7 @@ export class Comparison {
       number: deal.number,
       sectors: deal.sectors,
       root: deal.root,
-      misses: missesOf(deal, provider.missCount),
+      misses: deal.stopped ? 0 : missesOf(deal, provider.missCount),
       escrow: deal.escrow,
       egress: deal.egress,
       collateral: deal.collateral,

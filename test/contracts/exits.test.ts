@@ -213,6 +213,14 @@ describe("exits", () => {
       await expect(world.as(alice).terminateMissed(deal)).to.emit(market, "Stopped");
     });
 
+    it("says from when on it is due, which the last of the proven epochs decides", async () => {
+      await world.miss(1);
+      await world.live(bob, 2);
+      await expect(world.as(alice).terminateMissed(deal))
+        .to.be.revertedWithCustomError(market, "Market_NotDue")
+        .withArgs(epoch + 2 + 1 + 3, epoch + 3);
+    });
+
     it("attack 'misses before data': epochs before the data came do not count", async () => {
       const late = await world.open({ position: 1 });
       await world.miss(3);
@@ -314,6 +322,7 @@ describe("exits", () => {
     });
 
     it("is terminal: nothing changes a closed deal (INV-11)", async () => {
+      await world.active(1, { position: 1 });
       await world.start((await stopped()) + 2);
       await market.close([deal]);
       const record = await world.deal(deal);
@@ -323,6 +332,8 @@ describe("exits", () => {
       await expect(world.as(alice).topUp(deal, 1n, 1n))
         .to.be.revertedWithCustomError(market, "Market_WrongState")
         .withArgs(deal.id);
+      await world.miss(3);
+      await world.prove(bob); // counts them, for the other deal
       expect(await world.deal(deal)).to.deep.equal(record);
     });
 

@@ -199,11 +199,27 @@ describe("the gate", () => {
 });
 
 describe("the clock", () => {
+  rollBack(world);
+
   it("tells each epoch's first block and challenge block", async () => {
     const epoch = await world.epoch();
-    expect(await market.currentEpoch()).to.be.oneOf([BigInt(epoch), BigInt(epoch - 1)]);
     const { first, challenge } = world.phases(epoch);
     expect([...(await market.epochStart(epoch))]).to.deep.equal([BigInt(first), BigInt(challenge)]);
+  });
+
+  it("begins an epoch with its first block, and ends it with its last", async () => {
+    const epoch = (await world.epoch()) + 1;
+    const { first, last } = world.phases(epoch);
+    for (const [block, expected] of [
+      [first - 1, epoch - 1],
+      [first, epoch],
+      [last, epoch],
+      [last + 1, epoch + 1],
+    ] as const) {
+      await world.reach(block);
+      await world.token.mint(alice.account, 1n);
+      expect(await market.currentEpoch({ blockTag: block }), `block ${block}`).to.equal(expected);
+    }
   });
 
   describe("a market cannot be deployed", () => {
@@ -215,10 +231,13 @@ describe("the clock", () => {
       ["1 <= m <= 4", { multiplier: 0 }],
       ["1 <= m <= 4", { multiplier: 5 }],
       ["COVER >= 2M + EXIT", { coverEpochs: 7 }],
+      ["COVER <= 4096", { coverEpochs: 4097 }],
       ["EXIT m < M (1 + m)", { exitEpochs: 6, coverEpochs: 30 }],
       ["M, FINAL, ROTATE >= 1", { missedEpochs: 0, exitEpochs: 0 }],
       ["M, FINAL, ROTATE >= 1", { finalEpochs: 0 }],
       ["M, FINAL, ROTATE >= 1", { rotateEpochs: 0 }],
+      ["FINAL, ROTATE <= 4096", { finalEpochs: 4097 }],
+      ["FINAL, ROTATE <= 4096", { rotateEpochs: 4097 }],
       ["1 <= MAX_DEAL_EPOCHS <= 4096", { maxDealEpochs: 0 }],
       ["1 <= MAX_DEAL_EPOCHS <= 4096", { maxDealEpochs: 4097 }],
       ["MIN_COLLATERAL < 2^64", { minCollateral: 1n << 64n }],
@@ -244,6 +263,9 @@ describe("the clock", () => {
         { commitBlocks: 46, gapBlocks: 3 },
         { epochBlocks: 8_044 },
         { multiplier: 4, exitEpochs: 3 },
+        { coverEpochs: 4096, missedEpochs: 2047 },
+        { finalEpochs: 4096, rotateEpochs: 4096 },
+        { minCollateral: (1n << 64n) - 1n },
       ]) {
         const parameters = { ...PARAMETERS, coverEpochs: 9, ...edge };
         const edgeMarket = await world.ethers.deployContract("StorageMarket", [
