@@ -86,6 +86,19 @@ describe("accounts", () => {
         .withArgs(alice.address, alice.address, 500n);
     });
 
+    it("attack 'permit front-running': an opening goes through all the same", async () => {
+      await world.token.connect(alice.account).approve(market, 0n);
+      const item = await world.item(await world.terms(), bob.key, 500n);
+      const { owner, value, deadline, v, r, s } = await world.permit(alice, 500n);
+      await world.as(stranger).permit(owner, value, deadline, v, r, s); // through the market itself, this time
+      const calls = [
+        market.interface.encodeFunctionData("permit", [owner, value, deadline, v, r, s]),
+        market.interface.encodeFunctionData("openDeals", [[item], 1]),
+      ];
+      await expect(world.as(alice).multicall(calls)).to.changeTokenBalance(world.ethers, token, alice.account, -500n);
+      expect((await market.providerOf(bob.account)).deals).to.equal(1n);
+    });
+
     it("that is no permit leaves the allowance alone", async () => {
       await world.token.connect(alice.account).approve(market, 0n);
       const { value, deadline, v, r, s } = await world.permit(alice, 500n);

@@ -64,6 +64,17 @@ describe("directed challenges", () => {
       await refuse(stranger);
     });
 
+    it("by a delegate ends two epochs after it was revoked", async () => {
+      await world.as(alice).authorize(stranger.account, delegation(SCOPES.AUDIT, 90));
+      await world.as(alice).revoke(stranger.account);
+      await world.to("last", epoch + 1);
+      await world.as(stranger).challenge(deal, 0);
+      await market.answer(deal, answerFor(deal, 3, 0));
+      await expect(world.as(stranger).challenge(deal, 0))
+        .to.be.revertedWithCustomError(market, "Market_Unauthorized")
+        .withArgs(stranger.address);
+    });
+
     it("names the last chunk and none beyond it", async () => {
       const limit = 3 * SECTOR_CHUNKS;
       await expect(world.as(alice).challenge(deal, limit))
@@ -251,6 +262,35 @@ describe("directed challenges", () => {
         .withArgs(deal.id, CONVICTED, epoch + 2, FULL);
       await world.start(epoch + 4);
       await expect(market.close([deal])).to.emit(market, "Closed");
+    });
+  });
+
+  describe("convict while the provider's set is frozen", () => {
+    it("is for a deal that is not in it: its leaf is gone", async () => {
+      await world.as(alice).terminate(deal); // stops at epoch + 3
+      await world.live(bob, 1);
+      await world.as(alice).challenge(deal, 5); // until the end of epoch + 2
+      await world.live(bob, 1);
+      await world.prove(bob);
+      await market.prune([deal]);
+      await world.start();
+      await world.to("gap");
+      await expect(market.convict(deal))
+        .to.emit(market, "Stopped")
+        .withArgs(deal.id, CONVICTED, epoch + 3, FULL);
+      expect((await world.deal(deal)).settledThrough).to.equal(epoch + 2);
+    });
+
+    it("or it was emptied, and nobody gave the bond back in time", async () => {
+      await world.as(alice).challenge(deal, 5);
+      await market.commit([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
+      await world.start(epoch + 2);
+      await world.to("gap");
+      await expect(market.convict(deal))
+        .to.emit(market, "Stopped")
+        .withArgs(deal.id, CONVICTED, epoch + 2, FULL);
+      const { misses, settledThrough } = await world.deal(deal);
+      expect([misses, settledThrough]).to.deep.equal([0n, BigInt(epoch) + 1n]);
     });
   });
 

@@ -4,6 +4,7 @@ import { id, ZeroHash } from "ethers";
 import {
   type Agreement,
   createWorld,
+  delegation,
   LEDGER,
   NO_HEAD,
   PENALTY_RATE,
@@ -12,6 +13,7 @@ import {
   rollBack,
   ZERO_ROOT,
 } from "./fixture.ts";
+import { MALLEATED } from "./signing.ts";
 
 const world = await createWorld();
 const { market, alice, carol, bob, dave, stranger } = world;
@@ -78,6 +80,26 @@ describe("commit", () => {
         expect(await world.skipped(market.commit([bad]))).to.deep.equal([[0, "Market_WrongSigner"]]);
       }
       expect(await world.skipped(market.commit([good]))).to.deep.equal([]);
+    });
+
+    for (const [form, change] of Object.entries(MALLEATED)) {
+      it(`takes neither signature ${form}`, async () => {
+        const good = await world.countersigned(deal, await world.revision(deal, 1));
+        for (const signature of ["clientSignature", "providerSignature"] as const) {
+          const bad = { ...good, [signature]: change(good[signature]) };
+          expect(await world.skipped(market.commit([bad]))).to.deep.equal([[0, "Market_WrongSigner"]]);
+        }
+      });
+    }
+
+    it("takes no delegate's word for the client's, whatever its scopes", async () => {
+      await world.as(alice).authorize(stranger.key.address, delegation(15, 90, { egressCap: 1n, repairBudget: 1n }));
+      const revision = await world.revision(deal, 1);
+      const good = await world.countersigned(deal, revision);
+      const clientSignature = await world.sign(stranger.key, "Revision", revision);
+      expect(await world.skipped(market.commit([{ ...good, clientSignature }]))).to.deep.equal([
+        [0, "Market_WrongSigner"],
+      ]);
     });
 
     for (const field of ["root", "sectors", "head", "number"] as const) {
@@ -164,6 +186,15 @@ describe("commit", () => {
       expect(await commitSkips(short, await world.revision(short, 3))).to.deep.equal([
         [0, "Market_InsufficientEscrow"],
       ]);
+    });
+
+    it("needs nothing for an epoch that is proven already", async () => {
+      const epoch = await world.epoch();
+      const deal = await world.open({ endEpoch: epoch + 10 }, { escrow: (9n * RATE) / LEDGER });
+      const revision = await world.revision(deal, 1);
+      expect(await commitSkips(deal, revision)).to.deep.equal([[0, "Market_InsufficientEscrow"]]);
+      await world.prove(bob);
+      expect(await commitSkips(deal, revision)).to.deep.equal([]);
     });
 
     it("counts what was paid before as gone, and what a notice shortens as not needed", async () => {

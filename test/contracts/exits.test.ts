@@ -4,6 +4,7 @@ import { ZeroAddress } from "ethers";
 import {
   type Agreement,
   createWorld,
+  delegation,
   LEDGER,
   PARAMETERS,
   PENALTY_RATE,
@@ -62,6 +63,24 @@ describe("exits", () => {
       await expect(market.settle([deal]))
         .to.emit(market, "Settled")
         .withArgs(deal.id, epoch, 4n * RATE, 0n);
+    });
+
+    it("is over with the deal's time, pruned or not", async () => {
+      const short = await world.active(1, { endEpoch: epoch + 1, position: 1 });
+      await world.start(epoch + 1);
+      for (const leave of [() => world.as(alice).terminate(short), () => world.as(bob).resign(short)]) {
+        await expect(leave()).to.be.revertedWithCustomError(market, "Market_WrongState").withArgs(short.id);
+      }
+    });
+
+    it("is no delegate's", async () => {
+      const everything = delegation(15, 90, { egressCap: 1n, repairBudget: 1n });
+      await world.as(alice).authorize(stranger.account, everything);
+      for (const leave of ["terminate", "terminateMissed"] as const) {
+        await expect(world.as(stranger)[leave](deal))
+          .to.be.revertedWithCustomError(market, "Market_Unauthorized")
+          .withArgs(stranger.address);
+      }
     });
 
     it("is the client's, once", async () => {
@@ -230,6 +249,19 @@ describe("exits", () => {
         .withArgs(epoch + 6, epoch + 3);
     });
 
+    it("counts up to the deal's last epoch, and is too late after that", async () => {
+      const short = await world.active(1, { endEpoch: epoch + 3, position: 1 });
+      const late = await world.active(1, { endEpoch: epoch + 3, position: 2 });
+      await world.miss(3);
+      await expect(world.as(alice).terminateMissed(short))
+        .to.emit(market, "Stopped")
+        .withArgs(short.id, REASON.Missed, epoch + 3, FULL - 3n * PENALTY_RATE);
+      await world.miss(1);
+      await expect(world.as(alice).terminateMissed(late))
+        .to.be.revertedWithCustomError(market, "Market_WrongState")
+        .withArgs(late.id);
+    });
+
     it("is the client's", async () => {
       await world.miss(3);
       for (const party of [bob, carol]) {
@@ -281,6 +313,15 @@ describe("exits", () => {
         .to.emit(market, "Stopped")
         .withArgs(deal.id, REASON.Exhausted, epoch + 8, left);
       expect(await world.skipped(market.prune([deal]))).to.deep.equal([[0, "Market_WrongState"]]);
+    });
+
+    it("of a deal that is used up and over takes it as over: the rest stays the provider's", async () => {
+      const short = await world.active(1, { position: 1, endEpoch: epoch + 8 });
+      await world.miss(8);
+      await expect(market.prune([short]))
+        .to.emit(market, "Stopped")
+        .withArgs(short.id, REASON.Ended, epoch + 8, 0n);
+      expect((await world.deal(short)).collateral).to.equal(FULL - 8n * PENALTY_RATE);
     });
 
     it("removes a deal without data too", async () => {
@@ -361,6 +402,51 @@ describe("exits", () => {
       expect(locked).to.equal(0n);
       await world.as(bob).withdraw(free / LEDGER, bob.account);
     });
+  });
+
+  for (const name of ["settle", "prune", "close"] as const) {
+    it(`${name} takes at most 64`, async () => {
+      await expect(market[name](new Array(65).fill(deal)))
+        .to.be.revertedWithCustomError(market, "Market_TooLong")
+        .withArgs(64n, 65n);
+      expect((await world.skipped(market[name](new Array(64).fill(deal)))).length).to.be.at.most(64);
+    });
+  }
+
+  describe("immediate exits that are due in one and the same epoch", () => {
+    // Used up, missed and challenged: every immediate exit applies to this deal at once.
+    const leave = {
+      terminateMissed: () => world.as(alice).terminateMissed(deal),
+      abandon: () => world.as(bob).abandon(deal),
+      convict: () => market.convict(deal),
+      prune: () => market.prune([deal]),
+    };
+    const reasons = { terminateMissed: 4n, abandon: 5n, convict: 6n, prune: 7n };
+    beforeEach(async () => {
+      await world.as(alice).challenge(deal, 1);
+      await world.miss(8);
+    });
+
+    for (const [first, leaveFirst] of Object.entries(leave)) {
+      for (const [second, leaveSecond] of Object.entries(leave)) {
+        it(`${first}, then ${second}: the first one counts`, async () => {
+          const rest = (await world.deal(deal)).collateral - 8n * 3n * PENALTY_RATE; // the misses are not settled yet
+          await expect(leaveFirst())
+            .to.emit(market, "Stopped")
+            .withArgs(deal.id, reasons[first as keyof typeof reasons], epoch + 8, rest);
+          const record = await world.deal(deal);
+          const money = await balances();
+          if (second === "prune") {
+            expect(await world.skipped(leaveSecond())).to.deep.equal([[0, "Market_WrongState"]]);
+          } else {
+            const error = second === "convict" ? "Market_NoChallenge" : "Market_WrongState";
+            await expect(leaveSecond()).to.be.revertedWithCustomError(market, error).withArgs(deal.id);
+          }
+          expect(await world.deal(deal)).to.deep.equal(record);
+          expect(await balances()).to.deep.equal(money);
+        });
+      }
+    }
   });
 
   describe("a slot, given its deal is closed", () => {

@@ -1,7 +1,8 @@
 /** A longer term, another price or size, collateral made whole, and more money. */
 import { expect } from "chai";
-import { ZeroHash } from "ethers";
+import { ZeroAddress, ZeroHash } from "ethers";
 import { type Agreement, createWorld, LEDGER, PARAMETERS, PENALTY_RATE, RATE, rollBack, ZERO_ROOT } from "./fixture.ts";
+import { MALLEATED } from "./signing.ts";
 
 const world = await createWorld();
 const { market, token, alice, carol, bob, stranger } = world;
@@ -106,6 +107,16 @@ describe("extend", () => {
       );
     }
   });
+
+  for (const [form, change] of Object.entries(MALLEATED)) {
+    it(`takes no signature ${form}`, async () => {
+      const message = await extension(deal);
+      const signature = change(await world.sign(bob.key, "Extension", message));
+      await expect(world.as(alice).extend(deal, message, signature))
+        .to.be.revertedWithCustomError(market, "Market_WrongSigner")
+        .withArgs(bob.key.address, ZeroAddress);
+    });
+  }
 
   it("is used once, and not once cancelled", async () => {
     const message = await extension(deal);

@@ -1,6 +1,6 @@
 /** Opening deals: whose money, which terms, and what one transaction does with a bad item. */
 import { expect } from "chai";
-import { Signature, toBeHex, ZeroAddress, ZeroHash } from "ethers";
+import { ZeroAddress, ZeroHash } from "ethers";
 import { TYPES } from "../../src/protocol/TypedData.ts";
 import {
   createWorld,
@@ -14,10 +14,10 @@ import {
   SCOPES,
   type Terms,
 } from "./fixture.ts";
+import { MALLEATED } from "./signing.ts";
 
 const world = await createWorld();
 const { market, token, alice, carol, bob, dave, stranger } = world;
-const SECP256K1_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
 describe("openDeals", () => {
   rollBack(world);
@@ -80,6 +80,31 @@ describe("openDeals", () => {
       await expect(call).to.changeTokenBalance(world.ethers, token, alice.account, -600n);
       await expect(call).to.emit(market, "Deposited").withArgs(alice.address, alice.address, 600n);
       expect((await world.ledger(alice.address)).balance).to.equal(0n);
+    });
+
+    it("of a provider with itself are paid from what the lock leaves free, then from its allowance", async () => {
+      const collateral = 8n * PENALTY_RATE * BigInt(PARAMETERS.coverEpochs);
+      const { free } = await world.ledger(bob.address);
+      await world.as(bob).withdraw((free - collateral) / LEDGER - 100n, bob.account);
+      const item = await world.item(await world.terms({}, bob), bob.key, 250n);
+      await expect(world.as(bob).openDeals([item], 1)).to.changeTokenBalance(world.ethers, token, bob.account, -150n);
+      expect(await world.ledger(bob.address)).to.deep.equal({ balance: collateral, locked: collateral, free: 0n });
+    });
+
+    it("opens in any phase and writes no lane: what is sampled stays as it is", async () => {
+      const other = await world.active(3);
+      const epoch = await world.start();
+      await world.to("commitLast");
+      await world.open({ endEpoch: epoch + 9 });
+      for (const phase of ["gap", "gapLast", "challenge", "prove", "last"] as const) {
+        await world.to(phase);
+        const deal = await world.open({ endEpoch: epoch + 9 });
+        const { startEpoch, settledThrough } = await world.deal(deal);
+        expect([startEpoch, settledThrough], phase).to.deep.equal([BigInt(epoch) + 1n, BigInt(epoch)]);
+      }
+      expect(await market.leaves(bob.account, 0, 8)).to.deep.equal([3n, 0n, 0n, 0n, 0n, 0n, 0n, 0n]);
+      expect((await market.providerOf(bob.account)).countedThrough).to.equal(epoch - 2);
+      expect((await world.deal(other)).sectors).to.equal(3n);
     });
 
     it("locks MIN_COLLATERAL at least", async () => {
@@ -187,6 +212,16 @@ describe("openDeals", () => {
       expect(await world.skipped(world.as(alice).openDeals([enough], 1))).to.deep.equal([]);
     });
 
+    it("skips more money than a deal has room for", async () => {
+      for (const [escrow, egress] of [
+        [1n << 88n, 0n],
+        [0n, 1n << 96n],
+      ] as const) {
+        const item = await world.item(await world.terms(), bob.key, escrow, egress);
+        expect(await world.skipped(world.as(alice).openDeals([item], 0))).to.deep.equal([[0, "Market_BadTerms"]]);
+      }
+    });
+
     it("skips a provider whose free balance does not cover the collateral", async () => {
       const { free } = await world.ledger(bob.address);
       await world.as(bob).withdraw(free / LEDGER - PARAMETERS.minCollateral + 1n, bob.account);
@@ -222,20 +257,11 @@ describe("openDeals", () => {
         expect(await world.skipped(world.as(alice).openDeals([item], 0))).to.deep.equal(wrong);
       });
 
-      it("with a high s, the other valid form of the same signature", async () => {
-        const high = (signature: string) => {
-          const { r, s, yParity } = Signature.from(signature);
-          const flipped = toBeHex(SECP256K1_ORDER - BigInt(s), 32);
-          return `${r}${flipped.slice(2)}${yParity === 0 ? "1c" : "1b"}`;
-        };
-        expect(await skippedWith(high)).to.deep.equal(wrong);
-      });
-
-      it("with zeros, nothing, or a byte too many", async () => {
-        expect(await skippedWith(() => `0x${"00".repeat(65)}`)).to.deep.equal(wrong);
-        expect(await skippedWith(() => "0x")).to.deep.equal(wrong);
-        expect(await skippedWith((signature) => `${signature}00`)).to.deep.equal(wrong);
-      });
+      for (const [form, change] of Object.entries(MALLEATED)) {
+        it(`rightly, but ${form}`, async () => {
+          expect(await skippedWith(change)).to.deep.equal(wrong);
+        });
+      }
 
       it("for another market, chain or version of this one", async () => {
         for (const other of [{ verifyingContract: stranger.address }, { chainId: 1n }, { version: "2" }]) {
@@ -331,6 +357,15 @@ describe("openDeals", () => {
       expect(await repair({}, 1n)).to.deep.equal(refused);
     });
 
+    it("not from two epochs after it was revoked", async () => {
+      const epoch = await world.epoch();
+      await world.as(alice).revoke(stranger.account);
+      await world.to("last", epoch + 1);
+      expect(await repair({}, 1n)).to.deep.equal([]);
+      await world.start(epoch + 2);
+      expect(await repair({}, 1n)).to.deep.equal(refused);
+    });
+
     it("not with another scope", async () => {
       await world.as(alice).authorize(stranger.account, delegation(SCOPES.AUDIT | SCOPES.WRITE, 9, limits));
       expect(await repair({}, 1n)).to.deep.equal(refused);
@@ -351,5 +386,29 @@ describe("openDeals", () => {
     await expect(world.as(alice).terminate({ provider: bob.address, slot: 9, id: ZeroHash }))
       .to.be.revertedWithCustomError(market, "Market_WrongDeal")
       .withArgs(ZeroHash, ZeroHash);
+  });
+});
+
+describe("a market where P must be at least 3 rates", () => {
+  it("skips what pays more than a third of P, and extends to no more either", async () => {
+    const strict = await createWorld({ parameters: { multiplier: 3 } });
+    const most = PENALTY_RATE / 3n;
+    const item = await strict.item(await strict.terms({ rate: most + 1n }), strict.bob.key);
+    const skipped = await strict.skipped(strict.as(strict.alice).openDeals([item], 0));
+    expect(skipped).to.deep.equal([[0, "Market_PenaltyRateTooLow"]]);
+    const deal = await strict.open({ rate: most });
+    for (const rate of [most + 1n, most]) {
+      const { terms } = deal;
+      const { endEpoch, capacity, validUntil } = terms;
+      const extension = { deal: deal.id, endEpoch, rate, capacity, nonce: 1n << 90n, validUntil };
+      const signature = await strict.sign(strict.bob.key, "Extension", extension);
+      const call = strict.as(strict.alice).extend(deal, extension, signature);
+      if (rate === most) await expect(call).to.emit(strict.market, "Extended");
+      else {
+        await expect(call)
+          .to.be.revertedWithCustomError(strict.market, "Market_PenaltyRateTooLow")
+          .withArgs(3n * rate, PENALTY_RATE);
+      }
+    }
   });
 });

@@ -61,6 +61,24 @@ describe("recordSeed", () => {
       .withArgs(2048n);
   });
 
+  it("attack 'window edges': block hashes reach back 256 blocks, and not one more", async () => {
+    const slow = await createWorld({ parameters: { epochBlocks: 1000 } });
+    const { challenge } = slow.phases(await slow.epoch());
+    await slow.reach(challenge + 255);
+    const header = await slow.header(challenge);
+    for (const blocks of [255, 256]) {
+      await slow.reach(challenge + blocks);
+      expect(await slow.seedSource.seed(challenge, header, { blockTag: "pending" })).to.have.length(66);
+      const { restore } = await slow.connection.networkHelpers.takeSnapshot();
+      await expect(slow.market.recordSeed(header)).to.emit(slow.market, "SeedRecorded");
+      await restore();
+    }
+    await slow.reach(challenge + 257);
+    await expect(slow.market.recordSeed(header))
+      .to.be.revertedWithCustomError(slow.seedSource, "SeedSource_HashUnavailable")
+      .withArgs(challenge);
+  });
+
   describe("long after the challenge block", () => {
     const HISTORY = "0x0000F90827F1C53a10cb7A02335B175320002935";
     /** EIP-2935's contract in short: the word at storage slot (number mod 8,191). */
@@ -201,6 +219,20 @@ describe("prove", () => {
         .withArgs(epoch, false);
     });
 
+    it("opens the gate for the next epoch, and is this epoch's one proof whatever comes then", async () => {
+      const deal = await world.open();
+      const epoch = await world.epoch();
+      await world.to("gap");
+      await market.prove(bob.address, ZERO_SEED, "0x");
+      await world.commit(deal, 2);
+      expect((await world.deal(deal)).activeSince).to.equal(epoch + 1);
+      await expect(world.prove(bob))
+        .to.be.revertedWithCustomError(market, "Market_AlreadyProven")
+        .withArgs(bob.address, epoch);
+      await market.settle([deal]);
+      expect((await world.deal(deal)).escrow).to.equal(10_000_000n * LEDGER);
+    });
+
     it("takes no bytes", async () => {
       await world.to("gap");
       await expect(market.prove(bob.address, ZERO_SEED, "0x00"))
@@ -287,6 +319,15 @@ describe("setTip", () => {
     await expect(call).to.emit(market, "Proven");
     await expect(call).to.not.emit(market, "TipPaid");
     expect((await world.ledger(relay.address)).balance).to.equal(0n);
+  });
+
+  it("is paid in a proveMany too, once a provider", async () => {
+    await world.to("prove");
+    const seed = await world.recordSeed();
+    const item = { provider: bob.address, proof: await world.proof(bob.address) };
+    const call = world.as(relay).proveMany(seed, [item, item]);
+    expect(await world.skipped(call)).to.deep.equal([[1, "Market_AlreadyProven"]]);
+    expect((await world.ledger(relay.address)).balance).to.equal(70n * LEDGER);
   });
 
   it("is no more than the free balance, and never fails a proof", async () => {

@@ -1,6 +1,7 @@
 /** Vouchers: bytes served, paid from a deal's own budget. PROTOCOL section 3. */
 import { expect } from "chai";
 import { type Agreement, createWorld, delegation, LEDGER, type Party, rollBack, SCOPES } from "./fixture.ts";
+import { MALLEATED } from "./signing.ts";
 
 const world = await createWorld();
 const { market, alice, carol, bob, dave, stranger } = world;
@@ -77,6 +78,14 @@ describe("redeem", () => {
       const elsewhere = { ...good, provider: dave.address };
       expect(await world.skipped(market.redeem([elsewhere]))).to.deep.equal([[0, "Market_WrongDeal"]]);
     });
+
+    for (const [form, change] of Object.entries(MALLEATED)) {
+      it(`takes no signature ${form}`, async () => {
+        const good = await item(deal, 5n);
+        const bad = { ...good, signature: change(good.signature) };
+        expect(await world.skipped(market.redeem([bad]))).to.deep.equal([[0, "Market_WrongSigner"]]);
+      });
+    }
 
     it("works until close, and not after: the budget goes back", async () => {
       await world.commit(deal, 1);
