@@ -212,6 +212,14 @@ interface Serving {
 class Children {
   readonly #running = new Set<ChildProcess>();
   #ended = false;
+  /** Also where an error nobody caught ends this one. */
+  readonly #last = (): void => {
+    for (const child of this.#running) child.kill("SIGKILL");
+  };
+
+  constructor() {
+    process.on("exit", this.#last);
+  }
 
   /** Starts Node on a script of this repository. */
   spawn(args: readonly string[], options: SpawnOptions): ChildProcess {
@@ -238,6 +246,7 @@ class Children {
   async end(): Promise<void> {
     this.#ended = true;
     await Promise.all([...this.#running].map((child) => end(child, "SIGKILL")));
+    process.off("exit", this.#last);
   }
 }
 

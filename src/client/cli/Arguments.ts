@@ -20,7 +20,8 @@ export function size(name: string, value: string): number {
 /** `FIRST-LAST`, both included and counted from 0; `FIRST-` to the end. */
 export function range(value: string): Range {
   const match = /^(\d{1,15})-(\d{1,15})?$/.exec(value);
-  if (!match) throw bad("range", value, "it is FIRST-LAST, in bytes counted from 0, such as 0-99");
+  if (!match || Number(match[2] ?? Infinity) < Number(match[1]))
+    throw bad("range", value, "it is FIRST-LAST, in bytes counted from 0, such as 0-99");
   return { first: Number(match[1]), ...(match[2] !== undefined && { last: Number(match[2]) }) };
 }
 

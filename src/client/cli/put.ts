@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { type Command, Option } from "commander";
+import { SubletException } from "../../protocol/Errors.ts";
 import type { PutState } from "../upload/Put.ts";
 import { bad } from "./Arguments.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
@@ -28,6 +29,7 @@ async function put(source: string, path: string | undefined, flags: Flags): Prom
   if (source === "-" && path === undefined) throw bad("path", "", "what comes in needs a name");
   const name = path ?? basename(resolve(source));
   const found = source === "-" ? undefined : await stat(source).catch(() => undefined);
+  if (source !== "-" && !found) throw new SubletException({ code: "NoSuchPath", path: source });
   const bytes = found?.isFile() ? found.size : undefined;
   await withDrive(flags, async ({ drive, incidents, signal }) => {
     const progress = new Progress("put", bytes);

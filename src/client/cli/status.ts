@@ -32,8 +32,8 @@ function lines({
 }: Status): string[] {
   return [
     `Account ${account}: ${formatUnits(tokens, decimals)} tokens, ${formatUnits(gas, 18)} for gas. Epoch ${epoch}.`,
-    `${files} files, ${sizeText(bytes)}.` +
-      (unfinished > 0 ? ` ${unfinished} changes are not durable yet; repair goes on with them.` : "") +
+    `${files === 1 ? "1 file" : `${files} files`}, ${sizeText(bytes)}.` +
+      (unfinished > 0 ? ` ${unfinished} of the changes are not durable yet; repair goes on with them.` : "") +
       (journalBytes > 0 ? ` ${sizeText(journalBytes)} in the journal.` : ""),
     ...volumes.flatMap((volume) => volumeLines(volume, decimals)),
   ];
