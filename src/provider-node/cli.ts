@@ -130,9 +130,10 @@ async function run(flags: Flags): Promise<void> {
   const account = bytesToHex(await readKeystore(folder.keystoreFile, await readPassword(flags.passwordFile, false)));
   const log = pino({ level: flags.logLevel ?? "info" }, pino.destination({ dest: 2, sync: true }));
   if (settings.leaving) log.warn("on its way out: no new deals and no new stake (config.json: leaving)");
-  // Only here: the other commands need no network, and start in half the time without it.
+  const config = await configOf(folder, settings, account, log);
+  // Only here: neither a refusal nor the other commands need the network, and they take half the time without it.
   const { ProviderNode } = await import("./main.ts");
-  const node = await ProviderNode.start(await configOf(folder, settings, account, log));
+  const node = await ProviderNode.start(config);
   const { address, peerId, multiaddrs, metricsUrl } = node;
   // Whoever reads that it serves may stop it at once.
   const stopped = new Promise<NodeJS.Signals>((resolve) => {

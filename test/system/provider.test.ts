@@ -1,0 +1,280 @@
+/** `sublet provider` as a host runs it: through the launcher, in processes of its own, killed and started again. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { expect } from "chai";
+import type { Address } from "viem";
+import { until } from "../../scripts/local-network.ts";
+import { MarketReader } from "../../src/chain/MarketReader.ts";
+import { decodeAnnouncement } from "../../src/protocol/Announcement.ts";
+import { done, fails, network, place } from "./network.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const MIB = 2 ** 20;
+/** A tenant who wants so much finds room at this suite's provider only. */
+const QUOTA = "1GiB";
+const WANTED = "100MiB";
+
+interface Served {
+  /** What it printed once it served. */
+  readonly document: {
+    readonly address: Address;
+    readonly peerId: string;
+    readonly multiaddrs: string[];
+    readonly metricsUrl: string;
+    readonly dataDir: string;
+    readonly pid: number;
+  };
+  /** What it logged so far. */
+  log(): string;
+  /** Sends a signal to the provider itself; resolves with the launcher's exit code and signal. */
+  end(signal: NodeJS.Signals): Promise<[code: number | null, signal: NodeJS.Signals | null]>;
+}
+
+describe("sublet provider", function () {
+  this.timeout(120_000);
+  const running = new Map<ChildProcess, number>();
+  let chain: MarketReader;
+  let home: string;
+  let at: string[];
+  let address: Address;
+
+  before(async () => {
+    chain = await MarketReader.connect({ rpcUrl: network.chain.rpcUrl, market: network.chain.market });
+    home = join(network.directory, "host");
+    at = ["--home", home];
+    address = await init(home, "--stake", "7", "--quota", QUOTA);
+  });
+
+  // The launcher cannot end its program where it is itself killed.
+  after(() => {
+    for (const [child, pid] of running) {
+      child.kill("SIGKILL");
+      if (pid > 0) process.kill(pid, "SIGKILL");
+    }
+  });
+
+  async function init(folder: string, ...settings: string[]): Promise<Address> {
+    return (await done(["provider", "init", ...place(), ...settings, "--home", folder])).address;
+  }
+
+  /** Runs until it serves. */
+  async function serve(folder = home): Promise<Served> {
+    const where = ["--listen", "/ip4/127.0.0.1/tcp/0", "--metrics-port", "0", "--home", folder, "--json"];
+    const child = spawn(process.execPath, ["scripts/launch.mjs", "provider", "run", ...where], {
+      cwd: ROOT,
+      env: { ...process.env, SUBLET_PASSWORD: network.password },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    running.set(child, 0);
+    const ended = once(child, "close").finally(() => running.delete(child)) as Promise<[number | null, null]>;
+    let logged = "";
+    child.stderr.on("data", (text) => {
+      logged += text;
+    });
+    const early = ended.then(() => {
+      throw new Error(`it ended before it served: ${logged}`);
+    });
+    early.catch(() => undefined);
+    const [line] = (await Promise.race([once(createInterface({ input: child.stdout }), "line"), early])) as [string];
+    const document = JSON.parse(line) as Served["document"];
+    running.set(child, document.pid);
+    const end: Served["end"] = (signal) => {
+      process.kill(document.pid, signal);
+      return ended;
+    };
+    return { document, log: () => logged, end };
+  }
+
+  async function announced(): Promise<readonly string[] | undefined> {
+    const said = (await chain.announcements()).get(address);
+    return said && decodeAnnouncement(Buffer.from(said.data.slice(2), "hex")).addrs;
+  }
+
+  describe("init", () => {
+    it("makes a key that a wallet can read, encrypted and its owner's only", async () => {
+      const file = join(home, "keystore.json");
+      expect((await stat(file)).mode & 0o077).to.equal(0);
+      const keystore = JSON.parse(await readFile(file, "utf8"));
+      expect(keystore).to.include({ version: 3 });
+      expect(keystore.Crypto ?? keystore.crypto).to.include({ kdf: "scrypt", cipher: "aes-128-ctr" });
+      expect(`0x${keystore.address}`.toLowerCase()).to.equal(address.toLowerCase());
+    });
+
+    it("never overwrites a key", async () => {
+      const before = await readFile(join(home, "keystore.json"), "utf8");
+      expect(await fails(["provider", "init", ...place(), ...at])).to.include({ code: "BadArgument", name: "--home" });
+      expect(await readFile(join(home, "keystore.json"), "utf8")).to.equal(before);
+    });
+  });
+
+  describe("run, given something wrong", () => {
+    const run = (...more: string[]) => fails(["provider", "run", ...at, ...more]);
+
+    it("says at once how much of what an empty wallet lacks", async () => {
+      const error = await run();
+      expect(error).to.include({ code: "InsufficientFunds", asset: "token", account: address, missing: "7000000" });
+      expect(error.also).to.include({ asset: "gas", account: address, have: "0" });
+      expect(error.also.missing).to.equal(error.also.need);
+    });
+
+    it("says that the password is wrong", async () => {
+      const error = await fails(["provider", "run", ...at], { password: "wrong" });
+      expect(error).to.include({ code: "WrongPassword", keystore: join(home, "keystore.json") });
+    });
+
+    it("says that the chain is down, another one, or without the market", async () => {
+      const [down, astray] = await Promise.all([
+        run("--rpc", "http://127.0.0.1:9"),
+        run("--market", network.chain.token),
+      ]);
+      expect(down).to.include({ code: "ChainUnavailable", url: "http://127.0.0.1:9" });
+      expect(astray).to.include({ code: "NotAMarket", address: network.chain.token });
+      const file = join(home, "config.json");
+      const config = await readFile(file, "utf8");
+      await writeFile(file, config.replace('"chainId": 31337', '"chainId": 1'));
+      expect(await run()).to.include({ code: "WrongChain", expected: 1, actual: 31_337 });
+      await writeFile(file, config.slice(9));
+      expect(await fails(["provider", "status", ...at])).to.include({ code: "StateCorrupt", file });
+      await writeFile(file, config);
+    });
+
+    it("refuses prices, sizes and ports that are none", async () => {
+      const errors = await Promise.all([
+        run("--price", "0.0000000001"),
+        run("--price", "much"),
+        run("--quota", "5 apples"),
+        run("--metrics-port", "-1"),
+      ]);
+      expect(errors.map(({ code, name }) => [code, name])).to.deep.equal([
+        ["BadArgument", "--price"],
+        ["BadArgument", "price"],
+        ["BadArgument", "--quota"],
+        ["BadArgument", "--metrics-port"],
+      ]);
+    });
+  });
+
+  describe("run", () => {
+    const bytes = randomBytes(2 * MIB);
+    let tenant: string;
+    let first: Served;
+
+    before(async () => {
+      await network.fund(address, { ether: 10, tokens: 8 });
+      [tenant, first] = await Promise.all([network.addClient("tenant"), serve()]);
+    });
+
+    async function get(): Promise<Buffer> {
+      const { code, stdout, stderr } = await network.command(["get", "film.bin", "-", "--home", tenant]);
+      expect(code, stderr).to.equal(0);
+      return stdout;
+    }
+
+    /** The next epoch from `from` on that it proves. */
+    async function proves(from: number): Promise<number> {
+      let found = 0;
+      await until("it proves an epoch", 60_000, async () => {
+        const epoch = chain.epochs.at(await chain.blockNumber());
+        for (let one = from; one <= epoch && !found; one++) if (await chain.proven(address, one)) found = one;
+        return found > 0;
+      });
+      return found;
+    }
+
+    it("stakes, announces where it listens, and tells how it is", async () => {
+      const { document } = first;
+      expect(document).to.include({ address, dataDir: join(home, "data") });
+      expect(await announced()).to.deep.equal(document.multiaddrs);
+      expect(await done(["provider", "status", ...at])).to.deep.include({
+        ...{ address, registered: true, balance: "7", locked: "0", free: "7", sectors: 0, deals: [] },
+      });
+      expect(await (await fetch(`${document.metricsUrl}/healthz`)).json()).to.deep.equal({ ok: true });
+      const metrics = await (await fetch(`${document.metricsUrl}/metrics`)).text();
+      expect(metrics).to.match(/^sublet_quota_bytes 1073741824$/m);
+    });
+
+    it("logs one JSON object a line", () => {
+      const lines = first.log().trimEnd().split("\n");
+      const messages = lines.map((line) => {
+        const { level, time, msg } = JSON.parse(line);
+        expect([typeof level, typeof time]).to.deep.equal(["number", "number"]);
+        return msg;
+      });
+      expect(messages.slice(0, 4)).to.deep.equal(["registered", "staked", "announced", "serving"]);
+    });
+
+    it("has its folder for itself", async () => {
+      const error = await fails(["provider", "run", "--listen", "/ip4/127.0.0.1/tcp/0", ...at]);
+      expect(error).to.include({ code: "HomeBusy" });
+    });
+
+    it("stores a tenant's file, commits and proves it", async () => {
+      const volume = ["volume", "create", "--k", "1", "--n", "1", "--size", WANTED, "--epochs", "50"];
+      await done([...volume, "--home", tenant]);
+      const receipt = await done(["put", "-", "film.bin", "--home", tenant], { input: bytes });
+      expect(receipt.positions.map(({ provider }: { provider: Address }) => provider)).to.deep.equal([address]);
+      await until("it has committed", 60_000, async () => (await chain.provider(address)).sectors > 0);
+      await proves(chain.epochs.at(await chain.blockNumber()));
+    });
+
+    it("goes on where it was when it was killed: the data is there, and proved", async () => {
+      expect(await first.end("SIGKILL")).to.deep.equal([null, "SIGKILL"]);
+      const gone = await fails(["get", "film.bin", join(network.directory, "film.bin"), "--home", tenant]);
+      expect(gone).to.include({ code: "TooFewProviders", have: 0, need: 1 });
+      const { peerId } = first.document;
+      first = await serve();
+      const { multiaddrs, metricsUrl } = first.document;
+      expect(first.document.peerId).to.equal(peerId);
+      expect(await announced()).to.deep.equal(multiaddrs);
+      const next = chain.epochs.at(await chain.blockNumber()) + 1;
+      expect(Buffer.compare(await get(), bytes)).to.equal(0);
+      const { deals, sectors } = await done(["provider", "status", ...at]);
+      expect(deals).to.have.length(1);
+      expect(deals[0]).to.include({ state: "active", sectors, capacity: 101 });
+      await proves(next);
+      const metrics = async () => (await fetch(`${metricsUrl}/metrics`)).text();
+      expect(await metrics()).to.match(new RegExp(`^sublet_committed_sectors ${sectors}$`, "m"));
+      // It counts a proof once it has seen it mined.
+      await until("it has counted the proof", 20_000, async () =>
+        /^sublet_epochs_proven_total [1-9]/m.test(await metrics()),
+      );
+    });
+
+    it("gives notice to its deals when it exits, and keeps what they stand for", async () => {
+      const left = await done(["provider", "exit", ...at]);
+      expect(left).to.include({ done: false, resigned: 1, closed: 0 });
+      expect(left.remaining).to.have.length(1);
+      const { deals, locked, free } = await done(["provider", "status", ...at]);
+      expect(deals[0]).to.include({ state: "notice", id: left.remaining[0].deal });
+      expect(deals[0].stopAt).to.equal(left.remaining[0].provenThrough + 1);
+      expect(Number(locked)).to.be.greaterThan(0);
+      expect(free).to.equal("0");
+      expect(Buffer.compare(await get(), bytes)).to.equal(0);
+    });
+
+    it("stops when it is told to", async () => {
+      expect(await first.end("SIGTERM")).to.deep.equal([0, null]);
+      expect(JSON.parse(first.log().trimEnd().split("\n").at(-1)!)).to.include({ msg: "stopped" });
+    });
+  });
+
+  describe("exit, without deals", () => {
+    it("takes all the money home, and a later start stakes none of it", async () => {
+      const folder = join(network.directory, "leaver");
+      const leaver = await init(folder, "--stake", "7");
+      await network.fund(leaver, { ether: 1, tokens: 7 });
+      await (await serve(folder)).end("SIGINT");
+      const left = await done(["provider", "exit", "--home", folder]);
+      expect(left).to.include({ done: true, resigned: 0, withdrawn: "7" });
+      expect(await chain.tokenBalance(leaver)).to.equal(7_000_000n);
+      const again = await serve(folder);
+      expect(again.log()).to.match(/on its way out/);
+      expect(await chain.account(leaver)).to.deep.equal({ balance: 0n, locked: 0n });
+      expect(await again.end("SIGINT")).to.deep.equal([0, null]);
+    });
+  });
+});
