@@ -4,16 +4,21 @@
  */
 import { createCipheriv, createHash } from "node:crypto";
 import { ChallengeProof, DealTree, SectorTree } from "../../src/codec/index.ts";
-import { BLOCK_BYTES, BLOCKS_PER_SECTOR, SECTOR_BYTES } from "../../src/codec/sizes.ts";
+import { BLOCK_BYTES, BLOCKS_PER_SECTOR, NODE_BYTES, SECTOR_BYTES, SECTOR_CHUNKS } from "../../src/codec/sizes.ts";
 
 type Sector = Parameters<typeof ChallengeProof.build>[2];
 
-export interface Content {
-  readonly tree: DealTree;
+/** What answers challenges. */
+export interface Held {
   /** 24 bytes as hexadecimal. */
   readonly root: string;
+  readonly sectors: number;
   /** The answer to a challenge of chunk `index` of the deal. */
   answer(index: number): Uint8Array;
+}
+
+export interface Content extends Held {
+  readonly tree: DealTree;
 }
 
 /** `distinct` limits how many different sectors there are; beyond it they repeat. */
@@ -23,9 +28,28 @@ export function contentOf(label: string, sectors: number, distinct = sectors): C
   const tree = DealTree.of(Array.from({ length: sectors }, (_, index) => roots[index % distinct]!));
   return {
     tree,
+    sectors,
     root: hex(tree.root),
     answer: (index) => ChallengeProof.build(tree, index, held[ChallengeProof.sectorOf(index) % distinct]!),
   };
+}
+
+/** One sector 2^`doublings` times over: no deal can be larger than with 24, and no tree is needed to answer for it. */
+export function repeated(label: string, doublings: number): Held {
+  const sector = contentOf(label, 1);
+  const nodes = [sector.tree.root];
+  for (let level = 0; level < doublings; level++) nodes.push(pairing(nodes[level]!));
+  return {
+    root: hex(nodes.pop()!),
+    sectors: 2 ** doublings,
+    answer: (index) => Buffer.concat([sector.answer(index % SECTOR_CHUNKS), ...nodes]),
+  };
+}
+
+/** The node over a node and its equal. */
+function pairing(node: Uint8Array): Uint8Array {
+  const padded = Buffer.concat([node, new Uint8Array(32 - NODE_BYTES)]);
+  return createHash("sha256").update(padded).update(padded).digest().subarray(0, NODE_BYTES);
 }
 
 export function hex(bytes: Uint8Array): string {
