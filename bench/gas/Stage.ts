@@ -14,11 +14,20 @@ import {
 export const BATCH = 30;
 const GIBIBYTE_SECTORS = 1024;
 const CAPACITY_SECTORS = 1100;
-const LONG_EPOCHS = { ...PARAMETERS, epochBlocks: 1_000, commitBlocks: 400, minCollateral: 10_000n };
-/** Of a provider: enough for 1,000 deals. */
-const STAKE = 100_000_000n;
-/** Small, so that MIN_COLLATERAL is what a deal locks. */
-const PENALTY_RATE = 2n;
+const LONG_EPOCHS = { ...PARAMETERS, epochBlocks: 1_000, commitBlocks: 400 };
+/** Token base units, of a provider: enough for 1,000 deals. */
+const STAKE = 2_000_000_000n;
+
+// Calldata is paid for by the byte and zeros are cheap, so amounts are of the size that real ones have: with a token of six
+// decimals, $1.50 a TB-month for storing and $5 a TB for reading, in days. Ids and nonces are random, as hosts and clients
+// draw them.
+export const RATE = 215_443_469n;
+export const PENALTY_RATE = 430_886_938n;
+export const EGRESS_RATE = 21_544n;
+/** Token base units: a gibibyte for a year. */
+const ESCROW = 20_075n;
+const LANE_TAG = 0x5ab1n;
+const VALID_SECONDS = 86_400n;
 
 const SKIPPED = keccakOf("Skipped(uint256,bytes4)");
 
@@ -45,6 +54,11 @@ export class Stage {
     return this.world.keep(contentOf(label, sectors));
   }
 
+  /** Random as far as gas can tell, and the same in every run. */
+  random(bits: 64 | 256): bigint {
+    return BigInt.asUintN(bits, BigInt(keccakOf(`number ${this.#names++}`)));
+  }
+
   async client(): Promise<Party> {
     return this.world.newcomer(`client ${this.#names++}`);
   }
@@ -66,18 +80,24 @@ export class Stage {
     return { host, deals: opened };
   }
 
-  /** One deal of `client` at each of `hosts`, in one transaction that brings its own permit. */
-  async open(client: Party, hosts: Party[], overrides: Partial<Terms> = {}): Promise<Opened> {
+  /**
+   * One deal of `client` at each of `hosts`, in one transaction that brings its own permit. `egress`: what each deal's
+   * budget for reading is, token base units.
+   */
+  async open(client: Party, hosts: Party[], overrides: Partial<Terms> = {}, egress = 0n): Promise<Opened> {
     const { world } = this;
-    const escrow = 10_000n;
+    const volume = this.random(64);
+    const { timestamp } = (await world.ethers.provider.getBlock("latest"))!;
+    const shared = { volume, k: 10, n: BATCH, rate: RATE, egressRate: EGRESS_RATE, capacity: CAPACITY_SECTORS };
+    const validUntil = BigInt(timestamp) + VALID_SECONDS;
     const all = await Promise.all(
       hosts.map((host, position) =>
-        world.terms({ rate: 1n, capacity: CAPACITY_SECTORS, position, n: 255, ...overrides }, client, host),
+        world.terms({ ...shared, position, nonce: this.random(256), validUntil, ...overrides }, client, host),
       ),
     );
-    const items = await Promise.all(all.map((terms, index) => world.item(terms, hosts[index]!.key, escrow)));
+    const items = await Promise.all(all.map((terms, index) => world.item(terms, hosts[index]!.key, ESCROW, egress)));
     await world.token.connect(client.account).approve(world.market, 0n);
-    const { owner, value, deadline, v, r, s } = await world.permit(client, escrow * BigInt(items.length));
+    const { owner, value, deadline, v, r, s } = await world.permit(client, (ESCROW + egress) * BigInt(items.length));
     const { interface: abi } = world.market;
     const transaction = await world
       .as(client)
@@ -91,12 +111,13 @@ export class Stage {
   }
 
   /** The next revision of each deal, all to the same content, in one transaction. */
-  async commit(deals: Agreement[], { root, tree }: Content): Promise<ContractTransactionResponse> {
+  async commit(deals: Agreement[], { root, sectors }: Content): Promise<ContractTransactionResponse> {
     const { world } = this;
     const items = await Promise.all(
       deals.map(async (deal) => {
-        const { number } = await world.deal(deal);
-        const revision = { deal: deal.id, number: number + 65_536n, root, sectors: tree.sectors, head: deal.id };
+        const { number: last } = await world.deal(deal);
+        const number = (last === 0n ? LANE_TAG : last) + 65_536n;
+        const revision = { deal: deal.id, number, root, sectors, head: deal.id };
         return world.countersigned(deal, revision);
       }),
     );

@@ -1,12 +1,16 @@
 /** Each scenario has a market of its own and yields rows of the gas table: a call, and the gas it took (a deal). */
 import type { ContractTransactionResponse } from "ethers";
-import type { Agreement, Party } from "../../test/contracts/fixture.ts";
-import { BATCH, gas, Stage } from "./Stage.ts";
+import { type Agreement, delegation, type Party, SCOPES } from "../../test/contracts/fixture.ts";
+import { BATCH, EGRESS_RATE, gas, PENALTY_RATE, RATE, Stage } from "./Stage.ts";
 
 export type Row = readonly [call: string, gas: number];
 
 const PROOFS_MEASURED = 3;
 const YEAR_EPOCHS = 365;
+/** Token base units: a gibibyte read once. */
+const EGRESS = 5_369n;
+/** Ledger units: 64 MiB of it. */
+const VOUCHER = 67_108_864n * EGRESS_RATE;
 
 /** One provider-epoch, whatever the number of its deals, and what one more provider adds to a shared transaction. */
 export async function* proving(): AsyncGenerator<Row> {
@@ -21,6 +25,7 @@ export async function* proving(): AsyncGenerator<Row> {
       await world.start();
     }
     yield [`prove/${deals}`, Math.round(total / PROOFS_MEASURED)];
+    if (deals === 1) yield ["multicall/seed and prove/1", await firstOfEpoch(stage, host)];
   }
   for (const [deals, providers] of [
     [1, 6],
@@ -61,10 +66,12 @@ export async function* opening(): AsyncGenerator<Row> {
   yield ["openDeals/30/fresh", await gas(fresh.transaction, BATCH)];
   await gas(stage.commit(fresh.deals, stage.content("short-lived", 3)));
   await world.start(5);
-  yield ["prune/30 providers", await gas(world.market.prune(fresh.deals), BATCH)];
+  yield ["prune/30", await gas(world.market.prune(fresh.deals), BATCH)];
   await world.start(7);
-  yield ["close/30 providers", await gas(world.market.close(fresh.deals), BATCH)];
+  yield ["close/30", await gas(world.market.close(fresh.deals), BATCH)];
   yield ["openDeals/30/reused", await gas((await stage.open(client, hosts)).transaction, BATCH)];
+  const withBudgets = await stage.open(client, hosts, {}, EGRESS);
+  yield ["openDeals/30/fresh, with egress", await gas(withBudgets.transaction, BATCH)];
   yield ["openDeals/1", await gas((await stage.open(client, [hosts[0]!])).transaction)];
 }
 
@@ -101,7 +108,7 @@ export async function* settling(): AsyncGenerator<Row> {
   }
   yield ["settle/1x365", await gas(world.market.settle(deals.slice(0, 1)))];
   yield ["settle/30x365", await gas(world.market.settle(deals.slice(1)), BATCH)];
-  yield ["withdraw", await gas(world.as(host).withdraw(1n, host.account))];
+  yield ["withdraw", await gas(world.as(host).withdraw(1_234_567n, host.account))];
 }
 
 /** Every call that no other scenario has, one item each. */
@@ -109,13 +116,16 @@ export async function* others(): AsyncGenerator<Row> {
   const stage = await Stage.build();
   const { world } = stage;
   const { market, stranger, alice, bob } = world;
-  yield ["register", await gas(world.as(stranger).register(stranger.key, 2n))];
+  yield ["register", await gas(world.as(stranger).register(stranger.key, PENALTY_RATE))];
+  const { owner, value, deadline, v, r, s } = await world.permit(stranger, 1_000_000n);
+  yield ["permit", await gas(market.permit(owner, value, deadline, v, r, s))];
   yield ["deposit", await gas(world.as(stranger).deposit(stranger.account, 1_000_000n))];
   yield ["setSigner", await gas(world.as(stranger).setSigner(alice.key))];
-  yield ["announce 300 bytes", await gas(world.as(stranger).announce(new Uint8Array(300).fill(0x41)))];
-  yield ["setTip", await gas(world.as(stranger).setTip(alice.account, 1n))];
-  yield ["cancelNonce", await gas(world.as(stranger).cancelNonce(1n << 100n))];
-  const grant = { scopes: 5, untilEpoch: 99, repairBudget: 1n, maxRate: 1n, maxEgressRate: 1n, egressCap: 1n };
+  yield ["announce/300 bytes", await gas(world.as(stranger).announce(new Uint8Array(300).fill(0x41)))];
+  yield ["setTip", await gas(world.as(stranger).setTip(alice.account, RATE))];
+  yield ["cancelNonce", await gas(world.as(stranger).cancelNonce(stage.random(256)))];
+  const limits = { repairBudget: EGRESS, maxRate: RATE, maxEgressRate: EGRESS_RATE, egressCap: 2n * VOUCHER };
+  const grant = delegation(SCOPES.READ | SCOPES.REPAIR, 99, limits);
   yield ["authorize", await gas(world.as(alice).authorize(bob.account, grant))];
   yield ["revoke", await gas(world.as(alice).revoke(bob.account))];
   await world.to("gap");
@@ -133,6 +143,24 @@ async function* seeds({ world }: Stage): AsyncGenerator<Row> {
   }
 }
 
+/** What the first provider of an epoch pays: the seed, and its own proof. */
+async function firstOfEpoch(stage: Stage, host: Party): Promise<number> {
+  const { world } = stage;
+  await world.to("prove");
+  const { challenge } = world.phases(await world.epoch());
+  const { restore } = await world.connection.networkHelpers.takeSnapshot();
+  const seed = await world.recordSeed();
+  const proof = await world.proof(host.address);
+  await restore();
+  const { interface: abi } = world.market;
+  return gas(
+    world.market.multicall([
+      abi.encodeFunctionData("recordSeed", [await world.header(challenge)]),
+      abi.encodeFunctionData("prove", [host.address, seed, proof]),
+    ]),
+  );
+}
+
 async function* deals(stage: Stage): AsyncGenerator<Row> {
   const { world } = stage;
   const { market } = world;
@@ -145,10 +173,10 @@ async function* deals(stage: Stage): AsyncGenerator<Row> {
   const as = (party: Party) => world.as(party);
   await world.live(host);
   yield ["extend", await extend(stage, extended!)];
-  yield ["topUp", await gas(as(client).topUp(redeemed!, 5n, 1_000n))];
+  yield ["topUp", await gas(as(client).topUp(redeemed!, EGRESS, EGRESS))];
   for (const [row, cumulative] of [
-    ["redeem/first", 10n],
-    ["redeem", 20n],
+    ["redeem/first", VOUCHER],
+    ["redeem", 2n * VOUCHER],
   ] as const) {
     const voucher = { deal: redeemed!.id, cumulative };
     const signature = await world.sign(client.key, "Voucher", voucher);
@@ -171,14 +199,15 @@ async function* deals(stage: Stage): AsyncGenerator<Row> {
   yield ["close/1", await gas(market.close([terminated!]))];
 }
 
-async function extend({ world }: Stage, deal: Agreement): Promise<number> {
+async function extend(stage: Stage, deal: Agreement): Promise<number> {
+  const { world } = stage;
   const { terms, client, host } = deal;
   const message = {
     deal: deal.id,
     endEpoch: terms.endEpoch + 10,
-    rate: 2n,
+    rate: terms.rate,
     capacity: terms.capacity,
-    nonce: 1n << 90n,
+    nonce: stage.random(256),
     validUntil: terms.validUntil,
   };
   const signature = await world.sign(host.key, "Extension", message);
