@@ -19,6 +19,9 @@ import { boundedYamux } from "./Yamux.ts";
 
 export type Node = Libp2p;
 
+/** Any time does: the timer is there, and does nothing. */
+const HOLD_MS = 60_000;
+
 /** The protocol of a session; a version that old peers cannot talk to gets another. */
 export const PROTOCOL = "/sublet/1.0.0";
 
@@ -62,6 +65,21 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
     },
     services: { identify: identify(), ping: ping() },
   });
+  const stop = node.stop.bind(node);
+  node.stop = () => holdingProcess(stop());
   await node.start();
   return node;
+}
+
+/**
+ * A connection that goes at the wrong moment is waited for until a deadline of libp2p's, whose timer holds no process:
+ * one with nothing else to do would end there, in the midst of its work.
+ */
+async function holdingProcess(work: void | Promise<void>): Promise<void> {
+  const timer = setInterval(() => {}, HOLD_MS);
+  try {
+    await work;
+  } finally {
+    clearInterval(timer);
+  }
 }

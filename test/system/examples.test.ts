@@ -1,16 +1,14 @@
-/** Every program of examples/, run as the comment at its head says, against one network of real processes. */
+/** Every program of examples/, run as the comment at its head says, against a network of real processes. */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
-import { LocalNetwork } from "../../scripts/local-network.ts";
+import { network } from "./network.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const PROVIDERS = 3;
 
 interface Ended {
   readonly code: number | null;
@@ -35,20 +33,10 @@ describe("the examples", function () {
   this.timeout(180_000);
 
   const tried = new Set<string>();
-  let directory: string;
-  let network: LocalNetwork;
   let home: string;
 
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), "sublet-examples-"));
-    network = await LocalNetwork.start(directory);
-    const names = Array.from({ length: PROVIDERS }, (_, index) => `provider-${index}`);
-    [home] = await Promise.all([network.addClient("client"), ...names.map((name) => network.addProvider(name))]);
-  });
-
-  after(async () => {
-    await network?.stop();
-    await rm(directory, { recursive: true, force: true });
+    home = await network.addClient("programmer");
   });
 
   /** Runs one and expects it to end well, having said each of `said`. */
@@ -76,7 +64,7 @@ describe("the examples", function () {
     const key = generatePrivateKey();
     await network.fund(privateKeyToAddress(key), { ether: 1, tokens: 10 });
     const { rpcUrl, market } = network.chain;
-    const folder = join(directory, "in-process");
+    const folder = join(network.directory, "in-process");
     await works("provider-in-process.ts", [rpcUrl, market, folder], { SUBLET_KEY: key }, [
       new RegExp(`provider ${privateKeyToAddress(key)} serves at /ip4/127\\.0\\.0\\.1/tcp/\\d+/p2p/`),
       /it asks 214748364 ledger units a sector-epoch and has [1-9]\d* sectors free/,
@@ -93,8 +81,9 @@ describe("the examples", function () {
   });
 
   it("says how to call one that is called without arguments", async () => {
-    for (const name of tried) {
-      const { code, output } = await run(name, [], { SUBLET_PASSWORD: "", SUBLET_KEY: "" });
+    const without = (name: string) => run(name, [], { SUBLET_PASSWORD: "", SUBLET_KEY: "" });
+    const ended = await Promise.all([...tried].map(async (name) => ({ name, ...(await without(name)) })));
+    for (const { name, code, output } of ended) {
       expect(code, name).to.equal(1);
       expect(output).to.match(new RegExp(`usage: .*node examples/${name}`));
     }
