@@ -4,8 +4,8 @@ pragma solidity 0.8.36;
 import {Agreed, Opening, Progress, Sampled, Standing} from "../types/Records.sol";
 
 /// @title Words
-/// @notice Structs of one word (an Opening: two) to that word and back, the first member lowest. The compiler's own copy reads and writes
-/// the word once for every member.
+/// @notice Structs of one word (an Opening: two) to that word and back, the first member lowest. The compiler's own
+/// copy reads and writes the word once for every member.
 library Words {
     function pack(Standing memory x) internal pure returns (uint256) {
         return uint256(x.penaltyRate)

@@ -12,8 +12,9 @@ import {Openings} from "./Openings.sol";
 import {Providers} from "./Providers.sol";
 
 /// @title Annex
-/// @notice The rarer calls of the market, in a contract of their own because one contract holds 24,576 bytes. The market
-/// deploys it and runs it by delegatecall, on the market's storage and money; by itself it holds nothing and obeys nobody.
+/// @notice The rarer calls of the market, in a contract of their own because one contract holds 24,576 bytes. The
+/// market deploys it and runs it by delegatecall, on the market's storage and money; by itself it holds nothing and obeys
+/// nobody.
 contract Annex is Providers, Openings, Extensions, Challenges {
     address private immutable SELF = address(this);
 

@@ -11,8 +11,8 @@ import {Clock} from "./Clock.sol";
 
 /// @title Ledger
 /// @notice One balance a person, in ledger units; how tokens come in; who may act for whom.
-/// @dev A token may call back. Every function that calls it is guarded against re-entry, since arrivals are measured as a
-/// difference; the others are not, so what they may find half done is written before the token is called.
+/// @dev A token may call back. Every function that calls it is guarded against re-entry, since arrivals are measured as
+/// a difference; the others are not, so everything is written before the token is called.
 abstract contract Ledger is Clock, ERC2771Context, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 

@@ -2,7 +2,6 @@
 pragma solidity 0.8.36;
 
 import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
-import {SumTree} from "../libraries/SumTree.sol";
 import {TypedHashes} from "../libraries/TypedHashes.sol";
 import {CommitItem, DealRef, Revision} from "../types/Market.sol";
 import {Live} from "../types/Records.sol";

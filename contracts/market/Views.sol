@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
-import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
 import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
 import {SumTree} from "../libraries/SumTree.sol";
 import {Words} from "../libraries/Words.sol";
 import {Deal, Delegation, Parameters, Provider, Reason, State} from "../types/Market.sol";
-import {Account, CLOSED, DealRecord, Live, Opening, REASON_MASK, Sampled, Signers, Standing, Tip} from "../types/Records.sol";
+import {
+    Account, CLOSED, DealRecord, Live, Opening, REASON_MASK, Sampled, Signers, Standing, Tip
+} from "../types/Records.sol";
 import {Records} from "./Records.sol";
 
 /// @title Views
