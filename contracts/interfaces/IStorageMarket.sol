@@ -15,7 +15,7 @@ import {IMarketSignals} from "./IMarketSignals.sol";
 /// Batch calls skip an item that does not apply with {Skipped}; single calls revert.
 ///
 /// Assumed: the token moves exactly what it is told, takes no fee and does not rebase. A token that breaks this breaks
-/// withdrawals, not the ledger: deposits that arrive short revert.
+/// withdrawals, not the ledger: deposits that arrive short revert. It may call back.
 /// Safety: no call moves a party's money without its signature or a rule below. Liveness: every call a provider
 /// needs for its income is open to anyone.
 interface IStorageMarket is IMarketSignals, IMarketAnnex {
