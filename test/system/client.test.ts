@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { expect } from "chai";
 import type { CommandOptions, LocalProvider } from "../../scripts/local-network.ts";
-import { dealsOf, done, fails, marketOf, network, place, providerAt, withoutSectors } from "./network.ts";
+import { addClient, dealsOf, done, fails, marketOf, network, place, providerAt, withoutSectors } from "./network.ts";
 
 const MIB = 2 ** 20;
 const K = 2;
@@ -20,7 +20,7 @@ describe("sublet", function () {
   before(async () => {
     folder = join(network.directory, "files");
     await mkdir(folder);
-    home = await network.addClient("drive");
+    home = await addClient("drive");
     at = ["--home", home];
     const volume = ["volume", "create", "--k", `${K}`, "--n", `${N}`, "--size", "16MiB", "--epochs", "100"];
     expect(await done([...volume, ...at])).to.include({ k: K, n: N, bytes: 16 * MIB });
@@ -261,7 +261,7 @@ describe("sublet", function () {
     });
 
     it("refuses the home of another key", async () => {
-      const foreign = await network.addClient("foreign", 0);
+      const foreign = await addClient("foreign", 0);
       expect(await fails(["restore", ...key(), "--home", foreign])).to.include({ code: "BadArgument", name: "--home" });
     });
   });

@@ -63,21 +63,16 @@ class Demo {
   }
 }
 
-let demo: Demo;
-
-// It takes a while to be up: the other suites run meanwhile.
-before(() => {
-  demo = new Demo("--network", "--json");
-});
-
-after(() => Demo.killAll());
-
 describe("npm start, without the story", function () {
   this.timeout(120_000);
+  let demo: Demo;
   // biome-ignore lint/suspicious/noExplicitAny: its fields are what is looked at here
   let network: any;
 
+  after(() => Demo.killAll());
+
   before(async () => {
+    demo = new Demo("--network", "--json");
     await until("the network is up", 110_000, async () => {
       if (demo.child.exitCode !== null) throw new Error(`it ended: ${demo.stderr}`);
       return existsSync(FILE) && demo.stderr.includes("Ctrl-C");

@@ -2,7 +2,7 @@
  * One network of real processes for all suites of this folder that import it: a chain whose epochs take ten seconds, and
  * providers that anybody may rent from. A suite leaves every provider running and holding what it committed.
  */
-import { mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -11,11 +11,12 @@ import { type CommandOptions, LocalNetwork, type LocalProvider } from "../../scr
 import { readKeystore } from "../../src/chain/Keystore.ts";
 import { Market } from "../../src/chain/Market.ts";
 import type { DealRef } from "../../src/chain/MarketReader.ts";
-import { accountOf } from "../../src/client/home/Keystore.ts";
+import { accountOf, encryptKeystore } from "../../src/client/home/Keystore.ts";
 
 /** One more than the suites' volumes need: a fresh one to repair at. */
 const PROVIDERS = ["ant", "bee", "cat", "dog", "elk"];
 const BLOCK_MILLISECONDS = 250;
+const SCRYPT_N = 2;
 
 export let network: LocalNetwork;
 let directory: string | undefined;
@@ -32,6 +33,15 @@ after(async function () {
   await network?.stop();
   if (directory) await rm(directory, { recursive: true, force: true });
 });
+
+/** A client's home with money. Its key is stretched less than it should be, and opened in no time. */
+export async function addClient(name: string, tokens?: number): Promise<string> {
+  const home = await network.addClient(name, tokens);
+  const file = join(home, "keystore.json");
+  const key = await readKeystore(file, network.password);
+  await writeFile(file, await encryptKeystore(key, network.password, SCRYPT_N));
+  return home;
+}
 
 /** The document of a command that must succeed. */
 export async function done(args: readonly string[], options?: CommandOptions) {
@@ -84,14 +94,4 @@ export async function withoutSectors<Result>(provider: LocalProvider, work: () =
     await rm(sectors, { recursive: true, force: true });
     await rename(`${sectors}.away`, sectors);
   }
-}
-
-/** The lines that a provider logged, each of them one JSON object. */
-// biome-ignore lint/suspicious/noExplicitAny: each line has fields of its own
-export async function logOf(name: string): Promise<any[]> {
-  const text = await readFile(join(network.directory, `${name}.log`), "utf8");
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line));
 }

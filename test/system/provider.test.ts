@@ -10,7 +10,7 @@ import type { Address } from "viem";
 import { until } from "../../scripts/local-network.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import { decodeAnnouncement } from "../../src/protocol/Announcement.ts";
-import { done, fails, network, place } from "./network.ts";
+import { addClient, done, fails, network, place } from "./network.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const MIB = 2 ** 20;
@@ -165,7 +165,7 @@ describe("sublet provider", function () {
 
     before(async () => {
       await network.fund(address, { ether: 10, tokens: 8 });
-      [tenant, first] = await Promise.all([network.addClient("tenant"), serve()]);
+      [tenant, first] = await Promise.all([addClient("tenant"), serve()]);
     });
 
     async function get(): Promise<Buffer> {
