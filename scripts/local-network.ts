@@ -258,7 +258,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 }
 
 /** Hang protection only. */
-const START_MS = 120_000;
+const START_MS = 240_000;
 
 /** The JSON document that a process prints once it is ready. @throws Error saying why it ended, if it did */
 async function firstDocument(child: ChildProcess, log: string): Promise<unknown> {

@@ -16,7 +16,7 @@ import { addClient, dealsOf, done, marketOf, network, place, providerAt, without
 const face = new Interface(storageMarketAbi as never);
 
 describe("sublet audit", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let market: Market;
   let deals: DealRef[];
 
@@ -26,7 +26,7 @@ describe("sublet audit", function () {
     await done(["put", "-", "film.bin", "--home", home], { input: randomBytes(3 * 2 ** 20) });
     market = await marketOf(home);
     deals = await dealsOf(market);
-    await until("every provider has proved what it holds", 90_000, async () => {
+    await until("every provider has proved what it holds", 240_000, async () => {
       const held = await Promise.all(deals.map(({ provider, slot }) => market.deal(provider, slot)));
       const first = Math.max(...held.map(({ activeSince }) => activeSince));
       const epoch = market.epochs.at(await market.blockNumber());

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { expect } from "chai";
 import type { CommandOptions, LocalProvider } from "../../scripts/local-network.ts";
+import { LEDGER_ONE } from "../../src/chain/MarketReader.ts";
 import { addClient, dealsOf, done, fails, marketOf, network, place, providerAt, withoutSectors } from "./network.ts";
 
 const MIB = 2 ** 20;
@@ -11,7 +12,7 @@ const K = 2;
 const N = 4;
 
 describe("sublet", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const film = randomBytes(3 * MIB + 5);
   let folder: string;
   let home: string;
@@ -72,37 +73,32 @@ describe("sublet", function () {
   });
 
   describe("init", () => {
-    it("keeps the key to its owner, encrypted, and never writes over it", async () => {
-      for (const name of ["keystore.json", "config.json", "drive.sqlite"]) {
-        expect((await stat(join(home, name))).mode & 0o077, name).to.equal(0);
-      }
-      const before = await readFile(join(home, "keystore.json"), "utf8");
-      expect(JSON.parse(before)).to.include({ version: 3 });
-      expect(JSON.parse(before)).not.to.have.property("address");
-      expect(await fails(["init", ...place(), ...at])).to.include({ code: "BadArgument", name: "home" });
-      expect(await readFile(join(home, "keystore.json"), "utf8")).to.equal(before);
+    let poor: string;
+    let address: string;
+
+    before(async () => {
+      poor = join(folder, "poor");
+      ({ address } = await done(["init", ...place(), "--local-network", "--home", poor]));
     });
 
-    it("makes nothing where chain or market is not what was said", async () => {
-      const none = ["--home", join(folder, "none")];
-      const { rpcUrl, market, token } = network.chain;
-      const [down, astray, words] = await Promise.all([
-        fails(["init", "--rpc", "http://127.0.0.1:9", "--market", market, ...none]),
-        fails(["init", "--rpc", rpcUrl, "--market", token, ...none]),
-        fails(["init", "--rpc", rpcUrl, "--market", "0x12", ...none]),
-      ]);
-      expect([down.code, astray.code, words.code]).to.deep.equal(["ChainUnavailable", "NotAMarket", "BadArgument"]);
-      expect(await readdir(folder)).not.to.include("none");
+    it("keeps the key to its owner, encrypted, and never writes over it", async () => {
+      for (const name of ["keystore.json", "config.json"]) {
+        expect((await stat(join(poor, name))).mode & 0o077, name).to.equal(0);
+      }
+      const keystore = await readFile(join(poor, "keystore.json"), "utf8");
+      expect(JSON.parse(keystore)).to.include({ version: 3 }).and.not.to.have.property("address");
+      expect(await fails(["init", ...place(), "--home", poor])).to.include({ code: "BadArgument", name: "home" });
+      expect(await readFile(join(poor, "keystore.json"), "utf8")).to.equal(keystore);
     });
 
     it("makes a wallet that hears at once of all the money it lacks", async () => {
-      const poor = ["--home", join(folder, "poor")];
-      const { address } = await done(["init", ...place(), "--local-network", ...poor]);
-      const error = await fails(["volume", "create", "--k", "1", "--n", "2", "--size", "1MiB", ...poor]);
+      const volume = ["volume", "create", "--k", "1", "--n", "2", "--size", "1MiB"];
+      const error = await fails([...volume, "--home", poor]);
       expect(error).to.include({ code: "InsufficientFunds", asset: "token", account: address, have: "0" });
       expect(error.missing).to.equal(error.need);
       expect(error.also).to.include({ asset: "gas", account: address, have: "0" });
       expect(error.message).to.contain(`send it ${error.missing} more`).and.to.contain(error.also.missing);
+      expect((await stat(join(poor, "drive.sqlite"))).mode & 0o077).to.equal(0);
     });
   });
 
@@ -113,13 +109,13 @@ describe("sublet", function () {
       expect(receipt).to.include({ path: "film.bin", files: 1, bytes: film.length, hash, state: "complete" });
 
       const target = join(folder, "fetched.bin");
-      expect(await done(["get", "/film.bin", target, ...at])).to.include({ destination: target, hash });
-      expect(Buffer.compare(await readFile(target), film)).to.equal(0);
-
-      const [part] = await Promise.all([
+      const [document, part] = await Promise.all([
+        done(["get", "/film.bin", target, ...at]),
         fetched("film.bin", "--range", "1000000-1000999"),
         done(["put", "-", "piped/in", ...at], { input: Buffer.from("through a pipe") }),
       ]);
+      expect(document).to.include({ destination: target, bytes: film.length, hash });
+      expect(Buffer.compare(await readFile(target), film)).to.equal(0);
       expect(Buffer.compare(part, film.subarray(1_000_000, 1_001_000))).to.equal(0);
       expect(`${await fetched("piped/in")}`).to.equal("through a pipe");
     });
@@ -138,9 +134,11 @@ describe("sublet", function () {
       expect(words).to.match(/^ +3 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}kept\/one\.txt$/m);
       expect(await readFile(join(folder, "back", "deep", "two.txt"), "utf8")).to.equal("two");
       expect((await readdir(join(folder, "back"))).sort()).to.deep.equal(["deep", "one.txt"]);
-      expect(await fails(["rm", "kept", ...at])).to.include({ code: "BadArgument" });
       expect(await done(["rm", "-r", "kept", ...at])).to.include({ files: 2 });
-      expect(await fails(["ls", "kept", ...at])).to.include({ code: "NoSuchPath", path: "kept" });
+      expect((await done(["ls", ...at])).files.map(({ path }: { path: string }) => path)).to.deep.equal([
+        "film.bin",
+        "piped/in",
+      ]);
     });
 
     it("say in a typed error what cannot be, and lose nothing by it", async () => {
@@ -196,11 +194,14 @@ describe("sublet", function () {
       const target = join(folder, "target");
       await mkdir(target);
       try {
-        const error = await fails(["get", "film.bin", join(target, "film.bin"), ...at]);
-        expect(error).to.include({ code: "TooFewProviders", have: K - 1, need: K });
+        const wide = ["volume", "create", "--k", "2", "--n", "4", "--size", "1MiB"];
+        const [unread, unrented] = await Promise.all([
+          fails(["get", "film.bin", join(target, "film.bin"), ...at]),
+          fails([...wide, ...at]),
+        ]);
+        expect(unread).to.include({ code: "TooFewProviders", have: K - 1, need: K });
+        expect(unrented).to.include({ code: "TooFewProviders", have: 2, need: 4 });
         expect(await readdir(target)).to.deep.equal([]);
-        const wide = await fails(["volume", "create", "--k", "2", "--n", "4", "--size", "1MiB", ...at]);
-        expect(wide).to.include({ code: "TooFewProviders", have: 2, need: 4 });
       } finally {
         await Promise.all(gone.map((provider) => network.run(provider)));
       }
@@ -214,25 +215,27 @@ describe("sublet", function () {
       expect(status).to.include({ unfinished: 0 });
       expect(status.volumes[0]).to.include({ k: K, n: N, good: N });
       expect(words).to.match(/4 of 4 providers are good, 2 are needed/);
-      const before = sum(status.volumes[0].positions);
+      const market = await marketOf(home);
+      const deals = await dealsOf(market);
+      const escrow = async () => {
+        const held = await Promise.all(deals.map(({ provider, slot }) => market.deal(provider, slot)));
+        return held.reduce((sum, deal) => sum + deal.escrow, 0n) / LEDGER_ONE;
+      };
+      const before = await escrow();
       expect((await done(["topup", "1.5", ...at])).amount).to.equal("1500000");
-      const { volumes } = await done(["status", ...at]);
       // Settling takes a little out meanwhile.
-      expect(sum(volumes[0].positions) - before > 1_400_000n).to.equal(true);
+      expect((await escrow()) - before > 1_400_000n).to.equal(true);
     });
 
     it("move what a provider has lost to a fresh one", async () => {
       const [loser] = (await hosts()) as [LocalProvider];
       await withoutSectors(loser, async () => {
-        const { volumes } = await done(["status", ...at]);
-        expect(volumes[0].good).to.equal(N - 1);
-        const lost = volumes[0].positions.find(({ health }: { health: string }) => health === "lost");
-        expect(lost.provider).to.equal(loser.address);
-        const { ok, volumes: repaired } = await done(["repair", ...at]);
+        const { ok, volumes } = await done(["repair", ...at]);
         expect(ok).to.equal(true);
-        expect(repaired[0].replaced).to.have.length(1);
-        expect(repaired[0].replaced[0]).to.include({ position: lost.position, from: loser.address, why: "lost" });
-        expect(repaired[0].complete).to.have.length(N);
+        const [{ replaced, complete }] = volumes;
+        expect(replaced).to.have.length(1);
+        expect(replaced[0]).to.include({ from: loser.address, why: "lost" });
+        expect(complete).to.have.length(N);
       });
       await isWhole();
     });
@@ -261,12 +264,8 @@ describe("sublet", function () {
     });
 
     it("refuses the home of another key", async () => {
-      const foreign = await addClient("foreign", 0);
-      expect(await fails(["restore", ...key(), "--home", foreign])).to.include({ code: "BadArgument", name: "--home" });
+      const error = await fails(["restore", ...key(), "--home", join(folder, "poor")]);
+      expect(error).to.include({ code: "BadArgument", name: "--home" });
     });
   });
 });
-
-function sum(positions: readonly { escrow: string }[]): bigint {
-  return positions.reduce((total, { escrow }) => total + BigInt(escrow), 0n);
-}
