@@ -167,6 +167,17 @@ describe("the gate", () => {
       await world.start();
       await expect(world.prove(bob)).to.be.revertedWithCustomError(market, "Market_DealNotProvable").withArgs(0);
     });
+
+    for (const leave of ["terminate", "resign"] as const) {
+      it(`attack 'ended deals as dilution': so is one that meets a deal after its notice (${leave})`, async () => {
+        const deal = await world.active(8);
+        await world.active(1, { position: 1 });
+        await world.as(leave === "terminate" ? alice : bob)[leave](deal);
+        const { stopAt } = await world.deal(deal);
+        await world.live(bob, Number(stopAt) - (await world.epoch()));
+        await expect(world.prove(bob)).to.be.revertedWithCustomError(market, "Market_DealNotProvable").withArgs(0);
+      });
+    }
   });
 
   it("attack 'exits after the seed': from the gap to a valid proof no call takes a deal out of the sample", async () => {
@@ -200,6 +211,12 @@ describe("the gate", () => {
 
 describe("the clock", () => {
   rollBack(world);
+
+  it("begins with the block that the market was deployed in", async () => {
+    const { blockNumber } = (await market.deploymentTransaction()!.wait())!;
+    expect(await market.genesis()).to.equal(blockNumber);
+    expect([...(await market.epochStart(1))][0]).to.equal(blockNumber);
+  });
 
   it("tells each epoch's first block and challenge block", async () => {
     const epoch = await world.epoch();
