@@ -17,7 +17,7 @@ const K = 4;
 const N = 12;
 const KILLED = N - K;
 /** Far above a real market's, so that a few epochs of 20 s leave figures that one can read. */
-const PRICES = ["--price", "100000", "--egress-price", "1000"];
+const PRICES = { price: "100000", egressPrice: "1000" };
 /** Almost a day of epochs of 20 s: as long as anybody leaves the network up; and what that costs in tokens, and more. */
 const VOLUME = ["--k", `${K}`, "--n", `${N}`, "--size", "256MiB", "--epochs", "4000"];
 const CLIENT_TOKENS = 50_000;

@@ -10,12 +10,12 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import hre from "hardhat";
 import SubletModule from "../ignition/modules/Sublet.ts";
-import { BLOCK_MILLISECONDS, type LocalChain } from "./local-network.ts";
+import type { LocalChain } from "./local-network.ts";
 
 const { values } = parseArgs({
   options: {
     port: { type: "string", default: "0" },
-    "block-milliseconds": { type: "string", default: `${BLOCK_MILLISECONDS}` },
+    "block-milliseconds": { type: "string", default: "500" },
   },
 });
 

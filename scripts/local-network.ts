@@ -12,8 +12,12 @@ import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Contract, JsonRpcProvider, parseEther } from "ethers";
+import { setUp } from "../src/client/home/Setup.ts";
+import type { Settings } from "../src/provider-node/Settings.ts";
+import { setUp as setUpProvider } from "../src/provider-node/Setup.ts";
 
-export const BLOCK_MILLISECONDS = 500;
+/** The keys are thrown away with the network: no command should spend a third of its time on opening them. */
+const SCRYPT_N = 2;
 
 /** What scripts/local-chain.ts prints once it is ready. */
 export interface LocalChain {
@@ -85,8 +89,9 @@ export class LocalNetwork {
     await mkdir(directory, { recursive: true });
     const log = join(directory, "chain.log");
     const children = new Children();
-    const { blockMilliseconds = BLOCK_MILLISECONDS } = options;
-    const script = ["scripts/local-chain.ts", "--block-milliseconds", `${blockMilliseconds}`];
+    const { blockMilliseconds } = options;
+    const pace = blockMilliseconds === undefined ? [] : ["--block-milliseconds", `${blockMilliseconds}`];
+    const script = ["scripts/local-chain.ts", ...pace];
     // It ends when its standard input closes.
     const chain = (await firstDocument(children.logging(log, script, "pipe"), log)) as LocalChain;
     const network = new LocalNetwork(directory, chain, children);
@@ -109,13 +114,13 @@ export class LocalNetwork {
 
   /**
    * Makes a provider's home, funds it, starts its process and waits until it takes connections.
-   * @param settings more arguments of `sublet provider init`
+   * @param settings in place of the defaults of `sublet provider init`
    */
-  async addProvider(name: string, settings: readonly string[] = []): Promise<LocalProvider> {
+  async addProvider(name: string, settings: Partial<Settings> = {}): Promise<LocalProvider> {
     const home = join(this.directory, name);
-    const made = await this.sublet(["provider", "init", ...this.#chainArguments(home), ...settings]);
-    if (made.code !== 0) throw new Error(`provider init failed for ${name}: ${made.stderr}`);
-    const address = made.json.address as `0x${string}`;
+    const password = async () => this.password;
+    const made = await setUpProvider({ ...this.#place(home), settings, password });
+    const address = made.address as `0x${string}`;
     await this.fund(address, { ether: 10, tokens: 1_000 });
     const down = { process: undefined, multiaddr: "", metricsUrl: "" };
     const provider: LocalProvider = { name, address, home, port: await freePort(), ...down };
@@ -148,9 +153,8 @@ export class LocalNetwork {
   /** Makes a client's home on this chain and funds it. */
   async addClient(name: string, tokens = 1_000): Promise<string> {
     const home = join(this.directory, name);
-    const made = await this.sublet(["init", ...this.#chainArguments(home), "--local-network"]);
-    if (made.code !== 0) throw new Error(`init failed: ${made.stderr}`);
-    await this.fund(made.json.address, { ether: 10, tokens });
+    const { account } = await setUp({ ...this.#place(home), password: this.password, localNetwork: true });
+    await this.fund(account, { ether: 10, tokens });
     return home;
   }
 
@@ -188,8 +192,8 @@ export class LocalNetwork {
     await this.#children.end();
   }
 
-  #chainArguments(home: string): string[] {
-    return ["--home", home, "--rpc", this.chain.rpcUrl, "--market", this.chain.market];
+  #place(home: string) {
+    return { home, rpcUrl: this.chain.rpcUrl, market: this.chain.market, scryptN: SCRYPT_N };
   }
 }
 

@@ -4,8 +4,7 @@ import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { type Logger, pino } from "pino";
 import { bytesToHex, formatUnits, type Hex, parseUnits } from "viem";
-import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
-import { encryptKeystore, readKeystore } from "../chain/Keystore.ts";
+import { readKeystore } from "../chain/Keystore.ts";
 import { Market } from "../chain/Market.ts";
 import { DealState, LEDGER_ONE, MarketReader } from "../chain/MarketReader.ts";
 import { readPassword } from "../chain/Password.ts";
@@ -14,6 +13,7 @@ import { toJson } from "../protocol/Json.ts";
 import { leave } from "./Leaving.ts";
 import type { ProviderConfig } from "./main.ts";
 import { checkSettings, Folder, keepingOf, parseMarket, parseSize, policyOf, type Settings } from "./Settings.ts";
+import { DEFAULTS, setUp } from "./Setup.ts";
 
 interface Flags {
   readonly home?: string;
@@ -33,16 +33,6 @@ interface Flags {
   readonly metricsPort?: string;
   readonly logLevel?: string;
 }
-
-const DEFAULTS = {
-  listen: ["/ip4/0.0.0.0/tcp/4001"],
-  price: "1.5",
-  egressPrice: "1",
-  minSectors: 1,
-  quotaBytes: 10 * 2 ** 30,
-  stake: "100",
-  region: "local",
-} as const;
 
 export function providerCommand(): Command {
   const provider = new Command("provider").description("store other people's data for tokens");
@@ -104,29 +94,20 @@ function withPrices(command: Command): Command {
 // ---------------------------------------------------------------- the commands
 
 async function init(flags: Flags): Promise<void> {
-  const folder = folderOf(flags);
-  const market = parseMarket(flags.market!);
-  const chain = await MarketReader.connect({ rpcUrl: flags.rpc!, market });
-  const places = { rpcUrl: flags.rpc!, chainId: chain.chainId, market };
-  const given = changed({ ...DEFAULTS, listen: [...DEFAULTS.listen], operator: "", ...places, address: "" }, flags);
-  // Before there is a key: a price that means nothing is no reason to leave half a provider behind.
-  const settings = checkSettings(given);
-  policyOf(settings, chain.parameters, await chain.tokenDecimals());
-  const password = await readPassword(flags.passwordFile, true);
-  const privateKey = generatePrivateKey();
-  const address = privateKeyToAddress(privateKey);
-  await folder.create(await encryptKeystore({ address, privateKey }, password));
-  await folder.write({ ...settings, address, operator: settings.operator || address });
-  const symbol = await chain.tokenSymbol();
-  print(flags, { address, home: folder.path, ...places, stake: settings.stake }, () => [
-    `A provider lives in ${folder.path} now. Its address is ${address}.`,
-    `Send it ${settings.stake} ${symbol} to stake and some gas, then: sublet provider run --home ${folder.path}`,
+  const home = folderOf(flags).path;
+  const { address, rpcUrl, chainId, market, stake } = await setUp({
+    ...{ home, rpcUrl: flags.rpc!, market: parseMarket(flags.market!), settings: said(flags) },
+    password: () => readPassword(flags.passwordFile, true),
+  });
+  print(flags, { address, home, rpcUrl, chainId, market, stake }, () => [
+    `A provider lives in ${home} now. Its address is ${address}.`,
+    `Send it ${stake} tokens to stake and some gas, then: sublet provider run --home ${home}`,
   ]);
 }
 
 async function run(flags: Flags): Promise<void> {
   const folder = folderOf(flags);
-  const settings = checkSettings(changed(await folder.read(), flags));
+  const settings = checkSettings({ ...(await folder.read()), ...said(flags) });
   const account = bytesToHex(await readKeystore(folder.keystoreFile, await readPassword(flags.passwordFile, false)));
   const log = pino({ level: flags.logLevel ?? "info" }, pino.destination({ dest: 2, sync: true }));
   if (settings.leaving) log.warn("on its way out: no new deals and no new stake (config.json: leaving)");
@@ -212,14 +193,12 @@ function folderOf({ home }: Flags): Folder {
   return new Folder(resolve(home ?? join(process.env.SUBLET_HOME ?? join(homedir(), ".sublet"), "provider")));
 }
 
-/** Settings with what was said on the command line in their place. */
-function changed(settings: Settings, flags: Flags): Settings {
+/** The settings among the flags. @throws BadArgument */
+function said(flags: Flags): Partial<Settings> {
   const { listen, announce, price, egressPrice, stake, operator, region } = flags;
-  const said = { listen, announce, price, egressPrice, stake, operator, region, rpcUrl: flags.rpc };
-  const given = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
+  const texts = { listen, announce, price, egressPrice, stake, operator, region, rpcUrl: flags.rpc };
   return {
-    ...settings,
-    ...given,
+    ...Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== undefined)),
     ...(flags.market !== undefined && { market: parseMarket(flags.market) }),
     ...(flags.quota !== undefined && { quotaBytes: parseSize(flags.quota) }),
     ...(flags.minSectors !== undefined && { minSectors: wholeNumber("--min-sectors", flags.minSectors, 2 ** 24) }),

@@ -11,7 +11,7 @@ import type { Market } from "../../src/chain/Market.ts";
 import type { DealRef } from "../../src/chain/MarketReader.ts";
 import { altered, type Log } from "../auditor/Tampering.ts";
 import { RpcServer } from "../chain/RpcServer.ts";
-import { addClient, dealsOf, done, marketOf, network, place, providerAt, withoutSectors } from "./network.ts";
+import { dealsOf, done, marketOf, network, place, providerAt, withoutSectors } from "./network.ts";
 
 const face = new Interface(storageMarketAbi as never);
 
@@ -21,7 +21,7 @@ describe("sublet audit", function () {
   let deals: DealRef[];
 
   before(async () => {
-    const home = await addClient("audited");
+    const home = await network.addClient("audited");
     await done(["volume", "create", "--k", "1", "--n", "3", "--size", "4MiB", "--epochs", "100", "--home", home]);
     await done(["put", "-", "film.bin", "--home", home], { input: randomBytes(3 * 2 ** 20) });
     market = await marketOf(home);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { CommandOptions, LocalProvider } from "../../scripts/local-network.ts";
 import { LEDGER_ONE } from "../../src/chain/MarketReader.ts";
-import { addClient, dealsOf, done, fails, marketOf, network, place, providerAt, withoutSectors } from "./network.ts";
+import { dealsOf, done, fails, marketOf, network, place, providerAt, withoutSectors } from "./network.ts";
 
 const MIB = 2 ** 20;
 const K = 2;
@@ -21,7 +21,7 @@ describe("sublet", function () {
   before(async () => {
     folder = join(network.directory, "files");
     await mkdir(folder);
-    home = await addClient("drive");
+    home = await network.addClient("drive");
     at = ["--home", home];
     const volume = ["volume", "create", "--k", `${K}`, "--n", `${N}`, "--size", "16MiB", "--epochs", "100"];
     expect(await done([...volume, ...at])).to.include({ k: K, n: N, bytes: 16 * MIB });

@@ -6,7 +6,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
-import { addClient, network } from "./network.ts";
+import { network } from "./network.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -36,7 +36,7 @@ describe("the examples", function () {
   let home: string;
 
   before(async () => {
-    home = await addClient("programmer");
+    home = await network.addClient("programmer");
   });
 
   /** Runs one and expects it to end well, having said each of `said`. */

@@ -2,14 +2,13 @@
  * One network of real processes for all suites of this folder that import it: a chain whose epochs take ten seconds, and
  * providers that anybody may rent from. A suite leaves every provider running and holding what it committed.
  */
-import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { type Address, bytesToHex, isAddressEqual } from "viem";
-import { privateKeyToAddress } from "viem/accounts";
+import { type Address, isAddressEqual } from "viem";
 import { type CommandOptions, LocalNetwork, type LocalProvider } from "../../scripts/local-network.ts";
-import { encryptKeystore, readKeystore } from "../../src/chain/Keystore.ts";
+import { readKeystore } from "../../src/chain/Keystore.ts";
 import { Market } from "../../src/chain/Market.ts";
 import type { DealRef } from "../../src/chain/MarketReader.ts";
 import { accountOf } from "../../src/client/home/Keystore.ts";
@@ -17,7 +16,6 @@ import { accountOf } from "../../src/client/home/Keystore.ts";
 /** One more than the suites' volumes need: a fresh one to repair at. */
 const PROVIDERS = ["ant", "bee", "cat", "dog", "elk"];
 const BLOCK_MILLISECONDS = 250;
-const SCRYPT_N = 2;
 
 export let network: LocalNetwork;
 let directory: string | undefined;
@@ -26,7 +24,7 @@ before(async function () {
   this.timeout(300_000);
   directory = await mkdtemp(join(tmpdir(), "sublet-system-"));
   network = await LocalNetwork.start(directory, { blockMilliseconds: BLOCK_MILLISECONDS });
-  await Promise.all(PROVIDERS.map((name) => network.addProvider(name, ["--quota", "64MiB"])));
+  await Promise.all(PROVIDERS.map((name) => network.addProvider(name, { quotaBytes: 64 * 2 ** 20 })));
 });
 
 after(async function () {
@@ -34,24 +32,6 @@ after(async function () {
   await network?.stop();
   if (directory) await rm(directory, { recursive: true, force: true });
 });
-
-/** A client's home with money, and a key that is opened at once. */
-export async function addClient(name: string, tokens?: number): Promise<string> {
-  const home = await network.addClient(name, tokens);
-  await weaken(home);
-  return home;
-}
-
-/** Encrypts a home's key anew, stretched less than it should be: what every command spends a third of its time on. */
-export async function weaken(home: string): Promise<void> {
-  const file = join(home, "keystore.json");
-  const before = JSON.parse(await readFile(file, "utf8"));
-  const privateKey = bytesToHex(await readKeystore(file, network.password));
-  const account = { address: privateKeyToAddress(privateKey), privateKey };
-  const after = JSON.parse(await encryptKeystore(account, network.password, SCRYPT_N));
-  // A client's keystore says nothing of the account.
-  await writeFile(file, JSON.stringify({ ...after, address: before.address }));
-}
 
 /** The document of a command that must succeed. */
 export async function done(args: readonly string[], options?: CommandOptions) {

@@ -10,7 +10,7 @@ import type { Address } from "viem";
 import { until } from "../../scripts/local-network.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import { decodeAnnouncement } from "../../src/protocol/Announcement.ts";
-import { addClient, done, fails, network, place, weaken } from "./network.ts";
+import { done, fails, network, place } from "./network.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const MIB = 2 ** 20;
@@ -114,8 +114,6 @@ describe("sublet provider", function () {
   describe("run, given something wrong", () => {
     const run = (...more: string[]) => fails(["provider", "run", ...at, ...more]);
 
-    before(() => weaken(home));
-
     it("says at once how much of what an empty wallet lacks", async () => {
       const error = await run();
       expect(error).to.include({ code: "InsufficientFunds", asset: "token", account: address, missing: "7000000" });
@@ -164,7 +162,7 @@ describe("sublet provider", function () {
 
     before(async () => {
       await network.fund(address, { ether: 10, tokens: 8 });
-      [tenant, first] = await Promise.all([addClient("tenant"), serve()]);
+      [tenant, first] = await Promise.all([network.addClient("tenant"), serve()]);
     });
 
     async function get(): Promise<Buffer> {
