@@ -77,7 +77,6 @@ abstract contract Proofs is IStorageMarket, Records {
         if (sectors == 0) {
             if (_inCommitPhase()) return abi.encodeWithSelector(Market_WrongPhase.selector, epoch, false);
             if (proof.length != 0) return abi.encodeWithSelector(Market_ProofLength.selector, 0, proof.length);
-            _countMisses(provider, standing, epoch - 1);
         } else {
             Seed memory recorded = _seed;
             if (recorded.epoch != epoch) return abi.encodeWithSelector(Market_SeedUnknown.selector, epoch);

@@ -179,6 +179,16 @@ describe("extend", () => {
     });
   }
 
+  it("goes as far as MAX_DEAL_EPOCHS from E, in the last second of the offer", async () => {
+    const { timestamp } = (await world.ethers.provider.getBlock("latest"))!;
+    const validUntil = BigInt(timestamp) + 100n;
+    const endEpoch = epoch + PARAMETERS.maxDealEpochs;
+    const message = await extension(deal, { endEpoch, rate: 1n, validUntil });
+    await world.connection.networkHelpers.time.setNextBlockTimestamp(validUntil);
+    await expect(extend(deal, message)).to.emit(market, "Extended");
+    expect((await world.deal(deal)).stopAt).to.equal(endEpoch);
+  });
+
   it("refuses an offer past its time", async () => {
     const message = await extension(deal, { validUntil: 5n });
     const { timestamp } = (await world.ethers.provider.getBlock("latest"))!;
@@ -200,6 +210,13 @@ describe("extend", () => {
       .to.be.revertedWithCustomError(market, "Market_CapacityExceeded")
       .withArgs(2 ** 31, 2 ** 31 + 1);
     await extend(small, await extension(small, { capacity: 2 ** 24 - 1 }), alice, stranger.key);
+    const one = async () => {
+      const item = await world.item(await world.terms({ ...cheap, capacity: 1 }, alice, stranger), stranger.key, 0n);
+      return world.skipped(world.as(alice).openDeals([item], 0));
+    };
+    expect(await one()).to.deep.equal([[0, "Market_CapacityExceeded"]]);
+    await extend(small, await extension(small, { capacity: 2 ** 24 - 2 }), alice, stranger.key);
+    expect(await one()).to.deep.equal([]);
   });
 
   it("is closed once an exit was given", async () => {
@@ -263,6 +280,9 @@ describe("refill", () => {
     await expect(world.as(bob).refill(deal))
       .to.be.revertedWithCustomError(market, "Market_InsufficientCollateral")
       .withArgs(full(8n), full(8n) - LEDGER);
+    await world.as(bob).deposit(bob.account, 1n);
+    await world.as(bob).refill(deal);
+    expect((await world.ledger(bob.address)).free).to.equal(0n);
   });
 
   it("works during notice, and not from stopAt on", async () => {

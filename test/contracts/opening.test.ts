@@ -24,7 +24,7 @@ describe("openDeals", () => {
 
   describe("given good terms", () => {
     it("records them under the EIP-712 digest, locks collateral and takes the payment", async () => {
-      const terms = await world.terms({ minSectors: 2, egressRate: 3n });
+      const terms = await world.terms({ minSectors: 2, egressRate: 3n, position: 5 });
       const collateral = 8n * PENALTY_RATE * BigInt(PARAMETERS.coverEpochs);
       const client = await world.ledger(alice.address);
       const host = await world.ledger(bob.address);
@@ -33,7 +33,7 @@ describe("openDeals", () => {
       await expect(call)
         .to.emit(market, "DealOpened")
         .withArgs(
-          ...[alice.address, bob.address, world.dealId(terms), 0, 7n, 0, 4, 12, RATE, 3n, 8, 2, start, terms.endEpoch],
+          ...[alice.address, bob.address, world.dealId(terms), 0, 7n, 5, 4, 12, RATE, 3n, 8, 2, start, terms.endEpoch],
           ...[5_000_000n * LEDGER, 700n * LEDGER, collateral, 0n],
         );
       await expect(call).to.changeTokenBalances(
@@ -52,6 +52,10 @@ describe("openDeals", () => {
         id: world.dealId(terms),
         client: alice.address,
         clientSigner: alice.key.address,
+        volume: 7n,
+        position: 5n,
+        k: 4n,
+        n: 12n,
         state: 1n,
         reason: 0n,
         rate: RATE,
@@ -105,6 +109,48 @@ describe("openDeals", () => {
       expect(await market.leaves(bob.account, 0, 8)).to.deep.equal([3n, 0n, 0n, 0n, 0n, 0n, 0n, 0n]);
       expect((await market.providerOf(bob.account)).countedThrough).to.equal(epoch - 2);
       expect((await world.deal(other)).sectors).to.equal(3n);
+    });
+
+    it("keeps apart what the deals of one call do not share, whichever of it that is", async () => {
+      const others: Partial<Terms>[] = [
+        {},
+        { volume: 8n },
+        { k: 3 },
+        { n: 13 },
+        { noticeEpochs: 3 },
+        { clientSigner: carol.key.address },
+        { answerBond: 999n },
+        {},
+        { position: 2 },
+      ];
+      const terms = await Promise.all(others.map((other) => world.terms(other)));
+      const items = await Promise.all(terms.map((each) => world.item(each, bob.key)));
+      const deals = await world.opened(await world.as(alice).openDeals(items, items.length));
+      for (const [index, deal] of deals.entries()) {
+        const { client, clientSigner, volume, position, k, n, noticeEpochs, answerBond } = terms[index]!;
+        const expected = { client, clientSigner, volume, answerBond };
+        const small = { position, k, n, noticeEpochs };
+        expect(plain(await world.deal(deal)), `deal ${index}`).to.deep.include({
+          ...expected,
+          ...Object.fromEntries(Object.entries(small).map(([name, value]) => [name, BigInt(value)])),
+        });
+      }
+    });
+
+    it("takes a provider's last free unit, a client's largest escrow, an offer's last second", async () => {
+      const { free } = await world.ledger(bob.address);
+      await world.as(bob).withdraw(free / LEDGER - PARAMETERS.minCollateral, bob.account);
+      const most = (1n << 88n) - 1n;
+      await token.mint(alice.account, most);
+      const { timestamp } = (await world.ethers.provider.getBlock("latest"))!;
+      const terms = await world.terms({ capacity: 1, validUntil: BigInt(timestamp) + 60n });
+      const item = await world.item(terms, bob.key, most);
+      await world.connection.networkHelpers.time.setNextBlockTimestamp(timestamp + 60);
+      expect(await world.skipped(world.as(alice).openDeals([item], 1))).to.deep.equal([]);
+      expect((await world.ledger(bob.address)).free).to.equal(0n);
+      expect((await world.deal({ provider: bob.address, slot: 0, id: world.dealId(terms) })).escrow).to.equal(
+        most * LEDGER,
+      );
     });
 
     it("locks MIN_COLLATERAL at least", async () => {
@@ -243,6 +289,15 @@ describe("openDeals", () => {
       }
       const over = await world.item(await world.terms({ ...big, capacity: 1 }, alice, dave), dave.key, 1n);
       expect(await world.skipped(world.as(alice).openDeals([over], 0))).to.deep.equal([[0, "Market_CapacityExceeded"]]);
+
+      const { id } = await market.deal(dave.address, 0);
+      const first = { provider: dave.address, slot: 0, id };
+      await world.as(dave).abandon(first);
+      expect(await world.skipped(world.as(alice).openDeals([over], 0))).to.deep.equal([[0, "Market_CapacityExceeded"]]);
+      await world.start(Number((await world.deal(first)).stopAt) + PARAMETERS.finalEpochs + 1);
+      await market.close([first]);
+      const again = await world.item(await world.terms(big, alice, dave), dave.key, 1n);
+      expect(await world.skipped(world.as(alice).openDeals([again], 1))).to.deep.equal([]);
     });
 
     describe("signed", () => {

@@ -283,6 +283,23 @@ describe("proveMany", () => {
     expect(await market.proven(dave.account, epoch)).to.equal(true);
   });
 
+  it("attack 'skipped, and proven all the same': of a proof of the right length and wrong bytes nothing is left", async () => {
+    await world.active(2);
+    const epoch = await world.epoch();
+    await world.as(bob).setTip(relay.account, 5n);
+    await world.to("prove");
+    const seed = await world.recordSeed();
+    const proof = getBytes(await world.proof(bob.address));
+    proof[40]! ^= 1;
+    const call = world.as(relay).proveMany(seed, [{ provider: bob.address, proof }]);
+    expect(await world.skipped(call)).to.deep.equal([[0, "Market_ProofRoot"]]);
+    await expect(call).to.not.emit(market, "Proven");
+    await expect(call).to.not.emit(market, "TipPaid");
+    expect(await market.proven(bob.account, epoch)).to.equal(false);
+    expect((await market.providerOf(bob.account)).countedThrough).to.equal(epoch - 1);
+    await expect(world.prove(bob)).to.emit(market, "Proven");
+  });
+
   it("takes at most 64", async () => {
     await expect(market.proveMany(ZERO_SEED, new Array(65).fill({ provider: bob.address, proof: "0x" })))
       .to.be.revertedWithCustomError(market, "Market_TooLong")
