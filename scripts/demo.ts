@@ -5,6 +5,7 @@
  *     --network   only the network, without the story: a chain, twelve providers, a client with a volume
  *     --json      print one JSON document {ok, checks, table} on stdout
  */
+import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ import { LocalNetwork } from "./local-network.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const INTERRUPTED = 130;
+const interruption = new AbortController();
 
 const { values: options } = parseArgs({
   options: { once: { type: "boolean" }, network: { type: "boolean" }, json: { type: "boolean" } },
@@ -51,12 +53,11 @@ function printTable(told: Telling, table: LedgerReport, network: LocalNetwork): 
   const name = (address: string) =>
     network.providers.find((one) => one.address.toLowerCase() === address.toLowerCase())?.name ?? address;
   told.heading("Who stored, earned and lost (tokens)");
-  told.table([
-    ["provider", "stored", "epochs proven", "earned", "lost"],
-    ...table.providers.map(({ provider, sectors, epochsProven, earned, lost }) => [
-      ...[name(provider), `${sectors} MiB`, `${epochsProven}`, earned.toFixed(6), lost.toFixed(6)],
-    ]),
+  const rows = table.providers.map(({ provider, sectors, epochsProven, earned, lost }) => [
+    ...[name(provider), `${sectors} MiB`, `${epochsProven}`, earned.toFixed(6), lost.toFixed(6)],
   ]);
+  rows.sort(([left], [right]) => left!.localeCompare(right!));
+  told.table([["provider", "stored", "epochs proven", "earned", "lost"], ...rows]);
   const [paid, compensated, refunded, burnt] = [
     ...[table.client.paid, table.client.compensated, table.client.refunded, table.burnt].map((sum) => sum.toFixed(6)),
   ];
@@ -106,11 +107,12 @@ function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
-/** What goes wrong becomes a check that failed. */
+/** What goes wrong becomes a check that failed, unless it is that everything has been ended. */
 async function attempt<Result>(told: Telling, name: string, work: () => Promise<Result>): Promise<Result | null> {
   try {
     return await work();
   } catch (error) {
+    if (interruption.signal.aborted) return null;
     told.check(name, false, (error as Error).stack ?? `${error}`);
     return null;
   }
@@ -121,6 +123,7 @@ async function tell(told: Telling, network: LocalNetwork): Promise<void> {
     const scene = await setUp(network, told);
     if (!options.network) await story(scene);
   });
+  if (interruption.signal.aborted) return;
   const table = await attempt(told, "the ledger", () => ledgerReport(network.chain));
   if (table) printTable(told, table, network);
   conclude(told, table);
@@ -135,15 +138,16 @@ function conclude(told: Telling, table: LedgerReport | null): void {
 
 /** @returns the exit code */
 async function main(told: Telling): Promise<number> {
-  const interrupted = new Promise<"interrupted">((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve("interrupted"));
-  });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interruption.abort());
+  const interrupted = once(interruption.signal, "abort");
   const directory = await claimFolder(told);
   if (!directory) return unstarted(told);
   const network = await attempt(told, "the local chain", () => LocalNetwork.start(directory));
+  if (!network && interruption.signal.aborted) await rm(directory, { recursive: true, force: true });
   if (!network) return unstarted(told);
   try {
-    if ((await Promise.race([tell(told, network), interrupted])) === "interrupted") return INTERRUPTED;
+    await Promise.race([tell(told, network), interrupted]);
+    if (interruption.signal.aborted) return INTERRUPTED;
     if (!options.once) {
       printCommands(told, network, await describeNetwork(network));
       await interrupted;
@@ -152,12 +156,13 @@ async function main(told: Telling): Promise<number> {
   } finally {
     await network.stop();
     if (!options.once) for (const name of ["network.json", "pid"]) await rm(join(directory, name), { force: true });
-    else if (told.ok) await rm(directory, { recursive: true, force: true });
+    else if (told.ok || interruption.signal.aborted) await rm(directory, { recursive: true, force: true });
     else told.plain(`What each process logged lies in ${directory}.`);
   }
 }
 
 function unstarted(told: Telling): number {
+  if (interruption.signal.aborted) return INTERRUPTED;
   conclude(told, null);
   return 1;
 }
