@@ -90,6 +90,21 @@ describe("HeaderSeedSource", () => {
     });
   }
 
+  const RETURNS: [string, string][] = [
+    ["has nothing at EIP-2935's address", "0x"],
+    ["reverts there, with a word", "0x60205ffd"],
+    ["returns a word and a byte", "0x60215ff3"],
+    ["knows no such block", "0x60205ff3"],
+  ];
+  for (const [what, code] of RETURNS) {
+    it(`knows no hash where the chain ${what}`, async () => {
+      await networkHelpers.setCode(HISTORY, code);
+      await expect(seedSource.seed(BLOCK, good))
+        .to.be.revertedWithCustomError(seedSource, "SeedSource_HashUnavailable")
+        .withArgs(BLOCK);
+    });
+  }
+
   it("refuses a block that is not past", async () => {
     const latest = await world.block();
     await expect(seedSource.seed(latest + 5, good)).to.be.revertedWithCustomError(seedSource, "SeedSource_NotPast");

@@ -44,7 +44,9 @@ describe("settlement", () => {
         expect(after.burnt).to.equal(before.burnt);
         expect(after.settledThrough).to.equal(committed + 3);
 
-        await market.settle([deal, deal]);
+        const again = market.settle([deal, deal]);
+        await expect(again).to.not.emit(market, "Settled");
+        expect(await world.skipped(again)).to.deep.equal([]);
         expect(await figures(deal)).to.deep.equal(after);
       });
 
@@ -130,6 +132,39 @@ describe("settlement", () => {
       await expect(market.settle([deal]))
         .to.emit(market, "Settled")
         .withArgs(deal.id, stopAt - 1n, 0n, (stopAt - BigInt(committed)) * 3n * PENALTY_RATE);
+    });
+
+    for (const proven of [true, false]) {
+      it(`and that holds of epoch stopAt itself, ${proven ? "proven" : "missed"}, once it is the last one decided`, async () => {
+        await world.active(1, { position: 1 });
+        await world.as(alice).terminate(deal);
+        const { stopAt, escrow } = await world.deal(deal);
+        await world.live(bob, Number(stopAt) - committed);
+        await market.prune([deal]);
+        const short = await world.open({ endEpoch: Number(stopAt) + 1, minSectors: 2 });
+        if (proven) await world.live(bob, 2);
+        else await world.miss(2);
+        await market.settle([deal, short]);
+        expect((await world.deal(deal)).settledThrough).to.equal(stopAt - 1n);
+        expect((await world.deal(deal)).collateral).to.equal(8n * PENALTY_RATE * BigInt(coverEpochs));
+        expect(escrow - (await world.deal(deal)).escrow).to.equal((stopAt - BigInt(committed)) * 3n * RATE);
+        const bill = proven ? 2n * RATE : 0n; // of epoch stopAt alone, its only one
+        expect(10_000_000n * LEDGER - (await world.deal(short)).escrow).to.equal(bill);
+        expect((await world.deal(short)).settledThrough).to.equal(stopAt);
+      });
+    }
+
+    it("begins with a deal's first epoch: one that starts in the next has nothing to settle", async () => {
+      await world.to("gap");
+      const late = await world.open({ minSectors: 2 });
+      const call = market.settle([late]);
+      await expect(call).to.not.emit(market, "Settled");
+      expect(await world.skipped(call)).to.deep.equal([]);
+      expect((await world.deal(late)).settledThrough).to.equal(committed);
+      await world.live(bob, 2);
+      await expect(market.settle([late]))
+        .to.emit(market, "Settled")
+        .withArgs(late.id, committed + 1, 2n * RATE, 0n);
     });
 
     it("is open to anyone", async () => {
