@@ -20,7 +20,7 @@ export default defineConfig({
   test: {
     solidity: {
       fuzz: { runs: 1_000 },
-      invariant: { runs: 64, depth: 64, failOnRevert: false },
+      invariant: { runs: 24, depth: 160, failOnRevert: false },
     },
     mocha: { timeout: 60_000 },
   },

@@ -10,6 +10,7 @@ interface Vm {
     function expectPartialRevert(bytes4 revertData) external;
     function addr(uint256 privateKey) external pure returns (address);
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function getCode(string calldata artifact) external view returns (bytes memory);
     function assertEq(uint256 left, uint256 right, string calldata message) external pure;
     function assertEq(bytes32 left, bytes32 right, string calldata message) external pure;
     function assertTrue(bool condition, string calldata message) external pure;

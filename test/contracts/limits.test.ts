@@ -1,5 +1,5 @@
 /**
- * INV-11: whatever the limits permit can be proved, settled and closed within 16M gas, which is all that a block of
+ * INV-13: whatever the limits permit can be proved, settled and closed within 16M gas, which is all that a block of
  * these worlds holds. Most deals, most sectors, longest terms, fullest batches, as little of it warm as can be.
  */
 import { expect } from "chai";

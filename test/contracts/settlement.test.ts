@@ -213,7 +213,7 @@ describe("settlement", () => {
       expect(await lived((deal) => market.settle([deal]))).to.deep.equal(await lived(async () => undefined));
     });
 
-    it("a withdrawal rounds down and leaves the rest on the account", async () => {
+    it("a withdrawal rounds down and leaves the rest on the account (INV-12)", async () => {
       const deal = await world.active(1, { rate: LEDGER / 3n });
       await world.live(bob);
       await market.settle([deal]);
