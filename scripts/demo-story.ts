@@ -3,12 +3,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { isAddressEqual } from "viem";
-import { readKeystore } from "../src/chain/Keystore.ts";
-import { Market } from "../src/chain/Market.ts";
+import type { Market } from "../src/chain/Market.ts";
 import { type DealRef, DealState } from "../src/chain/MarketReader.ts";
-import { accountOf } from "../src/client/home/Keystore.ts";
 import { SECTOR_BYTES } from "../src/codec/index.ts";
 import type { Telling } from "./demo-telling.ts";
+import { dealsOf, epochNow, marketOf, type Placed, provenEpoch } from "./local-market.ts";
 import { type CommandResult, type LocalNetwork, type LocalProvider, until } from "./local-network.ts";
 
 const FILE_BYTES = 64 * 2 ** 20;
@@ -93,38 +92,8 @@ async function readsBack({ network, home, told }: Scene, content: Content, name:
 
 // ---------------------------------------------------------------- what the demo asks the chain
 
-interface Placed extends DealRef {
-  position: number;
-}
-
-async function dealsOf(market: Market, client: `0x${string}`): Promise<Placed[]> {
-  const deals: Placed[] = [];
-  for await (const { args } of market.openings(client)) {
-    deals.push({ provider: args.provider, slot: args.slot, id: args.id, position: args.position });
-  }
-  return deals.sort((left, right) => left.position - right.position);
-}
-
-async function epochNow(market: Market): Promise<number> {
-  return market.epochs.at(await market.blockNumber());
-}
-
 async function sectorsOf(market: Market, deals: readonly DealRef[]): Promise<number[]> {
   return Promise.all(deals.map(async ({ provider, slot }) => (await market.deal(provider, slot)).sectors));
-}
-
-/** The first epoch in which all of `providers` proved a non-empty set, from `from` on. */
-async function provenEpoch(market: Market, providers: readonly LocalProvider[], from: number): Promise<number> {
-  let found = 0;
-  await until("every provider has proved an epoch", 90_000, async () => {
-    const now = await epochNow(market);
-    for (let epoch = from; epoch <= now && !found; epoch++) {
-      const proofs = await Promise.all(providers.map(({ address }) => market.proven(address, epoch)));
-      if (proofs.every(Boolean)) found = epoch;
-    }
-    return found > 0;
-  });
-  return found;
 }
 
 // ---------------------------------------------------------------- the story
@@ -139,8 +108,7 @@ export async function setUp(network: LocalNetwork, told: Telling): Promise<Scene
     network.addClient("client", CLIENT_TOKENS),
     ...names.map((name) => network.addProvider(name, PRICES)),
   ]);
-  const account = accountOf(await readKeystore(join(home, "keystore.json"), network.password));
-  const market = await Market.connect({ rpcUrl, market: address, account });
+  const market = await marketOf(network, home);
   const announced = (await market.announcements()).size;
   told.check(
     "providers",
@@ -150,7 +118,7 @@ export async function setUp(network: LocalNetwork, told: Telling): Promise<Scene
 
   told.heading("2. A client rents space");
   const volume = await network.sublet(["volume", "create", ...VOLUME, "--home", home]);
-  const deals = await dealsOf(market, account.address);
+  const deals = await dealsOf(market);
   const opened = `${deals.length} deals of one volume, opened in one transaction`;
   told.check("volume", volume.code === 0 && deals.length === N, volume.code === 0 ? opened : why(volume));
   return { network, told, home, market, deals };
@@ -211,7 +179,8 @@ async function firstProofs({ network, told, market, deals }: Scene): Promise<num
   await until("every deal is committed", 60_000, async () =>
     (await sectorsOf(market, deals)).every((sectors) => sectors > FILE_BYTES / K / SECTOR_BYTES),
   );
-  const first = await provenEpoch(market, network.providers.slice(0, N), await epochNow(market));
+  const addresses = network.providers.slice(0, N).map(({ address }) => address);
+  const first = await provenEpoch(market, addresses, await epochNow(market), 90_000);
   told.check("proofs", true, `all ${N} providers proved epoch ${first} on chain`);
   return first;
 }
@@ -236,7 +205,7 @@ async function challengeIt({ told, market }: Scene, broken: DealRef, loser: Loca
 
 async function repairs({ network, told, home, market }: Scene, broken: Placed, fresh: LocalProvider): Promise<void> {
   const repair = await network.sublet(["repair", "--home", home]);
-  const deals = await dealsOf(market, market.sender);
+  const deals = await dealsOf(market);
   const atFresh = deals.some(
     ({ position, provider }) => position === broken.position && isAddressEqual(provider, fresh.address),
   );

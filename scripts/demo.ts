@@ -50,20 +50,19 @@ function isAlive(pid: number): boolean {
 }
 
 function printTable(told: Telling, table: LedgerReport, network: LocalNetwork): void {
-  const name = (address: string) =>
-    network.providers.find((one) => one.address.toLowerCase() === address.toLowerCase())?.name ?? address;
   told.heading("Who stored, earned and lost (tokens)");
   const rows = table.providers.map(({ provider, sectors, epochsProven, earned, lost }) => [
-    ...[name(provider), `${sectors} MiB`, `${epochsProven}`, earned.toFixed(6), lost.toFixed(6)],
+    network.providerAt(provider)?.name ?? provider,
+    `${sectors} MiB`,
+    `${epochsProven}`,
+    earned.toFixed(6),
+    lost.toFixed(6),
   ]);
   rows.sort(([left], [right]) => left!.localeCompare(right!));
   told.table([["provider", "stored", "epochs proven", "earned", "lost"], ...rows]);
-  const [paid, compensated, refunded, burnt] = [
-    ...[table.client.paid, table.client.compensated, table.client.refunded, table.burnt].map((sum) => sum.toFixed(6)),
-  ];
-  told.plain(
-    `\nThe client paid ${paid}, got ${compensated} in compensation and ${refunded} back; ${burnt} were burnt.`,
-  );
+  const { paid, compensated, refunded } = table.client;
+  const [cost, back, rest, burnt] = [paid, compensated, refunded, table.burnt].map((sum) => sum.toFixed(6));
+  told.plain(`\nThe client paid ${cost}, got ${back} in compensation and ${rest} back; ${burnt} were burnt.`);
   told.heading("Gas by kind of call (mean of a transaction)");
   told.table([
     ["call", "transactions", "gas"],

@@ -12,6 +12,7 @@ import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Contract, JsonRpcProvider, parseEther } from "ethers";
+import { type Address, isAddressEqual } from "viem";
 import { setUp } from "../src/client/home/Setup.ts";
 import type { Settings } from "../src/provider-node/Settings.ts";
 import { setUp as setUpProvider } from "../src/provider-node/Setup.ts";
@@ -93,7 +94,7 @@ export class LocalNetwork {
     const pace = blockMilliseconds === undefined ? [] : ["--block-milliseconds", `${blockMilliseconds}`];
     const script = ["scripts/local-chain.ts", ...pace];
     // It ends when its standard input closes.
-    const chain = (await firstDocument(children.logging(log, script, "pipe"), log)) as LocalChain;
+    const chain = (await firstDocument(children.logging(log, script, "pipe"), () => tail(log))) as LocalChain;
     const network = new LocalNetwork(directory, chain, children);
     await writeFile(network.passwordFile, network.password, { mode: 0o600 });
     return network;
@@ -140,7 +141,7 @@ export class LocalNetwork {
     child.once("exit", () => {
       if (provider.process === child) provider.process = undefined;
     });
-    const { multiaddrs, metricsUrl } = (await firstDocument(child, log)) as Serving;
+    const { multiaddrs, metricsUrl } = (await firstDocument(child, () => tail(log))) as Serving;
     provider.multiaddr = multiaddrs[0]!;
     provider.metricsUrl = metricsUrl;
   }
@@ -156,6 +157,11 @@ export class LocalNetwork {
     const { account } = await setUp({ ...this.#place(home), password: this.password, localNetwork: true });
     await this.fund(account, { ether: 10, tokens });
     return home;
+  }
+
+  /** The provider with that address, if it is one of this network's. */
+  providerAt(address: string): LocalProvider | undefined {
+    return this.providers.find((one) => isAddressEqual(one.address, address as Address));
   }
 
   /** Runs `sublet ... --json` in a process of its own, as a person would. */
@@ -264,10 +270,17 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 /** Hang protection only. */
 const START_MS = 240_000;
 
-/** The JSON document that a process prints once it is ready. @throws Error saying why it ended, if it did */
-async function firstDocument(child: ChildProcess, log: string): Promise<unknown> {
-  const ended = once(child, "exit").then(async () => {
-    throw new Error(`${basename(log)} says why its process ended:\n${(await readFile(log, "utf8")).slice(-2_000)}`);
+async function tail(log: string): Promise<string> {
+  return `${basename(log)} says:\n${(await readFile(log, "utf8")).slice(-2_000)}`;
+}
+
+/**
+ * The JSON document that a process prints once it is ready. `said`: what it logged until then.
+ * @throws Error that tells so, if it ended, or the error that it printed
+ */
+export async function firstDocument(child: ChildProcess, said: () => string | Promise<string>): Promise<unknown> {
+  const ended = once(child, "close").then(async () => {
+    throw new Error(`a process ended before it was ready; ${await said()}`);
   });
   const lines = createInterface({ input: child.stdout! });
   const first = once(lines, "line", { signal: AbortSignal.timeout(START_MS) }).then(([text]) => JSON.parse(text));

@@ -144,21 +144,9 @@ async function* seeds({ world }: Stage): AsyncGenerator<Row> {
 }
 
 /** What the first provider of an epoch pays: the seed, and its own proof. */
-async function firstOfEpoch(stage: Stage, host: Party): Promise<number> {
-  const { world } = stage;
+async function firstOfEpoch({ world }: Stage, host: Party): Promise<number> {
   await world.to("prove");
-  const { challenge } = world.phases(await world.epoch());
-  const { restore } = await world.connection.networkHelpers.takeSnapshot();
-  const seed = await world.recordSeed();
-  const proof = await world.proof(host.address);
-  await restore();
-  const { interface: abi } = world.market;
-  return gas(
-    world.market.multicall([
-      abi.encodeFunctionData("recordSeed", [await world.header(challenge)]),
-      abi.encodeFunctionData("prove", [host.address, seed, proof]),
-    ]),
-  );
+  return gas(world.market.multicall(await world.seedAndProve(host)));
 }
 
 async function* deals(stage: Stage): AsyncGenerator<Row> {
@@ -201,15 +189,7 @@ async function* deals(stage: Stage): AsyncGenerator<Row> {
 
 async function extend(stage: Stage, deal: Agreement): Promise<number> {
   const { world } = stage;
-  const { terms, client, host } = deal;
-  const message = {
-    deal: deal.id,
-    endEpoch: terms.endEpoch + 10,
-    rate: terms.rate,
-    capacity: terms.capacity,
-    nonce: stage.random(256),
-    validUntil: terms.validUntil,
-  };
-  const signature = await world.sign(host.key, "Extension", message);
-  return gas(world.as(client).extend(deal, message, signature) as Promise<ContractTransactionResponse>);
+  const changes = { endEpoch: deal.terms.endEpoch + 10, nonce: stage.random(256) };
+  const { extension, signature } = await world.extension(deal, changes);
+  return gas(world.as(deal.client).extend(deal, extension, signature) as Promise<ContractTransactionResponse>);
 }

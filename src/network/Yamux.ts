@@ -125,7 +125,8 @@ class PieceDecoder {
 
   #limitLibp2p({ type, streamID, length }: Frame["header"]): void {
     if (type !== DATA || length === 0) return;
-    const stream = this.#muxer.streams.find(({ id }) => id === `${streamID}`);
+    const name = `${streamID}`;
+    const stream = this.#muxer.streams.find(({ id }) => id === name);
     if (stream === undefined || !isLibp2p(stream.protocol)) return;
     const bytes = (this.#libp2pBytes.get(stream) ?? 0) + length;
     if (bytes > MAX_LIBP2P_STREAM_BYTES)

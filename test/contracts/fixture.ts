@@ -95,6 +95,15 @@ export interface Agreement extends DealRef {
   readonly host: Party;
 }
 
+export interface Extension {
+  deal: string;
+  endEpoch: number;
+  rate: bigint;
+  capacity: number;
+  nonce: bigint;
+  validUntil: bigint;
+}
+
 export interface Revision {
   deal: string;
   number: bigint;
@@ -328,6 +337,14 @@ export class World {
     return { terms, signature: await this.sign(signer, "Terms", terms), escrow, egress };
   }
 
+  /** The provider's word for the terms that a deal has, five epochs longer, but for `changes`. */
+  async extension({ id, terms, host }: Agreement, changes: Partial<Extension> = {}) {
+    const { rate, capacity, validUntil } = terms;
+    const same = { deal: id, endEpoch: terms.endEpoch + 5, rate, capacity, nonce: this.#nonce++, validUntil };
+    const extension: Extension = { ...same, ...changes };
+    return { extension, signature: await this.sign(host.key, "Extension", extension) };
+  }
+
   /** Opens one deal. */
   async open(
     overrides: Partial<Terms> = {},
@@ -485,6 +502,20 @@ export class World {
     if (Number((await this.market.seed()).epoch) !== epoch) await this.recordSeed();
     const { value } = await this.market.seed();
     return this.market.prove(host.address, value, await this.proof(host.address));
+  }
+
+  /** What the first prover of an epoch sends, in its prove phase: calls for one multicall, the seed's and the proof's. */
+  async seedAndProve(host: Party): Promise<string[]> {
+    const { challenge } = this.phases(await this.epoch());
+    const { restore } = await this.connection.networkHelpers.takeSnapshot();
+    const seed = await this.recordSeed();
+    const proof = await this.proof(host.address);
+    await restore();
+    const { interface: abi } = this.market;
+    return [
+      abi.encodeFunctionData("recordSeed", [await this.header(challenge)]),
+      abi.encodeFunctionData("prove", [host.address, seed, proof]),
+    ];
   }
 
   /** Through `epochs` epochs from the one running now, each proven; ends at the start of the next. */

@@ -109,9 +109,9 @@ describe("a provider with 4,096 deals of 2^31 sectors, as many of them as large 
     expect(await open()).to.deep.equal([[0, "Market_CapacityExceeded"]]);
     const [deal] = deals;
     await gas(world, market.commit([await revision(world, deal!, EMPTY, 65_537n)]));
-    const { endEpoch, validUntil } = deal!.terms;
-    const extension = { deal: deal!.id, endEpoch, rate: 1n, capacity: 1, nonce: 1n << 90n, validUntil };
-    await world.as(client).extend(deal!, extension, await world.sign(host.key, "Extension", extension));
+    const { endEpoch } = deal!.terms;
+    const { extension, signature } = await world.extension(deal!, { endEpoch, capacity: 1 });
+    await world.as(client).extend(deal!, extension, signature);
     expect(await open()).to.deep.equal([[0, "Market_TooManyDeals"]]);
   });
 

@@ -453,10 +453,7 @@ describe("a market where P must be at least 3 rates", () => {
     expect(skipped).to.deep.equal([[0, "Market_PenaltyRateTooLow"]]);
     const deal = await strict.open({ rate: most });
     for (const rate of [most + 1n, most]) {
-      const { terms } = deal;
-      const { endEpoch, capacity, validUntil } = terms;
-      const extension = { deal: deal.id, endEpoch, rate, capacity, nonce: 1n << 90n, validUntil };
-      const signature = await strict.sign(strict.bob.key, "Extension", extension);
+      const { extension, signature } = await strict.extension(deal, { rate });
       const call = strict.as(strict.alice).extend(deal, extension, signature);
       if (rate === most) await expect(call).to.emit(strict.market, "Extended");
       else {

@@ -17,19 +17,6 @@ interface Gated {
   undoneByProof?: boolean;
 }
 
-async function extension(deal: Agreement, endEpoch: number) {
-  const { terms } = deal;
-  const message = {
-    deal: deal.id,
-    endEpoch,
-    rate: terms.rate,
-    capacity: terms.capacity,
-    nonce: terms.nonce + 1_000n,
-    validUntil: terms.validUntil,
-  };
-  return { message, signature: await world.sign(bob.key, "Extension", message) };
-}
-
 const GATED: Record<string, Gated> = {
   commit: {
     event: "Committed",
@@ -45,8 +32,8 @@ const GATED: Record<string, Gated> = {
     batch: false,
     async prepare() {
       const deal = await world.active(2);
-      const { message, signature } = await extension(deal, deal.terms.endEpoch + 5);
-      return { deal, epoch: (await world.epoch()) + 1, call: () => world.as(alice).extend(deal, message, signature) };
+      const { extension, signature } = await world.extension(deal);
+      return { deal, epoch: (await world.epoch()) + 1, call: () => world.as(alice).extend(deal, extension, signature) };
     },
   },
   refill: {

@@ -131,18 +131,9 @@ describe("multicall", () => {
   });
 
   it("records the seed and proves in one transaction", async () => {
-    const deal = await world.active(2);
+    await world.active(2);
     await world.to("prove");
-    const { challenge } = world.phases(await world.epoch());
-    const { restore } = await world.connection.networkHelpers.takeSnapshot();
-    const seed = await world.recordSeed();
-    const proof = await world.proof(deal.provider);
-    await restore();
-    const calls = [
-      abi.encodeFunctionData("recordSeed", [await world.header(challenge)]),
-      abi.encodeFunctionData("prove", [bob.address, seed, proof]),
-    ];
-    await expect(world.as(stranger).multicall(calls)).to.emit(market, "Proven");
+    await expect(world.as(stranger).multicall(await world.seedAndProve(bob))).to.emit(market, "Proven");
   });
 
   it("carries no value, so no call can count it twice", async () => {

@@ -40,17 +40,9 @@ const REACHED: Record<string, () => Promise<Agreement>> = {
 
 type Call = (deal: Agreement) => Promise<unknown>;
 
-let nonce = 1_000_000n;
 async function extend(deal: Agreement): Promise<unknown> {
-  const message = {
-    deal: deal.id,
-    endEpoch: deal.terms.endEpoch + 5,
-    rate: deal.terms.rate,
-    capacity: deal.terms.capacity,
-    nonce: nonce++,
-    validUntil: deal.terms.validUntil,
-  };
-  return world.as(alice).extend(deal, message, await world.sign(bob.key, "Extension", message));
+  const { extension, signature } = await world.extension(deal);
+  return world.as(alice).extend(deal, extension, signature);
 }
 async function commitNothing(deal: Agreement): Promise<unknown> {
   const revision = await world.revision(deal, 0, { root: ZERO_ROOT });

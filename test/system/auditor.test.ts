@@ -4,6 +4,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { Interface, JsonRpcProvider } from "ethers";
+import { dealsOf, marketOf, provenEpoch } from "../../scripts/local-market.ts";
 import { until } from "../../scripts/local-network.ts";
 import type { Report } from "../../src/auditor/Report.ts";
 import { storageMarketAbi } from "../../src/chain/abi.ts";
@@ -11,7 +12,7 @@ import type { Market } from "../../src/chain/Market.ts";
 import type { DealRef } from "../../src/chain/MarketReader.ts";
 import { altered, type Log } from "../auditor/Tampering.ts";
 import { RpcServer } from "../chain/RpcServer.ts";
-import { dealsOf, done, marketOf, network, place, providerAt, withoutSectors } from "./network.ts";
+import { done, network, place, providerAt, withoutSectors } from "./network.ts";
 
 const face = new Interface(storageMarketAbi as never);
 
@@ -24,21 +25,18 @@ describe("sublet audit", function () {
     const home = await network.addClient("audited");
     await done(["volume", "create", "--k", "1", "--n", "3", "--size", "4MiB", "--epochs", "100", "--home", home]);
     await done(["put", "-", "film.bin", "--home", home], { input: randomBytes(3 * 2 ** 20) });
-    market = await marketOf(home);
+    market = await marketOf(network, home);
     deals = await dealsOf(market);
-    await until("every provider has proved what it holds", 240_000, async () => {
+    let first = 0;
+    await until("every provider has committed what it holds", 240_000, async () => {
       const held = await Promise.all(deals.map(({ provider, slot }) => market.deal(provider, slot)));
-      const first = Math.max(...held.map(({ activeSince }) => activeSince));
-      const epoch = market.epochs.at(await market.blockNumber());
-      if (first === 0 || held.some(({ sectors }) => sectors === 0)) return false;
-      return someEpoch(first, epoch, (one) => allProven(one));
+      first = Math.max(...held.map(({ activeSince }) => activeSince));
+      return held.every(({ sectors }) => sectors > 0);
     });
+    const providers = deals.map(({ provider }) => provider);
+    await provenEpoch(market, providers, first, 240_000);
     await market.settle(deals);
   });
-
-  async function allProven(epoch: number): Promise<boolean> {
-    return (await Promise.all(deals.map(({ provider }) => market.proven(provider, epoch)))).every(Boolean);
-  }
 
   async function audit(where = place()): Promise<{ code: number; report: Report }> {
     const { code, json } = await network.sublet(["audit", ...where]);
@@ -112,11 +110,6 @@ describe("sublet audit", function () {
     }
   });
 });
-
-async function someEpoch(from: number, to: number, holds: (epoch: number) => Promise<boolean>): Promise<boolean> {
-  for (let epoch = from; epoch <= to; epoch++) if (await holds(epoch)) return true;
-  return false;
-}
 
 async function sectorFiles(folder: string): Promise<[string, Buffer][]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

@@ -3,9 +3,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
+import { dealsOf, marketOf } from "../../scripts/local-market.ts";
 import type { CommandOptions, LocalProvider } from "../../scripts/local-network.ts";
 import { LEDGER_ONE } from "../../src/chain/MarketReader.ts";
-import { dealsOf, done, fails, marketOf, network, place, providerAt, withoutSectors } from "./network.ts";
+import { done, fails, network, place, providerAt, withoutSectors } from "./network.ts";
 
 const MIB = 2 ** 20;
 const K = 2;
@@ -46,7 +47,7 @@ describe("sublet", function () {
   }
 
   async function hosts(): Promise<LocalProvider[]> {
-    return (await dealsOf(await marketOf(home))).map(({ provider }) => providerAt(provider));
+    return (await dealsOf(await marketOf(network, home))).map(({ provider }) => providerAt(provider));
   }
 
   describe("given a command that it does not have", () => {
@@ -215,7 +216,7 @@ describe("sublet", function () {
       expect(status).to.include({ unfinished: 0 });
       expect(status.volumes[0]).to.include({ k: K, n: N, good: N });
       expect(words).to.match(/4 of 4 providers are good, 2 are needed/);
-      const market = await marketOf(home);
+      const market = await marketOf(network, home);
       const deals = await dealsOf(market);
       const escrow = async () => {
         const held = await Promise.all(deals.map(({ provider, slot }) => market.deal(provider, slot)));

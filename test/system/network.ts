@@ -6,12 +6,7 @@ import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { type Address, isAddressEqual } from "viem";
 import { type CommandOptions, LocalNetwork, type LocalProvider } from "../../scripts/local-network.ts";
-import { readKeystore } from "../../src/chain/Keystore.ts";
-import { Market } from "../../src/chain/Market.ts";
-import type { DealRef } from "../../src/chain/MarketReader.ts";
-import { accountOf } from "../../src/client/home/Keystore.ts";
 
 /** One more than the suites' volumes need: a fresh one to repair at. */
 const PROVIDERS = ["ant", "bee", "cat", "dog", "elk"];
@@ -53,23 +48,8 @@ export function place(): string[] {
   return ["--rpc", network.chain.rpcUrl, "--market", network.chain.market];
 }
 
-/** The chain, as the owner of a client's home sees it. */
-export async function marketOf(home: string): Promise<Market> {
-  const account = accountOf(await readKeystore(join(home, "keystore.json"), network.password));
-  return Market.connect({ rpcUrl: network.chain.rpcUrl, market: network.chain.market, account });
-}
-
-/** A client's deals. */
-export async function dealsOf(market: Market): Promise<DealRef[]> {
-  const deals: DealRef[] = [];
-  for await (const { args } of market.openings(market.sender)) {
-    deals.push({ provider: args.provider, slot: args.slot, id: args.id });
-  }
-  return deals;
-}
-
 export function providerAt(address: string): LocalProvider {
-  const found = network.providers.find((one) => isAddressEqual(one.address, address as Address));
+  const found = network.providerAt(address);
   if (!found) throw new Error(`${address} is none of the network's providers`);
   return found;
 }

@@ -4,10 +4,10 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { expect } from "chai";
 import type { Address } from "viem";
-import { until } from "../../scripts/local-network.ts";
+import { epochNow, provenEpoch } from "../../scripts/local-market.ts";
+import { firstDocument, until } from "../../scripts/local-network.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import { decodeAnnouncement } from "../../src/protocol/Announcement.ts";
 import { done, fails, network, place } from "./network.ts";
@@ -75,12 +75,7 @@ describe("sublet provider", function () {
     child.stderr.on("data", (text) => {
       logged += text;
     });
-    const early = ended.then(() => {
-      throw new Error(`it ended before it served: ${logged}`);
-    });
-    early.catch(() => undefined);
-    const [line] = (await Promise.race([once(createInterface({ input: child.stdout }), "line"), early])) as [string];
-    const document = JSON.parse(line) as Served["document"];
+    const document = (await firstDocument(child, () => logged)) as Served["document"];
     running.set(child, document.pid);
     const end: Served["end"] = (signal) => {
       process.kill(document.pid, signal);
@@ -171,16 +166,8 @@ describe("sublet provider", function () {
       return stdout;
     }
 
-    /** The next epoch from `from` on that it proves. */
-    async function proves(from: number): Promise<number> {
-      let found = 0;
-      await until("it proves an epoch", 240_000, async () => {
-        const epoch = chain.epochs.at(await chain.blockNumber());
-        for (let one = from; one <= epoch && !found; one++) if (await chain.proven(address, one)) found = one;
-        return found > 0;
-      });
-      return found;
-    }
+    /** An epoch from `from` on that it proves. */
+    const proves = (from: number): Promise<number> => provenEpoch(chain, [address], from, 240_000);
 
     it("stakes, announces where it listens, and tells how it is", async () => {
       const { document } = first;
@@ -215,7 +202,7 @@ describe("sublet provider", function () {
       const receipt = await done(["put", "-", "film.bin", "--home", tenant], { input: bytes });
       expect(receipt.positions.map(({ provider }: { provider: Address }) => provider)).to.deep.equal([address]);
       await until("it has committed", 240_000, async () => (await chain.provider(address)).sectors > 0);
-      await proves(chain.epochs.at(await chain.blockNumber()));
+      await proves(await epochNow(chain));
     });
 
     it("goes on where it was when it was killed: the data is there, and proved", async () => {
@@ -227,7 +214,7 @@ describe("sublet provider", function () {
       const { multiaddrs, metricsUrl } = first.document;
       expect(first.document.peerId).to.equal(peerId);
       expect(await announced()).to.deep.equal(multiaddrs);
-      const next = chain.epochs.at(await chain.blockNumber()) + 1;
+      const next = (await epochNow(chain)) + 1;
       expect(Buffer.compare(await get(), bytes)).to.equal(0);
       const { deals, sectors } = await done(["provider", "status", ...at]);
       expect(deals).to.have.length(1);

@@ -116,7 +116,7 @@ contract MarketInvariants is Check {
         _INV4_LiveDealsAreFunded();
         _INV6_EscrowPaysEachProvenEpochOnce();
         _INV7_CollateralLosesEachMissedEpochOnce();
-        _INV5_INV9_NothingGoesBackwards();
+        _INV5_INV11_NothingGoesBackwards();
     }
 
     /// INV-1, INV-12: what the market owes is what it holds, to the last unit, so rounding strands and mints nothing.
@@ -181,7 +181,8 @@ contract MarketInvariants is Check {
         }
     }
 
-    /// INV-6, INV-8: the escrow left is that of books kept epoch by epoch: no epoch is paid twice, and none unproven.
+    /// INV-6, INV-9: the escrow left is that of books kept epoch by epoch, however it was settled: no epoch is paid twice,
+    /// and none unproven.
     function _INV6_EscrowPaysEachProvenEpochOnce() private view {
         for (uint256 i = 0; i < handler.dealCount(); ++i) {
             (DealRef memory ref, Deal memory d) = _deal(i);
@@ -196,7 +197,7 @@ contract MarketInvariants is Check {
         }
     }
 
-    /// INV-7, INV-8: the collateral left is that of books kept epoch by epoch: no more is taken than there is.
+    /// INV-7, INV-8, INV-9: so is the collateral left: no more is taken than there is.
     function _INV7_CollateralLosesEachMissedEpochOnce() private view {
         for (uint256 i = 0; i < handler.dealCount(); ++i) {
             (DealRef memory ref, Deal memory d) = _deal(i);
@@ -205,9 +206,9 @@ contract MarketInvariants is Check {
         }
     }
 
-    /// INV-5, INV-9, INV-11: numbers only rise, stopAt only falls but by an extension, closed deals never change,
+    /// INV-5, INV-11: numbers only rise, stopAt only falls but by an extension, closed deals never change,
     /// and what an honest provider shows of a live set is always taken.
-    function _INV5_INV9_NothingGoesBackwards() private view {
+    function _INV5_INV11_NothingGoesBackwards() private view {
         vm.assertEq(bytes(handler.broken()).length, 0, handler.broken());
     }
 
