@@ -23,6 +23,7 @@ import { Prover } from "./proving/Prover.ts";
 import { Samples } from "./proving/Samples.ts";
 import { DiskStore } from "./storage/DiskStore.ts";
 import type { Store } from "./storage/Store.ts";
+import { Task } from "./Task.ts";
 
 export interface ProviderConfig {
   /** Where everything is kept; used by one process at a time. */
@@ -229,16 +230,10 @@ async function follow(
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const running = new Map<string, Promise<void>>();
-  const start = (name: string, step: () => Promise<void>): void => {
-    if (running.has(name)) return;
-    const done = step()
-      .catch((error) => {
-        if (!signal.aborted) log.error({ err: error }, `${name} failed at this block; it goes on with the next`);
-      })
-      .finally(() => running.delete(name));
-    running.set(name, done);
-  };
+  const work = [
+    new Task("proving", (head) => prover.step(head), log, signal),
+    new Task("keeping", (head) => keeper.step(head), log, signal),
+  ];
   let doubtful = false;
   for await (const head of chain.heads(signal)) {
     metrics.head();
@@ -250,8 +245,7 @@ async function follow(
       log.warn({ err: error }, "the chain could not be read; it is read again with the next block");
       continue;
     }
-    start("proving", () => prover.step(head));
-    start("keeping", () => keeper.step(head));
+    for (const task of work) task.see(head);
   }
-  await Promise.all(running.values());
+  await Promise.all(work.map((task) => task.done));
 }

@@ -68,6 +68,34 @@ describe("a provider on a chain", function () {
       expect(balance - (500_000_000n << 32n)).to.equal(3n * 2n * tenant.terms.rate);
     });
 
+    it("acts on the newest block, also where that came while it was busy with another and none follows", async () => {
+      const { promise: held, resolve: release } = Promise.withResolvers<void>();
+      let waiting: number | undefined;
+      const slow = await ground.provider({
+        request: (async (asked: Parameters<typeof ground.request>[0]) => {
+          if (asked.method === "eth_call" && waiting !== undefined) {
+            waiting += 1;
+            await held;
+          }
+          return ground.request(asked);
+        }) as typeof ground.request,
+      });
+      const other = await Tenant.open(ground, slow);
+      await other.revise([add(0)]);
+      const start = other.market.epochs.start((await epochNow()) + 1);
+      await ground.to(start);
+      await ground.rest();
+      waiting = 0;
+      await ground.mine(1);
+      await ground.until("it is busy with that block", async () => waiting! > 0);
+      await ground.to(start + 12n);
+      await ground.rest();
+      waiting = undefined;
+      release();
+      const isCommitted = async () => (await other.onChain()).number === other.writer.number;
+      await ground.until("the revision is committed", isCommitted, 5_000);
+    });
+
     it("commits again right after its proof what came since", async () => {
       await tenant.revise([add(0)]);
       const epoch = await committed();
