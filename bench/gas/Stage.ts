@@ -92,7 +92,7 @@ export class Stage {
     const validUntil = BigInt(timestamp) + VALID_SECONDS;
     const all = await Promise.all(
       hosts.map((host, position) =>
-        world.terms({ ...shared, position, nonce: this.random(256), validUntil, ...overrides }, client, host),
+        world.terms({ ...shared, position, validUntil, ...overrides }, client, host),
       ),
     );
     const items = await Promise.all(all.map((terms, index) => world.item(terms, hosts[index]!.key, ESCROW, egress)));
@@ -103,7 +103,7 @@ export class Stage {
       .as(client)
       .multicall([
         abi.encodeFunctionData("permit", [owner, value, deadline, v, r, s]),
-        abi.encodeFunctionData("openDeals", [items, items.length]),
+        abi.encodeFunctionData("openDeals", world.opening(items, items.length)),
       ]);
     const refs = await world.opened(transaction);
     const deals = refs.map((ref, index) => ({ ...ref, terms: all[index]!, client, host: hosts[index]! }));
@@ -121,7 +121,7 @@ export class Stage {
         return world.countersigned(deal, revision);
       }),
     );
-    return world.market.commit(items);
+    return world.as(deals[0]!.host).commit(items);
   }
 }
 

@@ -7,36 +7,36 @@ pragma solidity 0.8.36;
 /// slot beyond that is set, and never lowered.
 /// @dev The caller keeps the sum of all counts within 2^31: then no lane overflows, and lane arithmetic needs no masks.
 library SumTree {
-    /// @notice Levels of a full tree of 4,096 slots.
-    uint8 internal constant MAX_HEIGHT = 4;
+    /// @notice Leaves of a full tree, of 4 levels.
+    uint256 internal constant MAX_SLOTS = 4096;
 
     uint256 private constant LANE = 0xffffffff;
     uint256 private constant EACH_LANE = type(uint256).max / LANE; // 1 in every lane
     uint256 private constant TOP_BITS = EACH_LANE << 31;
 
     /// @notice The count at `slot`.
-    function get(mapping(uint256 node => uint256) storage tree, uint256 slot) internal view returns (uint32) {
-        return uint32(tree[slot >> 3] >> ((slot & 7) << 5));
+    function get(uint256[1 << 14] storage tree, uint256 slot) internal view returns (uint256) {
+        return tree[slot >> 3] >> ((slot & 7) << 5) & LANE;
     }
 
     /// @notice The word that spans the whole tree.
-    function root(mapping(uint256 node => uint256) storage tree, uint256 height) internal view returns (uint256) {
+    function root(uint256[1 << 14] storage tree, uint256 height) internal view returns (uint256) {
         return tree[_node(height - 1, 0)];
     }
 
     /// @notice Sets the count at `slot` and every sum above it.
     /// @return raised the height after it.
-    function set(mapping(uint256 node => uint256) storage tree, uint8 height, uint256 slot, uint32 sectors)
+    function set(uint256[1 << 14] storage tree, uint256 height, uint256 slot, uint256 sectors)
         internal
-        returns (uint8 raised)
+        returns (uint256 raised)
     {
         raised = height;
-        for (; slot >> (3 * uint256(raised)) != 0; ++raised) {
+        for (; slot >> (3 * raised) != 0; ++raised) {
             uint256 below = sum(root(tree, raised));
             if (below != 0) tree[_node(raised, 0)] = below;
         }
         unchecked {
-            uint256 change = uint256(sectors) - get(tree, slot); // modulo 2^256: a lane's new value is in range
+            uint256 change = sectors - get(tree, slot); // modulo 2^256: a lane's new value is in range
             if (change == 0) return raised;
             for (uint256 level = 0; level < raised; ++level) {
                 uint256 lane = slot >> (3 * level);
@@ -49,7 +49,7 @@ library SumTree {
     /// @param position less than the sum of `top`.
     /// @param top what {root} gave.
     /// @return slot whose sectors it is among, `index` which of them, `sectors` how many they are.
-    function find(mapping(uint256 node => uint256) storage tree, uint256 height, uint256 top, uint256 position)
+    function find(uint256[1 << 14] storage tree, uint256 height, uint256 top, uint256 position)
         internal
         view
         returns (uint256 slot, uint256 index, uint256 sectors)

@@ -8,12 +8,12 @@ import {Extension, Revision, Terms, Voucher} from "../types/Market.sol";
 /// struct is its type hash and its words.
 library TypedHashes {
     bytes32 internal constant TERMS = keccak256(
-        "Terms(address client,address clientSigner,address provider,uint64 volume,uint8 position,uint8 k,uint8 n,uint96 rate,uint96 egressRate,uint32 capacity,uint32 minSectors,uint32 endEpoch,uint32 noticeEpochs,uint128 answerBond,uint256 nonce,uint64 validUntil)"
+        "Terms(address client,address clientSigner,address provider,uint16 slot,bytes32 previous,uint32 series,uint64 volume,uint8 position,uint8 k,uint8 n,uint96 rate,uint96 egressRate,uint32 capacity,uint32 minSectors,uint32 endEpoch,uint32 noticeEpochs,uint128 answerBond,uint64 validUntil)"
     );
     bytes32 internal constant REVISION =
         keccak256("Revision(bytes32 deal,uint64 number,bytes24 root,uint32 sectors,bytes32 head)");
     bytes32 internal constant EXTENSION = keccak256(
-        "Extension(bytes32 deal,uint32 endEpoch,uint96 rate,uint32 capacity,uint256 nonce,uint64 validUntil)"
+        "Extension(bytes32 deal,uint32 from,uint32 endEpoch,uint96 rate,uint32 capacity,uint32 series,uint64 validUntil)"
     );
     bytes32 internal constant VOUCHER = keccak256("Voucher(bytes32 deal,uint128 cumulative)");
 
@@ -21,7 +21,7 @@ library TypedHashes {
         return keccak256(abi.encode(TERMS, terms));
     }
 
-    function hash(Revision calldata revision) internal pure returns (bytes32) {
+    function hash(Revision memory revision) internal pure returns (bytes32) {
         return keccak256(abi.encode(REVISION, revision));
     }
 

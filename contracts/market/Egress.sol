@@ -26,7 +26,7 @@ abstract contract Egress is IStorageMarket, Records {
         (bytes4 problem, Live memory d) = _load(item.provider, item.slot, voucher.deal);
         if (problem != 0) return problem;
         address signer = _recover(voucher.hash(), item.signature);
-        bool delegated = signer != _clientSigner(d);
+        bool delegated = signer != _customer(d).signer;
         Delegation storage delegation = _delegations[_client(d)][signer];
         if (signer == address(0) || (delegated && !_inForce(delegation, Scopes.READ))) {
             return Market_WrongSigner.selector;

@@ -3,20 +3,24 @@ pragma solidity 0.8.36;
 
 import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
 import {TypedHashes} from "../libraries/TypedHashes.sol";
+import {ProgressWord} from "../libraries/Words.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {CommitItem, DealRef, Revision} from "../types/Market.sol";
-import {Live} from "../types/Records.sol";
+import {Holder, Live, Sampled} from "../types/Records.sol";
 import {Records} from "./Records.sol";
 
 /// @title Revisions
-/// @notice What a deal holds, as its two sides signed it; and settling what that earned.
+/// @notice What a deal holds, once its two sides signed it; and settling what that earned.
 abstract contract Revisions is IStorageMarket, Records {
     using TypedHashes for Revision;
 
     /// @inheritdoc IStorageMarket
     function commit(CommitItem[] calldata items) external {
         _capBatch(items.length);
+        bytes32 domain = _domain();
+        address sender = _msgSender();
         for (uint256 i = 0; i < items.length; ++i) {
-            bytes4 problem = _commit(items[i]);
+            bytes4 problem = _commit(items[i], domain, sender);
             if (problem != 0) emit Skipped(i, problem);
         }
     }
@@ -28,54 +32,68 @@ abstract contract Revisions is IStorageMarket, Records {
             (bytes4 problem, Live memory d) = _load(deals[i].provider, deals[i].slot, deals[i].id);
             if (problem != 0) {
                 emit Skipped(i, problem);
-            } else if (_apply(d, _outcome(d, _known(d.provider)))) {
-                _saveDeal(d);
+            } else if (_apply(d, _outcome(d, _sectors(d), _known(_home(d))))) {
+                _record(d).progress = d.progress;
             }
         }
     }
 
     /// @dev Every check comes before the first effect.
-    function _commit(CommitItem calldata item) private returns (bytes4) {
-        Revision calldata revision = item.revision;
-        (bytes4 problem, Live memory d) = _load(item.provider, item.slot, revision.deal);
+    function _commit(CommitItem calldata item, bytes32 domain, address sender) private returns (bytes4) {
+        (bytes4 problem, Live memory d) = _find(item.provider, item.slot);
         if (problem != 0) return problem;
         if (_stopped(d)) return Market_WrongState.selector;
-        if (revision.number <= d.progress.number) return Market_StaleRevision.selector;
-        uint32 sectors = revision.sectors;
-        if (sectors > _capacity(d)) return Market_CapacityExceeded.selector;
-        (uint32 effective, bool open) = _gate(d.provider);
+        if (item.number <= d.progress.number()) return Market_StaleRevision.selector;
+        if (item.number > ProgressWord.MAX_NUMBER) return Market_BadTerms.selector;
+        if (item.sectors > d.agreed.capacity()) return Market_CapacityExceeded.selector;
+        Holder storage holder = _home(d);
+        (uint256 effective, bool open) = _gate(holder);
         if (!open) return Market_WrongPhase.selector;
-        if (effective >= d.agreed.stopAt) return Market_WrongState.selector;
-        if (!_countersigned(item, _clientSigner(d))) return Market_WrongSigner.selector;
+        if (effective >= d.progress.stopAt()) return Market_WrongState.selector;
+        if (!_agreedUpon(item, d, domain, sender)) return Market_WrongSigner.selector;
 
-        _countMisses(d.provider, d.standing, effective - 1);
-        uint32 cover = _sampled(d).cover;
+        uint256 misses = _missCount(holder, effective - 1);
         // Its collateral is gone: it waits for a refill, or to be pruned, and must not enter a proof's sample anew.
-        if (_exhausted(d, cover)) return Market_WrongState.selector;
-        Outcome memory outcome = _outcome(d, effective - 1);
-        if (d.progress.escrow - outcome.paid < _need(d, sectors, effective)) {
+        if (_exhausted(d, misses)) return Market_WrongState.selector;
+        uint256 before = _sectors(d);
+        Outcome memory outcome = _outcome(d, before, effective - 1);
+        if (d.progress.escrow() - outcome.paid < _need(d, item.sectors, effective)) {
             return Market_InsufficientEscrow.selector;
         }
 
+        _countMisses(holder, effective - 1);
         _apply(d, outcome);
-        if (d.progress.sectors != sectors) {
-            if (d.progress.sectors == 0 || sectors == 0) {
-                // One formula both ways: used = missCount - missBase, and its inverse.
-                cover = d.standing.missCount + COVER - cover;
-                if (sectors != 0) d.progress.activeSince = effective;
+        Sampled sampled = _sampled(d);
+        (uint256 since, uint256 cover) = (sampled.activeSince(), sampled.cover());
+        if (before != item.sectors) {
+            if (before == 0) {
+                (since, cover) = (effective, misses + COVER - cover);
+            } else if (item.sectors == 0) {
+                cover = COVER - sampled.coverLeft(misses); // used
             }
-            _setLeaf(d, sectors);
+            _setLeaf(d, item.sectors);
         }
-        (d.progress.number, d.progress.sectors) = (revision.number, sectors);
-        _setSampled(d, revision.root, cover);
-        _save(d);
-        emit Committed(d.id, revision.number, revision.root, sectors, revision.head, effective);
+        d.progress = d.progress.withNumber(item.number);
+        _setSampled(d, item.root, since, cover);
+        _record(d).progress = d.progress;
+        emit Committed(d.agreed.id(), item.number, item.root, item.sectors, item.head, uint32(effective));
         return 0;
     }
 
-    function _countersigned(CommitItem calldata item, address clientSigner) private view returns (bool) {
-        bytes32 digest = _digest(item.revision.hash());
-        return _recoverDigest(digest, item.clientSignature) == clientSigner
-            && _recoverDigest(digest, item.providerSignature) == _signerOf(item.provider);
+    /// @dev The client signed, and the provider signed or sends it itself.
+    function _agreedUpon(CommitItem calldata item, Live memory d, bytes32 domain, address sender)
+        private
+        view
+        returns (bool)
+    {
+        bytes32 digest = MessageHashUtils.toTypedDataHash(
+            domain,
+            Revision({deal: d.agreed.id(), number: item.number, root: item.root, sectors: item.sectors, head: item.head})
+                .hash()
+        );
+        if (_recoverDigest(digest, item.client) != _customer(d).signer) return false;
+        if (sender == item.provider) return true;
+        address signer = _signerOf(_home(d));
+        return sender == signer || _recoverDigest(digest, item.providers) == signer;
     }
 }

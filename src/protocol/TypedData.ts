@@ -46,6 +46,9 @@ export const TYPES = {
     { name: "client", type: "address" },
     { name: "clientSigner", type: "address" },
     { name: "provider", type: "address" },
+    { name: "slot", type: "uint16" },
+    { name: "previous", type: "bytes32" },
+    { name: "series", type: "uint32" },
     { name: "volume", type: "uint64" },
     { name: "position", type: "uint8" },
     { name: "k", type: "uint8" },
@@ -57,7 +60,6 @@ export const TYPES = {
     { name: "endEpoch", type: "uint32" },
     { name: "noticeEpochs", type: "uint32" },
     { name: "answerBond", type: "uint128" },
-    { name: "nonce", type: "uint256" },
     { name: "validUntil", type: "uint64" },
   ],
   Revision: [
@@ -73,10 +75,11 @@ export const TYPES = {
   ],
   Extension: [
     { name: "deal", type: "bytes32" },
+    { name: "from", type: "uint32" },
     { name: "endEpoch", type: "uint32" },
     { name: "rate", type: "uint96" },
     { name: "capacity", type: "uint32" },
-    { name: "nonce", type: "uint256" },
+    { name: "series", type: "uint32" },
     { name: "validUntil", type: "uint64" },
   ],
   Hello: [
