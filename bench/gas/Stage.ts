@@ -110,10 +110,13 @@ export class Stage {
     return { transaction, deals };
   }
 
-  /** The next revision of each deal, all to the same content, in one transaction. */
-  async commit(deals: Agreement[], { root, sectors }: Content): Promise<ContractTransactionResponse> {
+  /**
+   * The next revision of each deal of one provider, all to the same content, in one transaction of that provider's; of a
+   * stranger's, with the provider's signatures, where `relayed`.
+   */
+  async commit(deals: Agreement[], { root, sectors }: Content, relayed = false): Promise<ContractTransactionResponse> {
     const { world } = this;
-    const items = await Promise.all(
+    const all = await Promise.all(
       deals.map(async (deal) => {
         const { number: last } = await world.deal(deal);
         const number = (last === 0n ? LANE_TAG : last) + 65_536n;
@@ -121,7 +124,13 @@ export class Stage {
         return world.countersigned(deal, revision);
       }),
     );
-    return world.as(deals[0]!.host).commit(items);
+    if (relayed) return world.commitAll(all);
+    const { host, provider } = deals[0]!;
+    return world.as(host).commit(
+      provider,
+      all.map(({ item }) => item),
+      [],
+    );
   }
 }
 

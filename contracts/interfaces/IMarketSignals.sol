@@ -44,8 +44,7 @@ interface IMarketSignals {
         uint96 rate,
         uint96 egressRate,
         uint128 escrow,
-        uint128 egress,
-        uint128 collateral
+        uint128 egress
     );
     event Committed(
         bytes32 indexed id, uint64 number, bytes24 root, uint32 sectors, bytes32 head, uint32 effectiveEpoch

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
-import {CommitItem, Deal, DealRef, Delegation, Parameters, ProofItem, Provider, RedeemItem} from "../types/Market.sol";
+import {CommitItem, Deal, DealRef, Delegation, Parameters, ProofItem, Provider, RedeemItem, Signature} from "../types/Market.sol";
 import {IMarketAnnex} from "./IMarketAnnex.sol";
 import {IMarketSignals} from "./IMarketSignals.sol";
 
@@ -40,8 +40,9 @@ interface IStorageMarket is IMarketSignals, IMarketAnnex {
 
     // ---------------------------------------------------------------- deals
 
-    /// @notice Records revisions that both sides assented to. Gated for each item.
-    function commit(CommitItem[] calldata items) external;
+    /// @notice Records revisions of `provider`'s deals that both sides assented to. Gated.
+    /// @param assents the provider's signatures of the revisions, in their order; none where the provider or its signer sends.
+    function commit(address provider, CommitItem[] calldata items, Signature[] calldata assents) external;
 
     /// @notice Pays and penalises through the last epoch whose outcome is known.
     function settle(DealRef[] calldata deals) external;

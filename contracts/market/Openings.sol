@@ -102,7 +102,7 @@ abstract contract Openings is IMarketAnnex, Records {
         standing = standing.withDeals(standing.deals() + 1).withCapacity(standing.capacity() + volume.capacity);
         holder.standing = standing.debited(collateral);
         _write(batch, volume, item, record, AgreedWord.idOf(digest));
-        _emitOpened(item, AgreedWord.idOf(digest), collateral);
+        _emitOpened(item, AgreedWord.idOf(digest));
     }
 
     function _itemProblem(
@@ -186,7 +186,7 @@ abstract contract Openings is IMarketAnnex, Records {
         if (batch.delegated) _delegations[volume.client][batch.caller].repairBudget -= tokens;
     }
 
-    function _emitOpened(DealItem calldata item, bytes32 id, uint256 collateral) private {
+    function _emitOpened(DealItem calldata item, bytes32 id) private {
         emit DealOpened(
             item.provider,
             id,
@@ -195,8 +195,7 @@ abstract contract Openings is IMarketAnnex, Records {
             item.rate,
             item.egressRate,
             item.escrow << LEDGER_SHIFT,
-            item.egress << LEDGER_SHIFT,
-            uint128(collateral)
+            item.egress << LEDGER_SHIFT
         );
     }
 }

@@ -5,7 +5,7 @@ import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
 import {TypedHashes} from "../libraries/TypedHashes.sol";
 import {ProgressWord} from "../libraries/Words.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-import {CommitItem, DealRef, Revision} from "../types/Market.sol";
+import {CommitItem, DealRef, Revision, Signature} from "../types/Market.sol";
 import {Holder, Live, Sampled} from "../types/Records.sol";
 import {Records} from "./Records.sol";
 
@@ -15,12 +15,22 @@ abstract contract Revisions is IStorageMarket, Records {
     using TypedHashes for Revision;
 
     /// @inheritdoc IStorageMarket
-    function commit(CommitItem[] calldata items) external {
+    function commit(address provider, CommitItem[] calldata items, Signature[] calldata assents) external {
         _capBatch(items.length);
         bytes32 domain = _domain();
-        address sender = _msgSender();
+        address signer = _signerOf(_holders[provider]);
+        if (_msgSender() == provider || _msgSender() == signer) signer = address(0);
+        else if (assents.length != items.length) revert Market_BadTerms("assents");
         for (uint256 i = 0; i < items.length; ++i) {
-            bytes4 problem = _commit(items[i], domain, sender);
+            (bytes4 problem, Live memory d) = _find(provider, items[i].slot);
+            if (problem == 0) {
+                bytes32 digest = _revisionDigest(d, items[i], domain);
+                if (signer != address(0) && _recoverDigest(digest, assents[i]) != signer) {
+                    problem = Market_WrongSigner.selector;
+                } else {
+                    problem = _commit(d, items[i], digest);
+                }
+            }
             if (problem != 0) emit Skipped(i, problem);
         }
     }
@@ -39,9 +49,7 @@ abstract contract Revisions is IStorageMarket, Records {
     }
 
     /// @dev Every check comes before the first effect.
-    function _commit(CommitItem calldata item, bytes32 domain, address sender) private returns (bytes4) {
-        (bytes4 problem, Live memory d) = _find(item.provider, item.slot);
-        if (problem != 0) return problem;
+    function _commit(Live memory d, CommitItem calldata item, bytes32 digest) private returns (bytes4) {
         if (_stopped(d)) return Market_WrongState.selector;
         if (item.number <= d.progress.number()) return Market_StaleRevision.selector;
         if (item.number > ProgressWord.MAX_NUMBER) return Market_BadTerms.selector;
@@ -50,7 +58,7 @@ abstract contract Revisions is IStorageMarket, Records {
         (uint256 effective, bool open) = _gate(holder);
         if (!open) return Market_WrongPhase.selector;
         if (effective >= d.progress.stopAt()) return Market_WrongState.selector;
-        if (!_agreedUpon(item, d, domain, sender)) return Market_WrongSigner.selector;
+        if (_recoverDigest(digest, item.signature) != _customer(d).signer) return Market_WrongSigner.selector;
 
         uint256 misses = _missCount(holder, effective - 1);
         // Its collateral is gone: it waits for a refill, or to be pruned, and must not enter a proof's sample anew.
@@ -80,20 +88,14 @@ abstract contract Revisions is IStorageMarket, Records {
         return 0;
     }
 
-    /// @dev The client signed, and the provider signed or sends it itself.
-    function _agreedUpon(CommitItem calldata item, Live memory d, bytes32 domain, address sender)
-        private
-        view
-        returns (bool)
-    {
-        bytes32 digest = MessageHashUtils.toTypedDataHash(
-            domain,
-            Revision({deal: d.agreed.id(), number: item.number, root: item.root, sectors: item.sectors, head: item.head})
-                .hash()
-        );
-        if (_recoverDigest(digest, item.client) != _customer(d).signer) return false;
-        if (sender == item.provider) return true;
-        address signer = _signerOf(_home(d));
-        return sender == signer || _recoverDigest(digest, item.providers) == signer;
+    function _revisionDigest(Live memory d, CommitItem calldata item, bytes32 domain) private pure returns (bytes32) {
+        Revision memory revision = Revision({
+            deal: d.agreed.id(),
+            number: item.number,
+            root: item.root,
+            sectors: item.sectors,
+            head: item.head
+        });
+        return MessageHashUtils.toTypedDataHash(domain, revision.hash());
     }
 }

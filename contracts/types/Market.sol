@@ -125,17 +125,14 @@ struct Revision {
     bytes32 head;
 }
 
-/// @dev A revision to commit, of the deal at (provider, slot): its id is the market's own. Where the provider or its signer
-/// sends the call, that is its assent, and its signature is not looked at.
+/// @dev A {Revision} to commit, of the deal in a provider's slot, whose id is the market's own; and the client's signature.
 struct CommitItem {
-    address provider;
     uint16 slot;
     uint64 number;
     bytes24 root;
     uint32 sectors;
     bytes32 head;
-    Signature client;
-    Signature providers;
+    Signature signature;
 }
 
 /// @dev EIP-712, signed by the provider's signer. `from` is the end it changes, and `endEpoch` is beyond it: so one extends

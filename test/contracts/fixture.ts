@@ -127,6 +127,19 @@ export interface Revision {
   head: string;
 }
 
+/** A signature in 64 bytes: r, and s with v in its top bit. */
+export interface Compact {
+  readonly r: string;
+  readonly vs: string;
+}
+
+/** A revision to commit, and both sides' word for it. */
+export interface Countersigned {
+  readonly provider: string;
+  readonly item: Omit<Revision, "deal"> & { readonly slot: number; readonly signature: Compact };
+  readonly assent: Compact;
+}
+
 /** Blocks of an epoch at which something begins or ends; the next transaction can be mined in any of them. */
 export interface Phases {
   readonly first: number;
@@ -169,7 +182,7 @@ export function idOf(digest: string): string {
 }
 
 /** A signature as the market takes it. */
-export function compact(signature: string): { r: string; vs: string } {
+export function compact(signature: string): Compact {
   const { r, yParityAndS: vs } = Signature.from(signature);
   return { r, vs };
 }
@@ -464,18 +477,26 @@ export class World {
     return { deal: deal.id, number: number + 65_536n, root, sectors, head: NO_HEAD, ...overrides };
   }
 
-  /** `revision` as both parties sign it, to commit. */
-  async countersigned(deal: Agreement, revision: Revision) {
+  /** `revision` as both parties sign it, for {@link commitAll}. */
+  async countersigned(deal: Agreement, revision: Revision): Promise<Countersigned> {
     const { number, root, sectors, head } = revision;
+    const signature = compact(await this.sign(deal.client.key, "Revision", revision));
     return {
-      ...{ provider: deal.provider, slot: deal.slot, number, root, sectors, head },
-      client: compact(await this.sign(deal.client.key, "Revision", revision)),
-      providers: compact(await this.sign(deal.host.key, "Revision", revision)),
+      provider: deal.provider,
+      item: { slot: deal.slot, number, root, sectors, head, signature },
+      assent: compact(await this.sign(deal.host.key, "Revision", revision)),
     };
   }
 
+  /** Revisions of one provider's deals, with both signatures of each, by anybody. */
+  commitAll(revisions: readonly Countersigned[]): Promise<ContractTransactionResponse> {
+    const items = revisions.map(({ item }) => item);
+    const assents = revisions.map(({ assent }) => assent);
+    return this.market.commit(revisions[0]!.provider, items, assents);
+  }
+
   async commit(deal: Agreement, sectors: number): Promise<ContractTransactionResponse> {
-    return this.market.commit([await this.countersigned(deal, await this.revision(deal, sectors))]);
+    return this.commitAll([await this.countersigned(deal, await this.revision(deal, sectors))]);
   }
 
   /** A deal that holds `sectors`, committed in the commit phase of the epoch running now. */
