@@ -4,7 +4,7 @@ import { configVariable, defineConfig } from "hardhat/config";
 
 // No compiler is downloaded: the npm package solc carries the same compiler as WASM.
 const solc = createRequire(import.meta.url).resolve("solc/soljson.js");
-const settings = { viaIR: true, evmVersion: "prague", optimizer: { enabled: true, runs: 600 } };
+const settings = { viaIR: true, evmVersion: "prague", optimizer: { enabled: true, runs: 1_000 } };
 const build = { compilers: [{ version: "0.8.36", path: solc, settings }], isolated: false };
 const simulated = { type: "edr-simulated", chainType: "l1", hardfork: "prague" } as const;
 
@@ -19,7 +19,7 @@ export default defineConfig({
   paths: { sources: "contracts", tests: { solidity: "test/contracts", mocha: "test/contracts" } },
   test: {
     solidity: {
-      fuzz: { runs: 600 },
+      fuzz: { runs: 1_000 },
       invariant: { runs: 24, depth: 160, failOnRevert: false },
     },
     mocha: { timeout: 60_000 },

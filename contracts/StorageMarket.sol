@@ -126,7 +126,7 @@ contract StorageMarket is Accounts, Revisions, Egress, Proofs, Views, Multicall 
     /// @dev Hands the whole call to {Annex}, which has a function of the same name, and ends it with its outcome.
     function _annex() private {
         address annex = ANNEX;
-        assembly {
+        assembly ("memory-safe") {
             calldatacopy(0, 0, calldatasize())
             let done := delegatecall(gas(), annex, 0, calldatasize(), 0, 0)
             returndatacopy(0, 0, returndatasize())

@@ -64,7 +64,8 @@ export async function* opening(): AsyncGenerator<Row> {
   await stage.open(client, [hosts[0]!]);
   const fresh = await stage.open(client, hosts, { endEpoch: 5 });
   yield ["openDeals/30/fresh", await gas(fresh.transaction, BATCH)];
-  await gas(stage.commit(fresh.deals, stage.content("short-lived", 3)));
+  const shortLived = stage.content("short-lived", 3);
+  for (const deal of fresh.deals) await gas(stage.commit([deal], shortLived));
   await world.start(5);
   yield ["prune/30", await gas(world.market.prune(fresh.deals), BATCH)];
   await world.start(7);
@@ -79,7 +80,7 @@ export async function* opening(): AsyncGenerator<Row> {
 export async function* committing(): AsyncGenerator<Row> {
   const stage = await Stage.build();
   const { world } = stage;
-  const [first, next, after] = [3, 4, 5].map((sectors) => stage.content("a deal", sectors));
+  const [first, next, after, last] = [3, 4, 5, 6].map((sectors) => stage.content("a deal", sectors));
   const host = await stage.provider();
   const client = await stage.client();
   const { deals } = await stage.open(client, new Array<Party>(BATCH).fill(host));
@@ -88,6 +89,8 @@ export async function* committing(): AsyncGenerator<Row> {
   yield ["commit/30/steady", await gas(stage.commit(deals, next!), BATCH)];
   await world.live(host);
   yield ["commit/1", await gas(stage.commit(deals.slice(0, 1), after!))];
+  await world.live(host);
+  yield ["commit/30/relayed", await gas(stage.commit(deals, last!, true), BATCH)];
 
   const large = await Stage.build();
   const thousand = await large.withDeals(1_000, large.gibibyte);

@@ -46,8 +46,16 @@ interface IMarketSignals {
         uint128 escrow,
         uint128 egress
     );
+    /// @param paid and `penalty`: what {Settled} tells elsewhere. With a commit in the commit phase of epoch e the epochs
+    /// before e are settled, and its figures count from e; with a later one, through e and from e + 1.
     event Committed(
-        bytes32 indexed id, uint64 number, bytes24 root, uint32 sectors, bytes32 head, uint32 effectiveEpoch
+        bytes32 indexed id,
+        uint64 number,
+        bytes24 root,
+        uint32 sectors,
+        bytes32 head,
+        uint128 paid,
+        uint128 penalty
     );
     event SeedRecorded(uint32 indexed epoch, uint256 challengeBlock, bytes28 seed);
     /// @param sectors what the proof was drawn from; 0: an empty set.

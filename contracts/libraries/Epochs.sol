@@ -7,12 +7,16 @@ pragma solidity 0.8.36;
 library Epochs {
     /// @notice The epoch that `blockNumber` lies in. `genesis <= blockNumber`.
     function epochOf(uint256 blockNumber, uint256 genesis, uint256 epochBlocks) internal pure returns (uint256) {
-        return 1 + (blockNumber - genesis) / epochBlocks;
+        unchecked {
+            return 1 + (blockNumber - genesis) / epochBlocks;
+        }
     }
 
     /// @notice How many blocks of its epoch come before `blockNumber`.
     function offset(uint256 blockNumber, uint256 genesis, uint256 epochBlocks) internal pure returns (uint256) {
-        return (blockNumber - genesis) % epochBlocks;
+        unchecked {
+            return (blockNumber - genesis) % epochBlocks;
+        }
     }
 
     /// @notice First block of `epoch`. `epoch >= 1`.

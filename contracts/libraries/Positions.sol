@@ -29,6 +29,8 @@ library Positions {
     /// @notice The chunk that draw `random` means in stratum `index` of `total` chunks: in [0, total).
     /// @param total 1..2^46, so that no product leaves 256 bits.
     function place(uint128 random, uint256 index, uint256 total) internal pure returns (uint256) {
-        return ((index << 128) + random) * total / (COUNT << 128);
+        unchecked {
+            return ((index << 128) + random) * total / (COUNT << 128);
+        }
     }
 }

@@ -18,12 +18,14 @@ library ProofRecord {
         view
         returns (uint256 proven)
     {
-        uint256 end = last >> 8;
-        for (uint256 index = first >> 8; index <= end; ++index) {
-            uint256 word = record[index];
-            if (index == first >> 8) word = word >> (first & 255) << (first & 255);
-            if (index == end) word = word << (255 - (last & 255)) >> (255 - (last & 255));
-            proven += ones(word);
+        unchecked {
+            uint256 end = last >> 8;
+            for (uint256 index = first >> 8; index <= end; ++index) {
+                uint256 word = record[index];
+                if (index == first >> 8) word = word >> (first & 255) << (first & 255);
+                if (index == end) word = word << (255 - (last & 255)) >> (255 - (last & 255));
+                proven += ones(word);
+            }
         }
     }
 

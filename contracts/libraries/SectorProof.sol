@@ -20,7 +20,9 @@ library SectorProof {
 
     /// @notice Bytes of a proof of `levels` pairings.
     function length(uint256 levels) internal pure returns (uint256) {
-        return 2 * CHUNK_BYTES + (levels - 1) * NODE_BYTES;
+        unchecked {
+            return 2 * CHUNK_BYTES + (levels - 1) * NODE_BYTES;
+        }
     }
 
     /// @notice The root that the proof at `proof[offset:]` leads to. `offset + length(levels) <= proof.length`.
@@ -46,10 +48,29 @@ library SectorProof {
             side := shl(5, and(index, 1))
             mstore(side, and(node, not(0xffffffffffffffff)))
             sibling := add(sibling, 0x40)
-            for { let end := add(sibling, mul(24, sub(levels, 1))) } lt(sibling, end) { sibling := add(sibling, 24) } {
-                calldatacopy(xor(side, 0x20), sibling, 24)
+            // Four levels a round; what is over comes first.
+            let rest := and(sub(levels, 1), 3)
+            for { } rest { rest := sub(rest, 1) } {
+                calldatacopy(sub(0x20, side), sibling, 24)
                 index := shr(1, index)
-                side := shl(5, and(index, 1))
+                side := and(shl(5, index), 0x20)
+                pop(staticcall(gas(), 2, 0x00, 0x40, side, 24))
+                sibling := add(sibling, 24)
+            }
+            let end := add(add(proof.offset, offset), add(0x40, mul(24, sub(levels, 1))))
+            for { } lt(sibling, end) { sibling := add(sibling, 96) } {
+                calldatacopy(sub(0x20, side), sibling, 24)
+                side := and(shl(4, index), 0x20)
+                pop(staticcall(gas(), 2, 0x00, 0x40, side, 24))
+                calldatacopy(sub(0x20, side), add(sibling, 24), 24)
+                side := and(shl(3, index), 0x20)
+                pop(staticcall(gas(), 2, 0x00, 0x40, side, 24))
+                calldatacopy(sub(0x20, side), add(sibling, 48), 24)
+                side := and(shl(2, index), 0x20)
+                pop(staticcall(gas(), 2, 0x00, 0x40, side, 24))
+                calldatacopy(sub(0x20, side), add(sibling, 72), 24)
+                index := shr(4, index)
+                side := and(shl(5, index), 0x20)
                 pop(staticcall(gas(), 2, 0x00, 0x40, side, 24))
             }
             node := and(mload(side), not(0xffffffffffffffff))

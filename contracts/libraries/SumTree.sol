@@ -16,31 +16,32 @@ library SumTree {
 
     /// @notice The count at `slot`.
     function get(uint256[1 << 14] storage tree, uint256 slot) internal view returns (uint256) {
-        return tree[slot >> 3] >> ((slot & 7) << 5) & LANE;
+        return _load(tree, slot >> 3) >> ((slot & 7) << 5) & LANE;
     }
 
     /// @notice The word that spans the whole tree.
     function root(uint256[1 << 14] storage tree, uint256 height) internal view returns (uint256) {
-        return tree[_node(height - 1, 0)];
+        return _load(tree, _node(height - 1, 0));
     }
 
-    /// @notice Sets the count at `slot` and every sum above it.
+    /// @notice Sets the count at `slot`, `before` until now, and every sum above it.
     /// @return raised the height after it.
-    function set(uint256[1 << 14] storage tree, uint256 height, uint256 slot, uint256 sectors)
+    function set(uint256[1 << 14] storage tree, uint256 height, uint256 slot, uint256 before, uint256 sectors)
         internal
         returns (uint256 raised)
     {
-        raised = height;
-        for (; slot >> (3 * raised) != 0; ++raised) {
-            uint256 below = sum(root(tree, raised));
-            if (below != 0) tree[_node(raised, 0)] = below;
-        }
         unchecked {
-            uint256 change = sectors - get(tree, slot); // modulo 2^256: a lane's new value is in range
-            if (change == 0) return raised;
+            raised = height;
+            for (; slot >> (3 * raised) != 0; ++raised) {
+                uint256 below = sum(root(tree, raised));
+                if (below != 0) _store(tree, _node(raised, 0), below);
+            }
+            uint256 change = sectors - before; // modulo 2^256: a lane's new value is in range
+            uint256 lane = slot;
             for (uint256 level = 0; level < raised; ++level) {
-                uint256 lane = slot >> (3 * level);
-                tree[_node(level, lane >> 3)] += change << ((lane & 7) << 5);
+                uint256 node = _node(level, lane >> 3);
+                _store(tree, node, _load(tree, node) + (change << ((lane & 7) << 5)));
+                lane >>= 3;
             }
         }
     }
@@ -54,15 +55,13 @@ library SumTree {
         view
         returns (uint256 slot, uint256 index, uint256 sectors)
     {
-        uint256 word = top;
-        index = position;
-        uint256 level = height;
-        while (true) {
-            uint256 lane;
-            (lane, index, sectors) = descend(word, index);
-            slot = slot << 3 | lane;
-            if (--level == 0) return (slot, index, sectors);
-            word = tree[_node(level - 1, slot)];
+        unchecked {
+            (slot, index, sectors) = descend(top, position);
+            for (uint256 level = height - 1; level != 0; --level) {
+                uint256 lane;
+                (lane, index, sectors) = descend(_load(tree, _node(level - 1, slot)), index);
+                slot = slot << 3 | lane;
+            }
         }
     }
 
@@ -88,5 +87,18 @@ library SumTree {
 
     function _node(uint256 level, uint256 index) private pure returns (uint256) {
         return level << 12 | index;
+    }
+
+    /// @dev A node of a slot below {MAX_SLOTS}: within the array, which is not checked again.
+    function _load(uint256[1 << 14] storage tree, uint256 node) private view returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := sload(add(tree.slot, node))
+        }
+    }
+
+    function _store(uint256[1 << 14] storage tree, uint256 node, uint256 word) private {
+        assembly ("memory-safe") {
+            sstore(add(tree.slot, node), word)
+        }
     }
 }

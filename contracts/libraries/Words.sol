@@ -16,6 +16,9 @@ function put(uint256 word, uint256 shift, uint256 bits, uint256 value) pure retu
 }
 
 library StandingWord {
+    error Standing_BalanceOverflow(uint256 units);
+    error Standing_BalanceShort(uint256 have, uint256 units);
+
     function free(Standing x) internal pure returns (uint256) {
         return uint128(Standing.unwrap(x));
     }
@@ -58,12 +61,20 @@ library StandingWord {
 
     /// @dev Reverts where the balance would leave 128 bits.
     function credited(Standing x, uint256 units) internal pure returns (Standing) {
-        return withFree(x, free(x) + units);
+        uint256 after_ = free(x) + units;
+        if (after_ > type(uint128).max) revert Standing_BalanceOverflow(after_);
+        unchecked {
+            return Standing.wrap(Standing.unwrap(x) + units);
+        }
     }
 
     /// @dev Reverts where there is not so much.
     function debited(Standing x, uint256 units) internal pure returns (Standing) {
-        return withFree(x, free(x) - units);
+        uint256 before = free(x);
+        if (units > before) revert Standing_BalanceShort(before, units);
+        unchecked {
+            return Standing.wrap(Standing.unwrap(x) - units);
+        }
     }
 
     function counted(Standing x, uint256 misses, uint256 through) internal pure returns (Standing) {
@@ -97,20 +108,15 @@ library StandingWord {
     function withRotated(Standing x) internal pure returns (Standing) {
         return Standing.wrap(Standing.unwrap(x) | 1 << 255);
     }
-
-    function withFree(Standing x, uint256 units) private pure returns (Standing) {
-        if (units > type(uint128).max) revert Standing_BalanceOverflow(units);
-        return Standing.wrap(put(Standing.unwrap(x), 0, 128, units));
-    }
-
-    error Standing_BalanceOverflow(uint256 units);
 }
 
 library AgreedWord {
     uint256 internal constant MAX_RATE = type(uint80).max;
 
     function pack(bytes32 id_, uint256 rate_, uint256 capacity_) internal pure returns (Agreed) {
-        return Agreed.wrap(uint256(id_) | rate_ << 24 | capacity_ - 1);
+        unchecked {
+            return Agreed.wrap(uint256(id_) | rate_ << 24 | capacity_ - 1);
+        }
     }
 
     /// @dev Of a digest, what names a deal.
@@ -129,7 +135,9 @@ library AgreedWord {
 
     /// @dev Sectors.
     function capacity(Agreed x) internal pure returns (uint256) {
-        return uint256(uint24(Agreed.unwrap(x))) + 1;
+        unchecked {
+            return uint256(uint24(Agreed.unwrap(x))) + 1;
+        }
     }
 }
 
@@ -142,9 +150,12 @@ library ProgressWord {
         pure
         returns (Progress)
     {
-        return Progress.wrap(
-            escrow_ | settledThrough_ << 108 | (stopAt_ - 1 - settledThrough_) << 132 | minSectors_ << 145 | customer_ << 218
-        );
+        unchecked {
+            uint256 left = stopAt_ - 1 - settledThrough_;
+            return Progress.wrap(
+                escrow_ | settledThrough_ << 108 | left << 132 | minSectors_ << 145 | customer_ << 218
+            );
+        }
     }
 
     /// @dev Ledger units.
@@ -185,12 +196,16 @@ library ProgressWord {
 
     /// @dev The same end, from another epoch. `through < stopAt(x)`.
     function settled(Progress x, uint256 through) internal pure returns (Progress) {
-        return Progress.wrap(put(Progress.unwrap(x), 108, 37, through | (stopAt(x) - 1 - through) << 24));
+        unchecked {
+            return Progress.wrap(put(Progress.unwrap(x), 108, 37, through | (stopAt(x) - 1 - through) << 24));
+        }
     }
 
     /// @dev `epoch > settledThrough(x)`.
     function stopping(Progress x, uint256 epoch) internal pure returns (Progress) {
-        return Progress.wrap(put(Progress.unwrap(x), 132, 13, epoch - 1 - settledThrough(x)));
+        unchecked {
+            return Progress.wrap(put(Progress.unwrap(x), 132, 13, epoch - 1 - settledThrough(x)));
+        }
     }
 
     function withNumber(Progress x, uint256 revision) internal pure returns (Progress) {

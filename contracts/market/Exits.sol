@@ -53,8 +53,9 @@ abstract contract Exits is IMarketAnnex, Records {
     /// @inheritdoc IMarketAnnex
     function prune(DealRef[] calldata deals) external {
         _capBatch(deals.length);
+        Live memory d;
         for (uint256 i = 0; i < deals.length; ++i) {
-            (bytes4 problem, Live memory d) = _load(deals[i].provider, deals[i].slot, deals[i].id);
+            bytes4 problem = _load(d, deals[i]);
             if (problem == 0) problem = _prune(d);
             if (problem != 0) emit Skipped(i, problem);
         }
@@ -63,8 +64,9 @@ abstract contract Exits is IMarketAnnex, Records {
     /// @inheritdoc IMarketAnnex
     function close(DealRef[] calldata deals) external {
         _capBatch(deals.length);
+        Live memory d;
         for (uint256 i = 0; i < deals.length; ++i) {
-            (bytes4 problem, Live memory d) = _load(deals[i].provider, deals[i].slot, deals[i].id);
+            bytes4 problem = _load(d, deals[i]);
             if (problem == 0) problem = _close(d);
             if (problem != 0) emit Skipped(i, problem);
         }
@@ -90,7 +92,8 @@ abstract contract Exits is IMarketAnnex, Records {
         if (!open) return Market_WrongPhase.selector;
         Reason reason = Reason.Ended;
         if (effective < d.progress.stopAt()) {
-            if (!_exhausted(d, _missCount(holder, effective - 1))) return Market_NotDue.selector;
+            uint256 misses = _missCount(holder, effective - 1);
+            if (!_exhausted(_sampled(d), _sectors(d), misses)) return Market_NotDue.selector;
             reason = Reason.Exhausted;
         }
         _stop(d, effective, reason);
@@ -123,7 +126,7 @@ abstract contract Exits is IMarketAnnex, Records {
         if (d.progress.number() == 0) return;
         uint256 sectors = _sectors(d);
         _record(d).sampled = SampledWord.packStopped(_sampled(d).root(), sectors);
-        if (sectors != 0) _setLeaf(d, 0);
+        if (sectors != 0) _setLeaf(d, sectors, 0);
     }
 
     function _close(Live memory d) private returns (bytes4) {

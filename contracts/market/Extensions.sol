@@ -69,7 +69,7 @@ abstract contract Extensions is IMarketAnnex, Records {
             revert Market_BadTerms("endEpoch");
         }
         if (capacity > MAX_CAPACITY) revert Market_CapacityExceeded(MAX_CAPACITY, capacity);
-        if (capacity == 0 || capacity < _billed(d, _sectors(d))) revert Market_BadTerms("capacity");
+        if (capacity == 0 || capacity < _billed(d.progress, _sectors(d))) revert Market_BadTerms("capacity");
         if (extension.rate > AgreedWord.MAX_RATE) revert Market_BadTerms("rate");
         uint256 atLeast = uint256(extension.rate) * MULTIPLIER;
         uint96 penaltyRate = _home(d).penaltyRate;

@@ -75,60 +75,69 @@ abstract contract Openings is IMarketAnnex, Records {
         terms.answerBond = volume.answerBond;
     }
 
-    /// @dev Every check comes before the first effect.
+    /// @dev Every check comes before the first effect. `terms` has what the deals share, and takes up what is this one's.
     function _open(Batch memory batch, VolumeTerms calldata volume, Terms memory terms, DealItem calldata item)
         private
         returns (bytes4 problem)
     {
-        if (item.slot >= SumTree.MAX_SLOTS) return Market_BadTerms.selector;
-        Holder storage holder = _holders[item.provider];
-        Standing standing = holder.standing;
-        problem = _itemProblem(batch, volume, item, standing, holder.penaltyRate);
-        if (problem != 0) return problem;
-        uint256 collateral = _fullCollateral(volume.capacity, holder.penaltyRate);
-        if (collateral > standing.free()) return Market_InsufficientCollateral.selector;
-        DealRecord storage record = holder.deals[item.slot];
-        bytes32 previous = record.agreed.id();
-        if (previous != 0 && record.progress.status() & CLOSED == 0) return Market_SlotTaken.selector;
-
-        (terms.provider, terms.slot, terms.previous) = (item.provider, item.slot, previous);
-        (terms.series, terms.position) = (uint32(standing.series()), item.position);
+        (terms.provider, terms.slot, terms.position) = (item.provider, item.slot, item.position);
         (terms.rate, terms.egressRate, terms.validUntil) = (item.rate, item.egressRate, item.validUntil);
+        (uint256 escrow, uint256 egress) = (item.escrow, item.egress);
+        Holder storage holder = _holders[terms.provider];
+        Standing standing = holder.standing;
+        (address signer, uint256 penaltyRate) = (holder.signer, holder.penaltyRate);
+        problem = _itemProblem(batch, terms, escrow, egress, standing, penaltyRate);
+        if (problem != 0) return problem;
+        uint256 collateral = _fullCollateral(terms.capacity, penaltyRate);
+        if (collateral > standing.free()) return Market_InsufficientCollateral.selector;
+        DealRecord storage record = holder.deals[terms.slot];
+        terms.previous = record.agreed.id();
+        if (terms.previous != 0 && record.progress.status() & CLOSED == 0) return Market_SlotTaken.selector;
+
+        terms.series = uint32(standing.series());
         bytes32 digest = MessageHashUtils.toTypedDataHash(batch.domain, terms.hash());
-        if (_recoverDigest(digest, item.signature) != _signerOf(holder)) return Market_WrongSigner.selector;
+        if (standing.rotated()) signer = _signerOf(holder);
+        if (_recoverDigest(digest, item.signature) != signer) return Market_WrongSigner.selector;
 
         if (batch.customer == 0) _begin(batch, volume);
-        if (item.slot >= standing.slots()) standing = standing.withSlots(item.slot + 1);
-        standing = standing.withDeals(standing.deals() + 1).withCapacity(standing.capacity() + volume.capacity);
+        unchecked {
+            if (terms.slot >= standing.slots()) standing = standing.withSlots(uint256(terms.slot) + 1);
+            standing = standing.withDeals(standing.deals() + 1).withCapacity(standing.capacity() + terms.capacity);
+        }
         holder.standing = standing.debited(collateral);
-        _write(batch, volume, item, record, AgreedWord.idOf(digest));
-        _emitOpened(item, AgreedWord.idOf(digest));
+        _write(batch, terms, escrow, egress, record, AgreedWord.idOf(digest));
     }
 
     function _itemProblem(
         Batch memory batch,
-        VolumeTerms calldata volume,
-        DealItem calldata item,
+        Terms memory terms,
+        uint256 escrow,
+        uint256 egress,
         Standing standing,
         uint256 penaltyRate
     ) private view returns (bytes4) {
+        uint256 rate = terms.rate;
         if (standing.treeHeight() == 0) return Market_NotRegistered.selector;
-        if (item.position >= volume.n || item.rate > AgreedWord.MAX_RATE) return Market_BadTerms.selector;
-        if (uint256(item.escrow) << LEDGER_SHIFT > ProgressWord.MAX_ESCROW || item.egress > type(uint96).max) {
+        if (terms.slot >= SumTree.MAX_SLOTS || terms.position >= terms.n || rate > AgreedWord.MAX_RATE) {
+            return Market_BadTerms.selector;
+        }
+        if (escrow > ProgressWord.MAX_ESCROW >> LEDGER_SHIFT || egress > type(uint96).max) {
             return Market_BadTerms.selector;
         }
         if (batch.delegated) {
-            Delegation storage delegation = _delegations[volume.client][batch.caller];
+            Delegation storage delegation = _delegations[terms.client][batch.caller];
             if (
-                item.rate > delegation.maxRate || item.egressRate > delegation.maxEgressRate
-                    || uint256(item.escrow) + item.egress > delegation.repairBudget
+                rate > delegation.maxRate || terms.egressRate > delegation.maxEgressRate
+                    || escrow + egress > delegation.repairBudget
             ) return Market_Unauthorized.selector;
         }
-        if (item.rate * MULTIPLIER > penaltyRate) return Market_PenaltyRateTooLow.selector;
-        if (standing.capacity() + volume.capacity > MAX_PROVIDER_CAPACITY) return Market_CapacityExceeded.selector;
-        if (block.timestamp > item.validUntil) return Market_Expired.selector;
-        uint256 need = uint256(volume.minSectors) * item.rate * (volume.endEpoch - batch.start);
-        return uint256(item.escrow) << LEDGER_SHIFT < need ? Market_InsufficientEscrow.selector : bytes4(0);
+        unchecked {
+            if (rate * MULTIPLIER > penaltyRate) return Market_PenaltyRateTooLow.selector;
+            if (standing.capacity() + terms.capacity > MAX_PROVIDER_CAPACITY) return Market_CapacityExceeded.selector;
+            if (block.timestamp > terms.validUntil) return Market_Expired.selector;
+            uint256 need = uint256(terms.minSectors) * rate * (terms.endEpoch - batch.start);
+            return escrow << LEDGER_SHIFT < need ? Market_InsufficientEscrow.selector : bytes4(0);
+        }
     }
 
     /// @dev With the first deal: links the client's openings, finds or writes its side, and tells what the deals share.
@@ -171,31 +180,32 @@ abstract contract Openings is IMarketAnnex, Records {
     /// @dev Writes the deal into its slot, and counts its money, against the delegate's budget too.
     function _write(
         Batch memory batch,
-        VolumeTerms calldata volume,
-        DealItem calldata item,
+        Terms memory terms,
+        uint256 escrow,
+        uint256 egress,
         DealRecord storage record,
         bytes32 id
     ) private {
-        record.agreed = AgreedWord.pack(id, item.rate, volume.capacity);
-        record.progress = ProgressWord.pack(
-            uint256(item.escrow) << LEDGER_SHIFT, batch.start - 1, volume.endEpoch, volume.minSectors, batch.customer
-        );
-        if (item.egress != 0) record.egress = item.egress << LEDGER_SHIFT;
-        uint128 tokens = item.escrow + item.egress;
-        batch.units += uint256(tokens) << LEDGER_SHIFT;
-        if (batch.delegated) _delegations[volume.client][batch.caller].repairBudget -= tokens;
-    }
-
-    function _emitOpened(DealItem calldata item, bytes32 id) private {
+        unchecked {
+            if (batch.delegated) {
+                _delegations[terms.client][batch.caller].repairBudget -= uint128(escrow + egress); // within it: checked
+            }
+            (escrow, egress) = (escrow << LEDGER_SHIFT, egress << LEDGER_SHIFT);
+            batch.units += escrow + egress;
+            record.agreed = AgreedWord.pack(id, terms.rate, terms.capacity);
+            record.progress =
+                ProgressWord.pack(escrow, batch.start - 1, terms.endEpoch, terms.minSectors, batch.customer);
+            if (egress != 0) record.egress = uint128(egress);
+        }
         emit DealOpened(
-            item.provider,
+            terms.provider,
             id,
-            item.slot,
-            item.position,
-            item.rate,
-            item.egressRate,
-            item.escrow << LEDGER_SHIFT,
-            item.egress << LEDGER_SHIFT
+            terms.slot,
+            terms.position,
+            terms.rate,
+            terms.egressRate,
+            uint128(escrow),
+            uint128(egress)
         );
     }
 }

@@ -130,12 +130,14 @@ abstract contract Proofs is IStorageMarket, Records {
         view
         returns (uint256 slot, uint256 index, uint256 levels)
     {
-        uint256 position = Positions.place(Positions.draw(draw.preimage, i), i, draw.chunks);
-        uint256 perSector = SectorProof.CHUNKS_PER_SECTOR_LOG2;
-        uint256 sectors;
-        (slot, index, sectors) = holder.tree.find(draw.height, draw.top, position >> perSector);
-        index = index << perSector | position & ((1 << perSector) - 1);
-        levels = SectorProof.height(sectors);
+        unchecked {
+            uint256 position = Positions.place(Positions.draw(draw.preimage, i), i, draw.chunks);
+            uint256 perSector = SectorProof.CHUNKS_PER_SECTOR_LOG2;
+            uint256 sectors;
+            (slot, index, sectors) = holder.tree.find(draw.height, draw.top, position >> perSector);
+            index = index << perSector | position & ((1 << perSector) - 1);
+            levels = SectorProof.height(sectors);
+        }
     }
 
     function _wrongLength(Holder storage holder, Draw memory draw, uint256 actual)

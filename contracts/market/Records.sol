@@ -7,7 +7,7 @@ import {ProofRecord} from "../libraries/ProofRecord.sol";
 import {SumTree} from "../libraries/SumTree.sol";
 import {AgreedWord, SampledWord} from "../libraries/Words.sol";
 import {DealRef, Signature} from "../types/Market.sol";
-import {CLOSED, Customer, DealRecord, Holder, Link, Live, STOPPED, Sampled, Seed} from "../types/Records.sol";
+import {CLOSED, Counted, Customer, DealRecord, Holder, Link, Live, Progress, STOPPED, Sampled, Seed, Standing} from "../types/Records.sol";
 import {Standings} from "./Standings.sol";
 
 /// @title Records
@@ -25,59 +25,63 @@ abstract contract Records is Standings {
     bytes32 private constant NAME = keccak256("Sublet");
     bytes32 private constant VERSION = keccak256("1");
 
-    /// @dev What a settlement through `through` moves.
-    struct Outcome {
-        uint256 through;
-        uint256 paid;
-        uint256 penalty;
-    }
-
     mapping(uint256 index => Customer) internal _customers;
     uint256 internal _customerCount;
     mapping(address client => Link) internal _links;
     mapping(bytes32 deal => mapping(address signer => uint128)) internal _redeemed;
     Seed internal _seed;
 
-    /// @dev The deal at (provider, slot), unless it is closed; or why there is none.
-    function _find(address provider, uint256 slot) internal view returns (bytes4 problem, Live memory d) {
-        if (slot >= SumTree.MAX_SLOTS) return (Market_WrongDeal.selector, d);
-        Holder storage holder = _holders[provider];
-        DealRecord storage record = holder.deals[slot];
-        (d.provider, d.slot) = (provider, slot);
-        assembly ("memory-safe") {
-            mstore(add(d, 0x40), holder.slot)
-            mstore(add(d, 0x60), record.slot)
-        }
-        d.agreed = record.agreed;
-        d.progress = record.progress;
-        if (d.progress.status() & CLOSED != 0) return (Market_WrongState.selector, d);
-        if (d.agreed.id() == 0) problem = Market_WrongDeal.selector;
+    /// @dev Takes up the deal at (provider, slot), unless it is closed; or says why there is none.
+    function _find(Live memory d, address provider, uint256 slot) internal view returns (bytes4) {
+        _turnTo(d, provider);
+        return _take(d, slot);
     }
 
-    /// @dev The same, where `id` names it.
-    function _load(address provider, uint256 slot, bytes32 id) internal view returns (bytes4 problem, Live memory d) {
-        (problem, d) = _find(provider, slot);
-        if (d.agreed.id() != id) problem = Market_WrongDeal.selector;
+    function _turnTo(Live memory d, address provider) internal view {
+        Holder storage holder = _holders[provider];
+        d.provider = provider;
+        assembly ("memory-safe") {
+            mstore(add(d, 0x40), holder.slot)
+        }
+    }
+
+    /// @dev {_find}, of the provider that was turned to.
+    function _take(Live memory d, uint256 slot) internal view returns (bytes4) {
+        if (slot >= SumTree.MAX_SLOTS) return Market_WrongDeal.selector;
+        DealRecord storage record = _home(d).deals[slot];
+        d.slot = slot;
+        assembly ("memory-safe") {
+            mstore(add(d, 0x60), record.slot)
+        }
+        (d.agreed, d.progress) = (record.agreed, record.progress);
+        if (d.progress.status() & CLOSED != 0) return Market_WrongState.selector;
+        return d.agreed.id() == 0 ? Market_WrongDeal.selector : bytes4(0);
+    }
+
+    /// @dev The same, where `ref` names it.
+    function _load(Live memory d, DealRef calldata ref) internal view returns (bytes4 problem) {
+        if (d.provider != ref.provider) _turnTo(d, ref.provider);
+        problem = _take(d, ref.slot);
+        if (d.agreed.id() != ref.id) problem = Market_WrongDeal.selector;
     }
 
     /// @dev The same, or a revert.
     function _demand(DealRef calldata ref) internal view returns (Live memory d) {
-        bytes4 problem;
-        (problem, d) = _load(ref.provider, ref.slot, ref.id);
+        bytes4 problem = _load(d, ref);
         if (problem == Market_WrongDeal.selector) revert Market_WrongDeal(d.agreed.id(), ref.id);
         if (problem != 0) revert Market_WrongState(ref.id);
     }
 
     function _home(Live memory d) internal pure returns (Holder storage holder) {
         uint256 home = d.home;
-        assembly {
+        assembly ("memory-safe") {
             holder.slot := home
         }
     }
 
     function _record(Live memory d) internal pure returns (DealRecord storage record) {
         uint256 place = d.place;
-        assembly {
+        assembly ("memory-safe") {
             record.slot := place
         }
     }
@@ -110,11 +114,12 @@ abstract contract Records is Standings {
         if (_stopped(d) || effective >= d.progress.stopAt()) revert Market_WrongState(d.agreed.id());
     }
 
-    function _setLeaf(Live memory d, uint256 sectors) internal {
+    function _setLeaf(Live memory d, uint256 before, uint256 sectors) internal {
         Holder storage holder = _home(d);
-        uint256 height = holder.standing.treeHeight();
-        uint256 raised = holder.tree.set(height, d.slot, sectors);
-        if (raised != height) holder.standing = holder.standing.withTreeHeight(raised);
+        Standing standing = holder.standing;
+        uint256 height = standing.treeHeight();
+        uint256 raised = holder.tree.set(height, d.slot, before, sectors);
+        if (raised != height) holder.standing = standing.withTreeHeight(raised);
     }
 
     /// @dev Keeps the end that a proof reads what the deal's is.
@@ -124,19 +129,23 @@ abstract contract Records is Standings {
 
     /// @dev What `sectors` cost from `effective` to the deal's end.
     function _need(Live memory d, uint256 sectors, uint256 effective) internal pure returns (uint256) {
-        return _billed(d, sectors) * d.agreed.rate() * (d.progress.stopAt() - effective);
+        unchecked {
+            return _billed(d.progress, sectors) * d.agreed.rate() * (d.progress.stopAt() - effective);
+        }
     }
 
-    function _billed(Live memory d, uint256 sectors) internal pure returns (uint256) {
-        uint256 least = d.progress.minSectors();
+    function _billed(Progress progress, uint256 sectors) internal pure returns (uint256) {
+        uint256 least = progress.minSectors();
         return sectors > least ? sectors : least;
     }
 
     /// @dev What a deal of `capacity` sectors locks. Even.
     function _fullCollateral(uint256 capacity, uint256 penaltyRate) internal view returns (uint256) {
-        uint256 cover = capacity * penaltyRate * COVER;
-        uint256 least = MIN_COLLATERAL << LEDGER_SHIFT;
-        return cover > least ? cover : least;
+        unchecked {
+            uint256 cover = capacity * penaltyRate * COVER; // 25, 96 and 13 bits
+            uint256 least = MIN_COLLATERAL << LEDGER_SHIFT;
+            return cover > least ? cover : least;
+        }
     }
 
     function _collateralLeft(Live memory d) internal view returns (uint256) {
@@ -144,47 +153,68 @@ abstract contract Records is Standings {
     }
 
     /// @dev Whether so many misses of its provider have used the collateral up.
-    function _exhausted(Live memory d, uint256 misses) internal view returns (bool) {
-        Sampled sampled = _sampled(d);
-        return _sectors(d) == 0 ? sampled.cover() >= COVER : sampled.coverLeft(misses) == 0;
+    function _exhausted(Sampled sampled, uint256 sectors, uint256 misses) internal view returns (bool) {
+        return sectors == 0 ? sampled.cover() >= COVER : sampled.coverLeft(misses) == 0;
     }
 
     /// @dev Counts misses and settles through `through`; nothing before this write's effective epoch stays open.
     function _catchUp(Live memory d, uint256 through) internal {
         _countMisses(_home(d), through);
-        _apply(d, _outcome(d, _sectors(d), through));
+        _credit(d.provider, _settle(d, _sectors(d), through));
+    }
+
+    /// @dev Settles the epochs up to min(through, stopAt - 1). The deal's own words stay to be saved, and `paid` to be
+    /// credited.
+    function _settle(Live memory d, uint256 sectors, uint256 through) internal returns (uint256 paid) {
+        uint256 penalty;
+        (through, paid, penalty) = _outcome(d, sectors, through);
+        if (through <= d.progress.settledThrough()) return 0;
+        _apply(d, through, paid, penalty);
+        emit Settled(d.agreed.id(), uint32(through), uint128(paid), uint128(penalty));
     }
 
     /// @dev What the epochs up to min(through, stopAt - 1) that are not settled yet pay and cost.
-    function _outcome(Live memory d, uint256 sectors, uint256 through) internal view returns (Outcome memory outcome) {
-        uint256 settled = d.progress.settledThrough();
-        uint256 stopAt = d.progress.stopAt();
-        if (through >= stopAt) through = stopAt - 1;
-        outcome.through = through;
-        if (through <= settled) return outcome;
-        Holder storage holder = _home(d);
-        uint256 proved = holder.record.count(settled + 1, through);
-        outcome.paid = proved * _billed(d, sectors) * d.agreed.rate();
-        uint256 missed = through - settled - proved;
-        if (missed != 0 && sectors != 0) {
-            uint256 cost = missed * sectors * holder.penaltyRate;
-            uint256 left = _collateralLeft(d);
-            outcome.penalty = cost < left ? cost : left;
+    function _outcome(Live memory d, uint256 sectors, uint256 through)
+        internal
+        view
+        returns (uint256 last, uint256 paid, uint256 penalty)
+    {
+        Progress progress = d.progress;
+        uint256 settled = progress.settledThrough();
+        uint256 stopAt = progress.stopAt();
+        unchecked {
+            last = through < stopAt ? through : stopAt - 1;
+            if (last <= settled) return (last, 0, 0);
+            Holder storage holder = _home(d);
+            uint256 proved = _provenIn(d, settled + 1, last);
+            // 13, 25 and 80 bits: no product is near 256.
+            paid = proved * _billed(progress, sectors) * d.agreed.rate();
+            uint256 missed = last - settled - proved;
+            if (missed != 0 && sectors != 0) {
+                penalty = missed * sectors * holder.penaltyRate;
+                uint256 left = _collateralLeft(d);
+                if (penalty > left) penalty = left;
+            }
         }
     }
 
-    /// @dev Moves an outcome; the deal's own words stay to be saved.
-    /// @return settled whether there was anything to settle.
-    function _apply(Live memory d, Outcome memory outcome) internal returns (bool settled) {
-        if (outcome.through <= d.progress.settledThrough()) return false;
-        d.progress = d.progress.settled(outcome.through).withEscrow(d.progress.escrow() - outcome.paid);
-        _credit(d.provider, outcome.paid);
-        if (outcome.penalty != 0) {
-            _record(d).lost += uint128(outcome.penalty);
-            _penalise(_client(d), outcome.penalty);
+    /// @dev How many epochs of first..last are proven.
+    function _provenIn(Live memory d, uint256 first, uint256 last) private view returns (uint256) {
+        Counted memory counted = d.counted;
+        if (counted.home != d.home || counted.first != first || counted.last != last) {
+            (counted.home, counted.first, counted.last) = (d.home, first, last);
+            counted.proven = _home(d).record.count(first, last);
         }
-        emit Settled(d.agreed.id(), uint32(outcome.through), uint128(outcome.paid), uint128(outcome.penalty));
-        return true;
+        return counted.proven;
+    }
+
+    /// @dev Moves an outcome but for the provider's pay.
+    function _apply(Live memory d, uint256 through, uint256 paid, uint256 penalty) internal {
+        d.progress = d.progress.settled(through).withEscrow(d.progress.escrow() - paid);
+        if (penalty != 0) {
+            _record(d).lost += uint128(penalty);
+            _penalise(_client(d), penalty);
+        }
     }
 
     /// @dev EIP-712 domain of this market, built anew: it holds on every fork, and in the annex.

@@ -1,101 +1,166 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
-import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
-import {TypedHashes} from "../libraries/TypedHashes.sol";
-import {ProgressWord} from "../libraries/Words.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-import {CommitItem, DealRef, Revision, Signature} from "../types/Market.sol";
-import {Holder, Live, Sampled} from "../types/Records.sol";
+import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
+import {SumTree} from "../libraries/SumTree.sol";
+import {TypedHashes} from "../libraries/TypedHashes.sol";
+import {ProgressWord, SampledWord} from "../libraries/Words.sol";
+import {CommitItem, DealRef, Signature} from "../types/Market.sol";
+import {Holder, Live, Progress, STOPPED, Sampled} from "../types/Records.sol";
 import {Records} from "./Records.sol";
 
 /// @title Revisions
 /// @notice What a deal holds, once its two sides signed it; and settling what that earned.
 abstract contract Revisions is IStorageMarket, Records {
-    using TypedHashes for Revision;
+    using SumTree for uint256[1 << 14];
+    using TypedHashes for CommitItem;
+
+    /// @dev What all items of a commit have in common.
+    struct Round {
+        bytes32 domain;
+        address signer; // whose assents are needed; zero: the provider sends
+        bool open;
+        uint256 effective;
+        uint256 misses; // of the provider, before `effective`
+        uint256 customer; // of the last item, and its key
+        address key;
+    }
 
     /// @inheritdoc IStorageMarket
     function commit(address provider, CommitItem[] calldata items, Signature[] calldata assents) external {
         _capBatch(items.length);
-        bytes32 domain = _domain();
-        address signer = _signerOf(_holders[provider]);
-        if (_msgSender() == provider || _msgSender() == signer) signer = address(0);
-        else if (assents.length != items.length) revert Market_BadTerms("assents");
+        Holder storage holder = _holders[provider];
+        Round memory round;
+        round.domain = _domain();
+        round.signer = _assenting(provider, holder, items.length, assents.length);
+        (round.effective, round.open) = _gate(holder);
+        if (round.open) {
+            _countMisses(holder, round.effective - 1);
+            round.misses = holder.standing.missCount();
+        }
+        uint256 earned = 0;
+        Live memory d;
+        _turnTo(d, provider);
         for (uint256 i = 0; i < items.length; ++i) {
-            (bytes4 problem, Live memory d) = _find(provider, items[i].slot);
+            CommitItem calldata item = items[i];
+            bytes4 problem = _take(d, item.slot);
+            uint256 paid = 0;
             if (problem == 0) {
-                bytes32 digest = _revisionDigest(d, items[i], domain);
-                if (signer != address(0) && _recoverDigest(digest, assents[i]) != signer) {
-                    problem = Market_WrongSigner.selector;
-                } else {
-                    problem = _commit(d, items[i], digest);
-                }
+                (problem, paid) = _commit(round, d, item, round.signer == address(0) ? item.signature : assents[i]);
             }
+            earned += paid;
             if (problem != 0) emit Skipped(i, problem);
         }
+        _credit(provider, earned);
     }
 
     /// @inheritdoc IStorageMarket
     function settle(DealRef[] calldata deals) external {
         _capBatch(deals.length);
+        Live memory d;
+        uint256 known = 0; // the last epoch of the deal's provider whose outcome is
+        uint256 earned = 0; // by that provider
         for (uint256 i = 0; i < deals.length; ++i) {
-            (bytes4 problem, Live memory d) = _load(deals[i].provider, deals[i].slot, deals[i].id);
-            if (problem != 0) {
-                emit Skipped(i, problem);
-            } else if (_apply(d, _outcome(d, _sectors(d), _known(_home(d))))) {
+            DealRef calldata ref = deals[i];
+            if (ref.provider != d.provider) {
+                _credit(d.provider, earned);
+                _turnTo(d, ref.provider);
+                (known, earned) = (_known(_home(d)), 0);
+            }
+            bytes4 problem = _load(d, ref);
+            if (problem == 0) {
+                unchecked {
+                    earned += _settle(d, _sectors(d), known);
+                }
                 _record(d).progress = d.progress;
+            } else {
+                emit Skipped(i, problem);
             }
         }
+        _credit(d.provider, earned);
     }
 
-    /// @dev Every check comes before the first effect.
-    function _commit(Live memory d, CommitItem calldata item, bytes32 digest) private returns (bytes4) {
-        if (_stopped(d)) return Market_WrongState.selector;
-        if (item.number <= d.progress.number()) return Market_StaleRevision.selector;
-        if (item.number > ProgressWord.MAX_NUMBER) return Market_BadTerms.selector;
-        if (item.sectors > d.agreed.capacity()) return Market_CapacityExceeded.selector;
-        Holder storage holder = _home(d);
-        (uint256 effective, bool open) = _gate(holder);
-        if (!open) return Market_WrongPhase.selector;
-        if (effective >= d.progress.stopAt()) return Market_WrongState.selector;
-        if (_recoverDigest(digest, item.signature) != _customer(d).signer) return Market_WrongSigner.selector;
+    /// @dev Who must have signed for the provider: nobody where it or its signer sends.
+    function _assenting(address provider, Holder storage holder, uint256 items, uint256 assents)
+        private
+        view
+        returns (address signer)
+    {
+        signer = _signerOf(holder);
+        address sender = _msgSender();
+        if (sender == provider || sender == signer) return address(0);
+        if (assents != items) revert Market_BadTerms("assents");
+    }
 
-        uint256 misses = _missCount(holder, effective - 1);
-        // Its collateral is gone: it waits for a refill, or to be pruned, and must not enter a proof's sample anew.
-        if (_exhausted(d, misses)) return Market_WrongState.selector;
-        uint256 before = _sectors(d);
-        Outcome memory outcome = _outcome(d, before, effective - 1);
-        if (d.progress.escrow() - outcome.paid < _need(d, item.sectors, effective)) {
-            return Market_InsufficientEscrow.selector;
-        }
-
-        _countMisses(holder, effective - 1);
-        _apply(d, outcome);
+    /// @dev Every check comes before the first effect. What is `paid` stays to be credited.
+    function _commit(Round memory round, Live memory d, CommitItem calldata item, Signature calldata assent)
+        private
+        returns (bytes4 problem, uint256)
+    {
+        uint256 sectors = item.sectors;
+        problem = _revisionProblem(round, d, item.number, sectors);
+        if (problem != 0) return (problem, 0);
         Sampled sampled = _sampled(d);
-        (uint256 since, uint256 cover) = (sampled.activeSince(), sampled.cover());
-        if (before != item.sectors) {
-            if (before == 0) {
-                (since, cover) = (effective, misses + COVER - cover);
-            } else if (item.sectors == 0) {
-                cover = COVER - sampled.coverLeft(misses); // used
+        uint256 before = _home(d).tree.get(d.slot);
+        // Its collateral is gone: it waits for a refill, or to be pruned, and must not enter a proof's sample anew.
+        if (_exhausted(sampled, before, round.misses)) return (Market_WrongState.selector, 0);
+        (uint256 through, uint256 paid, uint256 penalty) = _outcome(d, before, round.effective - 1);
+        unchecked {
+            if (d.progress.escrow() < paid + _need(d, sectors, round.effective)) {
+                return (Market_InsufficientEscrow.selector, 0);
             }
-            _setLeaf(d, item.sectors);
         }
-        d.progress = d.progress.withNumber(item.number);
-        _setSampled(d, item.root, since, cover);
-        _record(d).progress = d.progress;
-        emit Committed(d.agreed.id(), item.number, item.root, item.sectors, item.head, uint32(effective));
-        return 0;
+        if (!_signed(round, d, item, assent)) return (Market_WrongSigner.selector, 0);
+
+        if (through > d.progress.settledThrough()) _apply(d, through, paid, penalty);
+        _record(d).progress = d.progress.withNumber(item.number);
+        if (before != sectors) {
+            sampled = _resized(round, sampled, before, sectors);
+            _setLeaf(d, before, sectors);
+        }
+        _setSampled(d, item.root, sampled.activeSince(), sampled.cover());
+        emit Committed(d.agreed.id(), item.number, item.root, item.sectors, item.head, uint128(paid), uint128(penalty));
+        return (0, paid);
     }
 
-    function _revisionDigest(Live memory d, CommitItem calldata item, bytes32 domain) private pure returns (bytes32) {
-        Revision memory revision = Revision({
-            deal: d.agreed.id(),
-            number: item.number,
-            root: item.root,
-            sectors: item.sectors,
-            head: item.head
-        });
-        return MessageHashUtils.toTypedDataHash(domain, revision.hash());
+    function _revisionProblem(Round memory round, Live memory d, uint256 number, uint256 sectors)
+        private
+        pure
+        returns (bytes4)
+    {
+        Progress progress = d.progress;
+        if (progress.status() & STOPPED != 0) return Market_WrongState.selector;
+        if (number <= progress.number()) return Market_StaleRevision.selector;
+        if (number > ProgressWord.MAX_NUMBER) return Market_BadTerms.selector;
+        if (sectors > d.agreed.capacity()) return Market_CapacityExceeded.selector;
+        if (!round.open) return Market_WrongPhase.selector;
+        return round.effective >= progress.stopAt() ? Market_WrongState.selector : bytes4(0);
+    }
+
+    function _signed(Round memory round, Live memory d, CommitItem calldata item, Signature calldata assent)
+        private
+        view
+        returns (bool)
+    {
+        uint256 customer = d.progress.customer();
+        if (round.customer != customer) (round.customer, round.key) = (customer, _customer(d).signer);
+        bytes32 digest = MessageHashUtils.toTypedDataHash(round.domain, item.hash(d.agreed.id()));
+        if (_recoverDigest(digest, item.signature) != round.key) return false;
+        return round.signer == address(0) || _recoverDigest(digest, assent) == round.signer;
+    }
+
+    /// @dev Cover counts from the first sector on, and what was used stays used while there is none.
+    function _resized(Round memory round, Sampled sampled, uint256 before, uint256 sectors)
+        private
+        view
+        returns (Sampled)
+    {
+        (uint256 since, uint256 cover) = (sampled.activeSince(), sampled.cover());
+        unchecked {
+            if (before == 0) (since, cover) = (round.effective, round.misses + COVER - cover);
+            else if (sectors == 0) cover = COVER - sampled.coverLeft(round.misses); // used
+        }
+        return SampledWord.pack(0, 0, since, cover);
     }
 }

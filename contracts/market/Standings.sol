@@ -52,7 +52,8 @@ abstract contract Standings is Ledger {
 
     /// @dev T in sectors.
     function _sectorsOf(Holder storage holder) internal view returns (uint256) {
-        return SumTree.sum(holder.tree.root(holder.standing.treeHeight()));
+        uint256 height = holder.standing.treeHeight();
+        return height == 0 ? 0 : SumTree.sum(holder.tree.root(height));
     }
 
     function _signerOf(Holder storage holder) internal view returns (address) {

@@ -122,7 +122,8 @@ abstract contract Views is IStorageMarket, Records {
 
     /// @inheritdoc IStorageMarket
     function deal(address provider, uint16 slot) external view returns (Deal memory known) {
-        (, Live memory d) = _find(provider, slot);
+        Live memory d;
+        _find(d, provider, slot);
         if (d.agreed.id() == 0) return known;
         DealRecord storage record = _record(d);
         Customer storage customer = _customer(d);

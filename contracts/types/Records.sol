@@ -67,7 +67,8 @@ struct Challenge {
 }
 
 /// @dev A deal at work on: where it is, and its two words, saved when they are whole. A standing is never kept like this:
-/// client and provider may be one.
+/// client and provider may be one. A batch takes up one deal after the other in the same place, and what the last ones had
+/// in common is not looked up again.
 struct Live {
     address provider;
     uint256 slot;
@@ -75,6 +76,15 @@ struct Live {
     uint256 place;
     Agreed agreed;
     Progress progress;
+    Counted counted;
+}
+
+/// @dev How many epochs of first..last a provider proved, once it was counted.
+struct Counted {
+    uint256 home;
+    uint256 first;
+    uint256 last;
+    uint256 proven;
 }
 
 /// @dev A client's side of deals; shared by all of its deals with the same figures.

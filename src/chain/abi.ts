@@ -611,6 +611,22 @@ export const storageMarketAbi = [
     type: "error",
   },
   {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "have",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "units",
+        type: "uint256",
+      },
+    ],
+    name: "Standing_BalanceShort",
+    type: "error",
+  },
+  {
     anonymous: false,
     inputs: [
       {
@@ -808,9 +824,15 @@ export const storageMarketAbi = [
       },
       {
         indexed: false,
-        internalType: "uint32",
-        name: "effectiveEpoch",
-        type: "uint32",
+        internalType: "uint128",
+        name: "paid",
+        type: "uint128",
+      },
+      {
+        indexed: false,
+        internalType: "uint128",
+        name: "penalty",
+        type: "uint128",
       },
     ],
     name: "Committed",
