@@ -19,7 +19,7 @@ const world = await createWorld();
 const { market, alice, carol, bob, dave, stranger } = world;
 
 async function commitSkips(deal: Agreement, revision: Revision) {
-  return world.skipped(market.commit([await world.countersigned(deal, revision)]));
+  return world.skipped(world.commitAll([await world.countersigned(deal, revision)]));
 }
 
 async function leaf(deal: Agreement): Promise<bigint> {
@@ -59,7 +59,7 @@ describe("commit", () => {
       await world.to("gap");
       await world.prove(bob);
       const revision = await world.revision(deal, 3);
-      await expect(market.commit([await world.countersigned(deal, revision)]))
+      await expect(world.commitAll([await world.countersigned(deal, revision)]))
         .to.emit(market, "Committed")
         .withArgs(deal.id, revision.number, revision.root, 3, NO_HEAD, epoch + 1);
       expect((await world.deal(deal)).activeSince).to.equal(epoch + 1);
@@ -148,7 +148,7 @@ describe("commit", () => {
 
     it("goes back to no sectors and forth again: Open, Active, Open, Active", async () => {
       await world.commit(deal, 2);
-      await market.commit([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
+      await world.commitAll([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
       expect((await world.deal(deal)).state).to.equal(1n);
       expect(await leaf(deal)).to.equal(0n);
       await world.start();
@@ -256,7 +256,7 @@ describe("commit", () => {
     it("attack 'cover reset': going through no sectors keeps the misses that were used", async () => {
       const deal = await world.active(1);
       await world.miss(3);
-      await market.commit([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
+      await world.commitAll([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
       expect((await world.deal(deal)).misses).to.equal(3n);
       const other = await world.active(1, { position: 1 });
       await world.miss(4); // the provider misses for the other deal, not for this one

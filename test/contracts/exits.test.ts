@@ -534,7 +534,7 @@ describe("exits", () => {
     });
 
     it("attack 'terms replay': the old deal's terms do not open it again", async () => {
-      const again = world.as(alice).openDeals([await world.item(deal.terms, bob.key)], 0);
+      const again = world.openDeals(alice, [await world.item(deal.terms, bob.key)], 0);
       expect(await world.skipped(again)).to.deep.equal([[0, "Market_NonceUsed"]]);
     });
 

@@ -212,7 +212,7 @@ describe("extend", () => {
     await extend(small, await extension(small, { capacity: 2 ** 24 - 1 }), alice, stranger.key);
     const one = async () => {
       const item = await world.item(await world.terms({ ...cheap, capacity: 1 }, alice, stranger), stranger.key, 0n);
-      return world.skipped(world.as(alice).openDeals([item], 0));
+      return world.skipped(world.openDeals(alice, [item], 0));
     };
     expect(await one()).to.deep.equal([[0, "Market_CapacityExceeded"]]);
     await extend(small, await extension(small, { capacity: 2 ** 24 - 2 }), alice, stranger.key);
@@ -298,7 +298,7 @@ describe("refill", () => {
   it("lets a deal without data count from nothing", async () => {
     const deal = await world.active(1);
     await world.miss(3);
-    await market.commit([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
+    await world.commitAll([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
     expect((await world.deal(deal)).misses).to.equal(3n);
     await world.as(bob).refill(deal);
     expect((await world.deal(deal)).misses).to.equal(0n);

@@ -410,7 +410,7 @@ export class World {
       const own = { provider, slot, position, rate, egressRate, validUntil };
       return { ...own, escrow, egress, signature: compact(signature) };
     });
-    return [shared, deals, minOpened] as const;
+    return [shared, deals, minOpened] as [typeof shared, typeof deals, number];
   }
 
   /** `openDeals` by `caller`. */

@@ -74,7 +74,7 @@ describe("a provider with 4,096 deals of 2^31 sectors, as many of them as large 
         slots.map((slot) => world.terms({ rate: 1n, capacity: contentAt(slot).sectors, endEpoch }, client, host)),
       );
       const items = await Promise.all(terms.map((each) => world.item(each, host.key, 100n)));
-      const opened = await world.opened(await world.as(client).openDeals(items, BATCH));
+      const opened = await world.opened(await world.openDeals(client, items, BATCH));
       deals.push(...opened.map((ref, index) => ({ ...ref, terms: terms[index]!, client, host })));
     }
     for (const batch of batches(deals)) {
@@ -104,7 +104,7 @@ describe("a provider with 4,096 deals of 2^31 sectors, as many of them as large 
   it("takes no sector more, nor, where there is room for sectors, a deal", async () => {
     const open = async () => {
       const item = await world.item(await world.terms({ capacity: 1, rate: 1n }, client, host), host.key);
-      return world.skipped(world.as(client).openDeals([item], 0));
+      return world.skipped(world.openDeals(client, [item], 0));
     };
     expect(await open()).to.deep.equal([[0, "Market_CapacityExceeded"]]);
     const [deal] = deals;
@@ -156,7 +156,7 @@ describe("64 providers with a deal of 2^24 sectors each", function () {
       ),
     );
     const items = await Promise.all(terms.map((each, index) => world.item(each, hosts[index]!.key, 100n, 100n)));
-    const transaction = world.as(stranger).openDeals(items, BATCH);
+    const transaction = world.openDeals(stranger, items, BATCH);
     await gas(world, transaction);
     const opened = await world.opened(await transaction);
     deals.push(...opened.map((ref, index) => ({ ...ref, terms: terms[index]!, client: alice, host: hosts[index]! })));

@@ -29,7 +29,7 @@ describe("openDeals", () => {
       const client = await world.ledger(alice.address);
       const host = await world.ledger(bob.address);
       const start = await world.epoch();
-      const call = world.as(alice).openDeals([await world.item(terms, bob.key, 5_000_000n, 700n)], 1);
+      const call = world.openDeals(alice, [await world.item(terms, bob.key, 5_000_000n, 700n)], 1);
       await expect(call)
         .to.emit(market, "DealOpened")
         .withArgs(
@@ -80,7 +80,7 @@ describe("openDeals", () => {
     it("pays from the client's free balance first, then from its allowance", async () => {
       await world.as(alice).deposit(alice.account, 1_000n);
       const item = await world.item(await world.terms(), bob.key, 1_600n);
-      const call = world.as(alice).openDeals([item], 1);
+      const call = world.openDeals(alice, [item], 1);
       await expect(call).to.changeTokenBalance(world.ethers, token, alice.account, -600n);
       await expect(call).to.emit(market, "Deposited").withArgs(alice.address, alice.address, 600n);
       expect((await world.ledger(alice.address)).balance).to.equal(0n);
@@ -91,7 +91,7 @@ describe("openDeals", () => {
       const { free } = await world.ledger(bob.address);
       await world.as(bob).withdraw((free - collateral) / LEDGER - 100n, bob.account);
       const item = await world.item(await world.terms({}, bob), bob.key, 250n);
-      await expect(world.as(bob).openDeals([item], 1)).to.changeTokenBalance(world.ethers, token, bob.account, -150n);
+      await expect(world.openDeals(bob, [item], 1)).to.changeTokenBalance(world.ethers, token, bob.account, -150n);
       expect(await world.ledger(bob.address)).to.deep.equal({ balance: collateral, locked: collateral, free: 0n });
     });
 
@@ -125,7 +125,7 @@ describe("openDeals", () => {
       ];
       const terms = await Promise.all(others.map((other) => world.terms(other)));
       const items = await Promise.all(terms.map((each) => world.item(each, bob.key)));
-      const deals = await world.opened(await world.as(alice).openDeals(items, items.length));
+      const deals = await world.opened(await world.openDeals(alice, items, items.length));
       for (const [index, deal] of deals.entries()) {
         const { client, clientSigner, volume, position, k, n, noticeEpochs, answerBond } = terms[index]!;
         const expected = { client, clientSigner, volume, answerBond };
@@ -146,7 +146,7 @@ describe("openDeals", () => {
       const terms = await world.terms({ capacity: 1, validUntil: BigInt(timestamp) + 60n });
       const item = await world.item(terms, bob.key, most);
       await world.connection.networkHelpers.time.setNextBlockTimestamp(timestamp + 60);
-      expect(await world.skipped(world.as(alice).openDeals([item], 1))).to.deep.equal([]);
+      expect(await world.skipped(world.openDeals(alice, [item], 1))).to.deep.equal([]);
       expect((await world.ledger(bob.address)).free).to.equal(0n);
       expect((await world.deal({ provider: bob.address, slot: 0, id: world.dealId(terms) })).escrow).to.equal(
         most * LEDGER,
@@ -225,7 +225,7 @@ describe("openDeals", () => {
     for (const [what, overrides, error] of badTerms) {
       it(`skips ${what}: ${error}`, async () => {
         const item = await world.item(await world.terms(overrides), bob.key);
-        expect(await world.skipped(world.as(alice).openDeals([item], 0))).to.deep.equal([[0, error]]);
+        expect(await world.skipped(world.openDeals(alice, [item], 0))).to.deep.equal([[0, error]]);
         expect((await market.providerOf(bob.account)).deals).to.equal(0n);
       });
     }
@@ -233,29 +233,27 @@ describe("openDeals", () => {
     it("skips a nonce used before, whatever else the terms say", async () => {
       const { terms } = await world.open();
       const item = await world.item({ ...terms, volume: 8n }, bob.key);
-      expect(await world.skipped(world.as(alice).openDeals([item], 0))).to.deep.equal([[0, "Market_NonceUsed"]]);
+      expect(await world.skipped(world.openDeals(alice, [item], 0))).to.deep.equal([[0, "Market_NonceUsed"]]);
     });
 
     it("skips the same terms twice in one call", async () => {
       const item = await world.item(await world.terms(), bob.key);
-      expect(await world.skipped(world.as(alice).openDeals([item, item], 1))).to.deep.equal([[1, "Market_NonceUsed"]]);
+      expect(await world.skipped(world.openDeals(alice, [item, item], 1))).to.deep.equal([[1, "Market_NonceUsed"]]);
     });
 
     it("skips terms for another client: an offer cannot be front-run", async () => {
       const item = await world.item(await world.terms(), bob.key);
-      expect(await world.skipped(world.as(carol).openDeals([item], 0))).to.deep.equal([[0, "Market_Unauthorized"]]);
-      expect(await world.skipped(world.as(alice).openDeals([item], 1))).to.deep.equal([]);
+      expect(await world.skipped(world.openDeals(carol, [item], 0))).to.deep.equal([[0, "Market_Unauthorized"]]);
+      expect(await world.skipped(world.openDeals(alice, [item], 1))).to.deep.equal([]);
     });
 
     it("skips too little escrow for minSectors to the end (INV-4, attack 'reservation griefing')", async () => {
       const terms = await world.terms({ minSectors: 3, endEpoch: start + 10, rate: RATE + 1n });
       const need = 3n * 10n * RATE + 30n; // ledger units, so one token base unit more than a round figure
       const short = await world.item(terms, bob.key, need / LEDGER);
-      expect(await world.skipped(world.as(alice).openDeals([short], 0))).to.deep.equal([
-        [0, "Market_InsufficientEscrow"],
-      ]);
+      expect(await world.skipped(world.openDeals(alice, [short], 0))).to.deep.equal([[0, "Market_InsufficientEscrow"]]);
       const enough = await world.item(terms, bob.key, need / LEDGER + 1n);
-      expect(await world.skipped(world.as(alice).openDeals([enough], 1))).to.deep.equal([]);
+      expect(await world.skipped(world.openDeals(alice, [enough], 1))).to.deep.equal([]);
     });
 
     it("skips more money than a deal has room for", async () => {
@@ -264,7 +262,7 @@ describe("openDeals", () => {
         [0n, 1n << 96n],
       ] as const) {
         const item = await world.item(await world.terms(), bob.key, escrow, egress);
-        expect(await world.skipped(world.as(alice).openDeals([item], 0))).to.deep.equal([[0, "Market_BadTerms"]]);
+        expect(await world.skipped(world.openDeals(alice, [item], 0))).to.deep.equal([[0, "Market_BadTerms"]]);
       }
     });
 
@@ -272,7 +270,7 @@ describe("openDeals", () => {
       const { free } = await world.ledger(bob.address);
       await world.as(bob).withdraw(free / LEDGER - PARAMETERS.minCollateral + 1n, bob.account);
       const item = await world.item(await world.terms({ capacity: 1 }), bob.key);
-      const skipped = await world.skipped(world.as(alice).openDeals([item], 0));
+      const skipped = await world.skipped(world.openDeals(alice, [item], 0));
       expect(skipped).to.deep.equal([[0, "Market_InsufficientCollateral"]]);
     });
 
@@ -285,31 +283,31 @@ describe("openDeals", () => {
         const items = await Promise.all(
           Array.from({ length: 32 }, async () => world.item(await world.terms(big, alice, dave), dave.key, 1n)),
         );
-        expect(await world.skipped(world.as(alice).openDeals(items, 32))).to.deep.equal([]);
+        expect(await world.skipped(world.openDeals(alice, items, 32))).to.deep.equal([]);
       }
       const over = await world.item(await world.terms({ ...big, capacity: 1 }, alice, dave), dave.key, 1n);
-      expect(await world.skipped(world.as(alice).openDeals([over], 0))).to.deep.equal([[0, "Market_CapacityExceeded"]]);
+      expect(await world.skipped(world.openDeals(alice, [over], 0))).to.deep.equal([[0, "Market_CapacityExceeded"]]);
 
       const { id } = await market.deal(dave.address, 0);
       const first = { provider: dave.address, slot: 0, id };
       await world.as(dave).abandon(first);
-      expect(await world.skipped(world.as(alice).openDeals([over], 0))).to.deep.equal([[0, "Market_CapacityExceeded"]]);
+      expect(await world.skipped(world.openDeals(alice, [over], 0))).to.deep.equal([[0, "Market_CapacityExceeded"]]);
       await world.start(Number((await world.deal(first)).stopAt) + PARAMETERS.finalEpochs + 1);
       await market.close([first]);
       const again = await world.item(await world.terms(big, alice, dave), dave.key, 1n);
-      expect(await world.skipped(world.as(alice).openDeals([again], 1))).to.deep.equal([]);
+      expect(await world.skipped(world.openDeals(alice, [again], 1))).to.deep.equal([]);
     });
 
     describe("signed", () => {
       async function skippedWith(change: (signature: string) => string) {
         const item = await world.item(await world.terms(), bob.key);
-        return world.skipped(world.as(alice).openDeals([{ ...item, signature: change(item.signature) }], 0));
+        return world.skipped(world.openDeals(alice, [{ ...item, signature: change(item.signature) }], 0));
       }
       const wrong = [[0, "Market_WrongSigner"]];
 
       it("by another key", async () => {
         const item = await world.item(await world.terms(), stranger.key);
-        expect(await world.skipped(world.as(alice).openDeals([item], 0))).to.deep.equal(wrong);
+        expect(await world.skipped(world.openDeals(alice, [item], 0))).to.deep.equal(wrong);
       });
 
       for (const [form, change] of Object.entries(MALLEATED)) {
@@ -327,7 +325,7 @@ describe("openDeals", () => {
             { Terms: [...TYPES.Terms] },
             terms,
           );
-          expect(await world.skipped(world.as(alice).openDeals([{ ...item, signature }], 0))).to.deep.equal(wrong);
+          expect(await world.skipped(world.openDeals(alice, [{ ...item, signature }], 0))).to.deep.equal(wrong);
         }
       });
     });
@@ -342,7 +340,7 @@ describe("openDeals", () => {
     ];
 
     it("opens the good ones, names the others, and charges for what opened", async () => {
-      const call = world.as(alice).openDeals(await items(), 2);
+      const call = world.openDeals(alice, await items(), 2);
       await expect(call).to.changeTokenBalance(world.ethers, token, alice.account, -700n);
       expect(await world.skipped(call)).to.deep.equal([
         [0, "Market_PenaltyRateTooLow"],
@@ -351,7 +349,7 @@ describe("openDeals", () => {
     });
 
     it("below minOpened all of it reverts", async () => {
-      await expect(world.as(alice).openDeals(await items(), 3))
+      await expect(world.openDeals(alice, await items(), 3))
         .to.be.revertedWithCustomError(market, "Market_TooFewOpened")
         .withArgs(3n, 2n);
       expect((await market.providerOf(dave.account)).deals).to.equal(0n);
@@ -359,14 +357,14 @@ describe("openDeals", () => {
 
     it("takes at most 64", async () => {
       const item = await world.item(await world.terms(), bob.key);
-      await expect(world.as(alice).openDeals(new Array(65).fill(item), 0))
+      await expect(world.openDeals(alice, new Array(65).fill(item), 0))
         .to.be.revertedWithCustomError(market, "Market_TooLong")
         .withArgs(64n, 65n);
     });
 
     it("without the money for all of it, nothing opens", async () => {
       await token.connect(alice.account).approve(market, 699n);
-      await expect(world.as(alice).openDeals(await items(), 0)).to.be.revertedWithCustomError(
+      await expect(world.openDeals(alice, await items(), 0)).to.be.revertedWithCustomError(
         token,
         "ERC20InsufficientAllowance",
       );
@@ -377,7 +375,7 @@ describe("openDeals", () => {
     const limits = { repairBudget: 1_000n, maxRate: RATE, maxEgressRate: 5n };
     async function repair(overrides: Partial<Terms>, escrow: bigint, egress = 0n) {
       const item = await world.item(await world.terms(overrides), bob.key, escrow, egress);
-      return world.skipped(world.as(stranger).openDeals([item], 0));
+      return world.skipped(world.openDeals(stranger, [item], 0));
     }
     const refused = [[0, "Market_Unauthorized"]];
     beforeEach(async () => {
@@ -386,7 +384,7 @@ describe("openDeals", () => {
 
     it("spends the client's money, out of the budget", async () => {
       const item = await world.item(await world.terms({ egressRate: 5n }), bob.key, 600n, 100n);
-      const call = world.as(stranger).openDeals([item], 1);
+      const call = world.openDeals(stranger, [item], 1);
       await expect(call).to.changeTokenBalances(world.ethers, token, [alice.account, stranger.account], [-700n, 0n]);
       expect((await market.delegationOf(alice.account, stranger.account)).repairBudget).to.equal(300n);
       expect(await market.lastOpening(alice.account)).to.equal(await world.block());
@@ -432,7 +430,7 @@ describe("openDeals", () => {
         await world.item(await world.terms(), bob.key, 1n),
         await world.item(await world.terms({}, carol), bob.key, 1n),
       ];
-      expect(await world.skipped(world.as(stranger).openDeals(items, 0))).to.deep.equal([[1, "Market_Unauthorized"]]);
+      expect(await world.skipped(world.openDeals(stranger, items, 0))).to.deep.equal([[1, "Market_Unauthorized"]]);
     });
   });
 
@@ -449,7 +447,7 @@ describe("a market where P must be at least 3 rates", () => {
     const strict = await createWorld({ parameters: { multiplier: 3 } });
     const most = PENALTY_RATE / 3n;
     const item = await strict.item(await strict.terms({ rate: most + 1n }), strict.bob.key);
-    const skipped = await strict.skipped(strict.as(strict.alice).openDeals([item], 0));
+    const skipped = await strict.skipped(strict.openDeals(strict.alice, [item], 0));
     expect(skipped).to.deep.equal([[0, "Market_PenaltyRateTooLow"]]);
     const deal = await strict.open({ rate: most });
     for (const rate of [most + 1n, most]) {

@@ -106,7 +106,7 @@ describe("attacks on proofs", () => {
       await world.as(bob).abandon(deal);
       for (const twin of twins) {
         const revision = await world.revision(twin, 3, { root: content.root });
-        await market.commit([await world.countersigned(twin, revision)]);
+        await world.commitAll([await world.countersigned(twin, revision)]);
       }
       const { seed, proof } = await ready();
       await expect(market.prove(dave.address, seed, proof)).to.be.revertedWithCustomError(market, "Market_ProofRoot");
@@ -184,7 +184,7 @@ describe("attacks on proofs", () => {
     const honest = await world.open({ capacity: 8 }, { client: alice, host: bob, escrow: 50_000_000n });
     await world.commit(honest, 8);
     const nowhere = await world.revision(self, 24);
-    await market.commit([await world.countersigned(self, nowhere)]);
+    await world.commitAll([await world.countersigned(self, nowhere)]);
     const epochs = 7;
     let proven = 0;
     for (let lived = 0; lived < epochs; lived++) {

@@ -112,7 +112,7 @@ describe("providers", () => {
         .to.emit(market, "NonceCancelled")
         .withArgs(bob.address, terms.nonce);
       expect(await market.nonceUsed(bob.account, terms.nonce)).to.equal(true);
-      const call = world.as(alice).openDeals([await world.item(terms, bob.key)], 0);
+      const call = world.openDeals(alice, [await world.item(terms, bob.key)], 0);
       expect(await world.skipped(call)).to.deep.equal([[0, "Market_NonceUsed"]]);
       await expect(world.as(bob).cancelNonce(terms.nonce))
         .to.be.revertedWithCustomError(market, "Market_NonceUsed")
