@@ -1,21 +1,5 @@
-/** What wallets sign that is not the market's own (see src/protocol/TypedData.ts for that), and signatures as it takes them. */
-import {
-  concat,
-  dataSlice,
-  keccak256,
-  Signature,
-  SigningKey,
-  type TypedDataField,
-  toBeHex,
-  toUtf8Bytes,
-  Wallet,
-} from "ethers";
-
-/** A signature in 64 bytes: r, and s with v in its top bit. */
-export interface Compact {
-  readonly r: string;
-  readonly vs: string;
-}
+/** What wallets sign that is not the market's own: see src/protocol/TypedData.ts for that. */
+import type { TypedDataField } from "ethers";
 
 export const PERMIT: Record<string, TypedDataField[]> = {
   Permit: fields("address owner, address spender, uint256 value, uint256 nonce, uint256 deadline"),
