@@ -5,14 +5,12 @@ import { TYPES } from "../../src/protocol/TypedData.ts";
 import {
   type Compact,
   createWorld,
-  delegation,
   LEDGER,
   PARAMETERS,
   PENALTY_RATE,
   plain,
   RATE,
   rollBack,
-  SCOPES,
   type Terms,
   ZERO_ROOT,
 } from "./fixture.ts";
