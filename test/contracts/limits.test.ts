@@ -158,8 +158,8 @@ describe("64 providers with a deal of 2^24 sectors each", function () {
     const endEpoch = (await world.start()) + LONGEST_EPOCHS;
     const limits = { repairBudget: 1_000_000n, maxRate: 1n, maxEgressRate: 1n };
     await world.as(alice).authorize(stranger.account, delegation(SCOPES.REPAIR, endEpoch, limits));
-    // Every provider and slot is a first one, the slots are the highest, and a delegate pays.
-    const slot = MOST_DEALS - 1;
+    // Every provider and slot is a first one, its tree is as tall as can be, and a delegate pays.
+    const slot = 512;
     const terms = await Promise.all(
       hosts.map((host) => world.terms({ slot, rate: 1n, capacity: LARGEST, endEpoch }, alice, host)),
     );

@@ -1,21 +1,11 @@
 /** Who a provider is: registration, signing keys, announcements, offers taken back. */
 import { expect } from "chai";
-import { AbiCoder, hexlify, id, keccak256, toBeHex, Wallet, ZeroAddress } from "ethers";
+import { hexlify, id, toBeHex, Wallet, ZeroAddress } from "ethers";
 import { createWorld, PARAMETERS, PENALTY_RATE, plain, rollBack } from "./fixture.ts";
+import { standingOf } from "./storage.ts";
 
 const world = await createWorld();
 const { market, alice, bob, dave, stranger } = world;
-
-/** Where the market stores a provider's figures, which begin with its free balance, and the word there. */
-async function standingOf(owner: string): Promise<{ storage: string; word: bigint }> {
-  const free = await market.freeBalance(owner);
-  for (let variable = 0; variable < 16; variable++) {
-    const storage = keccak256(AbiCoder.defaultAbiCoder().encode(["address", "uint256"], [owner, variable]));
-    const word = BigInt(await world.ethers.provider.getStorage(market, storage));
-    if (word % 2n ** 128n === free) return { storage, word };
-  }
-  throw new Error(`no word holds the balance of ${owner}`);
-}
 
 describe("providers", () => {
   rollBack(world);
@@ -151,9 +141,9 @@ describe("providers", () => {
     });
 
     it("is possible 2^17 - 1 times, and spoils nothing beside the count when that is reached", async () => {
-      const { storage, word } = await standingOf(bob.address);
+      const { storage, word } = await standingOf(world, bob.address);
       await world.as(bob).cancelOffers();
-      const one = (await standingOf(bob.address)).word - word;
+      const one = (await standingOf(world, bob.address)).word - word;
       const most = 2n ** 17n - 1n;
       const address = await market.getAddress();
       await world.connection.networkHelpers.setStorageAt(address, storage, toBeHex(word + one * most, 32));
