@@ -91,9 +91,7 @@ export class Stage {
     const shared = { volume, k: 10, n: BATCH, rate: RATE, egressRate: EGRESS_RATE, capacity: CAPACITY_SECTORS };
     const validUntil = BigInt(timestamp) + VALID_SECONDS;
     const all = await Promise.all(
-      hosts.map((host, position) =>
-        world.terms({ ...shared, position, validUntil, ...overrides }, client, host),
-      ),
+      hosts.map((host, position) => world.terms({ ...shared, position, validUntil, ...overrides }, client, host)),
     );
     const items = await Promise.all(all.map((terms, index) => world.item(terms, hosts[index]!.key, ESCROW, egress)));
     await world.token.connect(client.account).approve(world.market, 0n);

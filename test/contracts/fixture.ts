@@ -390,6 +390,11 @@ export class World {
     return vacant[before] ?? Number(slots) + before - vacant.length;
   }
 
+  /** Terms made so far count no more: for worlds that were rolled back, to a block that they were made in. */
+  forgetTerms(): void {
+    this.#handed.clear();
+  }
+
   dealId(terms: Terms): string {
     return idOf(TypedDataEncoder.hash(this.#domain, { Terms: [...TYPES.Terms] }, terms));
   }
@@ -410,7 +415,7 @@ export class World {
       const own = { provider, slot, position, rate, egressRate, validUntil };
       return { ...own, escrow, egress, signature: compact(signature) };
     });
-    return [shared, deals, minOpened] as const;
+    return [shared, deals, minOpened] as [typeof shared, typeof deals, number];
   }
 
   /** `openDeals` by `caller`. */
@@ -628,6 +633,7 @@ export class World {
 export function rollBack(world: World): void {
   let restore: () => Promise<void>;
   beforeEach(async () => {
+    world.forgetTerms();
     ({ restore } = await world.connection.networkHelpers.takeSnapshot());
   });
   afterEach(() => restore());

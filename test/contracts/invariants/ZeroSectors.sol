@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.36;
+
+import {ISeedSource} from "../../../contracts/interfaces/ISeedSource.sol";
+import {Positions} from "../../../contracts/libraries/Positions.sol";
+import {SectorProof} from "../../../contracts/libraries/SectorProof.sol";
+
+/// @notice Data of zeros: its roots and proofs need no data, and the market cannot tell it from any other.
+library ZeroSectors {
+    function root(uint256 sectors) internal pure returns (bytes24) {
+        return sectors == 0 ? bytes24(0) : _node(SectorProof.height(sectors));
+    }
+
+    /// @return the answer to any challenge of a deal of `sectors`.
+    function answer(uint256 sectors) internal pure returns (bytes memory) {
+        uint256 levels = SectorProof.height(sectors);
+        bytes memory bytes_ = new bytes(2 * SectorProof.CHUNK_BYTES);
+        bytes24 sibling = bytes24(0);
+        for (uint256 level = 1; level < levels; ++level) {
+            sibling = _parent(sibling);
+            bytes_ = bytes.concat(bytes_, sibling);
+        }
+        return bytes_;
+    }
+
+    /// @param leaves sectors in slot order.
+    function proof(uint32[] memory leaves, bytes28 seed, address market, uint32 epoch, address provider)
+        internal
+        view
+        returns (bytes memory bytes_)
+    {
+        uint256 total = 0;
+        for (uint256 slot = 0; slot < leaves.length; ++slot) {
+            total += leaves[slot];
+        }
+        if (total == 0) return "";
+        bytes memory preimage = Positions.from(seed, block.chainid, market, epoch, provider);
+        for (uint256 i = 0; i < Positions.COUNT; ++i) {
+            uint256 sector = Positions.place(Positions.draw(preimage, i), i, total << 15) >> 15;
+            uint256 slot = 0;
+            while (sector >= leaves[slot]) sector -= leaves[slot++];
+            bytes_ = bytes.concat(bytes_, answer(leaves[slot]));
+        }
+    }
+
+    function _node(uint256 levels) private pure returns (bytes24 above) {
+        for (uint256 level = 0; level < levels; ++level) {
+            above = _parent(above);
+        }
+    }
+
+    function _parent(bytes24 child) private pure returns (bytes24) {
+        return bytes24(sha256(bytes.concat(bytes32(child), bytes32(child))));
+    }
+}
+
+/// @notice A seed a block, without headers, which Solidity tests do not have.
+contract PlainSeeds is ISeedSource {
+    function seed(uint256 blockNumber, bytes calldata) external view returns (bytes32) {
+        if (blockNumber >= block.number) revert SeedSource_NotPast(blockNumber, block.number);
+        return keccak256(abi.encode(blockNumber));
+    }
+}

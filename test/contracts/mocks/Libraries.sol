@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.36;
+
+import {Positions} from "../../../contracts/libraries/Positions.sol";
+import {SectorProof} from "../../../contracts/libraries/SectorProof.sol";
+import {SumTree} from "../../../contracts/libraries/SumTree.sol";
+
+/// @notice The pure libraries, callable, for comparing them with the codec.
+contract Libraries {
+    using SumTree for uint256[1 << 14];
+
+    uint256[1 << 14] private tree;
+    uint256 private height = 1;
+
+    /// @return root that `proof` of chunk `index` in a deal of `sectors` leads to, `length` its bytes must have.
+    function proofRoot(bytes calldata proof, uint256 index, uint256 sectors)
+        external
+        view
+        returns (bytes24 root, uint256 length)
+    {
+        uint256 levels = SectorProof.height(sectors);
+        return (SectorProof.root(proof, 0, index, levels), SectorProof.length(levels));
+    }
+
+    /// @return randoms one draw a stratum.
+    function draws(bytes28 seed, uint256 chainId, address market, uint32 epoch, address provider)
+        external
+        pure
+        returns (uint128[] memory randoms)
+    {
+        randoms = new uint128[](Positions.COUNT);
+        bytes memory preimage = Positions.from(seed, chainId, market, epoch, provider);
+        for (uint256 i = 0; i < randoms.length; ++i) {
+            randoms[i] = Positions.draw(preimage, i);
+        }
+    }
+
+    /// @return places the challenged chunks among `chunks`.
+    function positions(bytes28 seed, uint256 chainId, address market, uint32 epoch, address provider, uint256 chunks)
+        external
+        pure
+        returns (uint256[] memory places)
+    {
+        places = new uint256[](Positions.COUNT);
+        bytes memory preimage = Positions.from(seed, chainId, market, epoch, provider);
+        for (uint256 i = 0; i < places.length; ++i) {
+            places[i] = Positions.place(Positions.draw(preimage, i), i, chunks);
+        }
+    }
+
+    function setLeaves(uint256[] calldata slots, uint32[] calldata sectors) external {
+        for (uint256 i = 0; i < slots.length; ++i) {
+            height = tree.set(height, slots[i], sectors[i]);
+        }
+    }
+
+    function find(uint256[] calldata sectors) external view returns (uint256[] memory slots, uint256[] memory indices) {
+        slots = new uint256[](sectors.length);
+        indices = new uint256[](sectors.length);
+        for (uint256 i = 0; i < sectors.length; ++i) {
+            (slots[i], indices[i],) = tree.find(height, tree.root(height), sectors[i]);
+        }
+    }
+}
