@@ -145,7 +145,7 @@ contract Handler is Check, Shadow {
         if (d.id != ref.id) return;
         sectors = uint32(bound(sectors, 0, d.capacity));
         Revision memory revision = Revision(ref.id, d.number + 65_536, ZeroSectors.root(sectors), sectors, 0);
-        bytes32 digest = _digest(revision.hash());
+        bytes32 digest = _digest(keccak256(abi.encode(TypedHashes.REVISION, revision)));
         CommitItem[] memory items = new CommitItem[](1);
         items[0] = CommitItem(ref.slot, revision.number, revision.root, sectors, 0, _sign(d.client, digest));
         bool itself = (dealSeed >> 32) % 2 == 0;

@@ -50,7 +50,7 @@ contract Libraries {
 
     function setLeaves(uint256[] calldata slots, uint32[] calldata sectors) external {
         for (uint256 i = 0; i < slots.length; ++i) {
-            height = tree.set(height, slots[i], sectors[i]);
+            height = tree.set(height, slots[i], tree.get(slots[i]), sectors[i]);
         }
     }
 
