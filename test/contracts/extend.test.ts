@@ -144,7 +144,7 @@ describe("extend", () => {
     await expect(extend(deal, message, alice, key)).to.emit(market, "Extended");
   });
 
-  it("is used once: the end that it changes is another one then", async () => {
+  it("is used once: the end that it changes is another one then (INV-14)", async () => {
     const message = await extension(deal);
     const other = await extension(deal, { endEpoch: message.endEpoch + 5 });
     await extend(deal, message);

@@ -1,6 +1,6 @@
 /**
- * Misses are told from the public record when they are asked for: of each epoch that is over, with what was held in it.
- * Beside them plain counts, epoch by epoch.
+ * Misses are told from the public record when they are asked for: of each epoch that is over, with what was held in it
+ * (INV-7). Beside them plain counts, epoch by epoch.
  */
 import { expect } from "chai";
 import { toBeHex } from "ethers";

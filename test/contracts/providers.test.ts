@@ -107,7 +107,7 @@ describe("providers", () => {
   });
 
   describe("cancelOffers", () => {
-    it("voids all terms signed before it, and opens a series for new ones", async () => {
+    it("voids all terms signed before it, and opens a series for new ones (INV-14)", async () => {
       const old = await Promise.all(
         [0, 1].map(async (position) => world.item(await world.terms({ position }), bob.key)),
       );

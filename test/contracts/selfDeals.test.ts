@@ -1,6 +1,6 @@
 /**
  * A provider that is its own client: one balance on both sides of every call, none of which may write over what another part
- * of it moved. But for what is burnt, nothing that he has is ever more or less.
+ * of it moved. INV-1: but for what is burnt, nothing that he has is ever more or less.
  */
 import { expect } from "chai";
 import {

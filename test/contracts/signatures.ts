@@ -8,11 +8,11 @@ const ZERO = `0x${"00".repeat(32)}`;
 
 /** What is left of a signature when a number of it is another. */
 export const MALFORMED: Record<string, (signature: Compact) => Compact> = {
-  "of its high-s twin": ({ r, vs }) => ({ r, vs: word(SECP256K1_ORDER - (BigInt(vs) & (V_BIT - 1n))) }),
-  "of the other v": ({ r, vs }) => ({ r, vs: word(BigInt(vs) ^ V_BIT) }),
-  "without r": ({ vs }) => ({ r: ZERO, vs }),
-  "without s": ({ r, vs }) => ({ r, vs: word(BigInt(vs) & V_BIT) }),
-  "of zeros": () => ({ r: ZERO, vs: ZERO }),
+  "with its twin's high s": ({ r, vs }) => ({ r, vs: word(SECP256K1_ORDER - (BigInt(vs) & (V_BIT - 1n))) }),
+  "with the other v": ({ r, vs }) => ({ r, vs: word(BigInt(vs) ^ V_BIT) }),
+  "with no r": ({ vs }) => ({ r: ZERO, vs }),
+  "with no s": ({ r, vs }) => ({ r, vs: word(BigInt(vs) & V_BIT) }),
+  "with zeros alone": () => ({ r: ZERO, vs: ZERO }),
 };
 
 /**

@@ -1,4 +1,7 @@
-/** A provider's 4,096 slots: terms name one and the deal before in it, so they open once; a closed deal leaves nothing there. */
+/**
+ * A provider's 4,096 slots: terms name one and the deal before in it, so they open once (INV-14), and a closed deal, which is
+ * final (INV-11), leaves nothing there.
+ */
 import { expect } from "chai";
 import { id, ZeroAddress, ZeroHash } from "ethers";
 import {

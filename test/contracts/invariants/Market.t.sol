@@ -224,7 +224,7 @@ contract MarketInvariants is Check {
         }
     }
 
-    /// INV-5, INV-11: numbers only rise, stopAt only falls but by an extension, closed deals never change, no offer opens
+    /// INV-5, INV-11, INV-14: numbers only rise, stopAt only falls but by an extension, closed deals never change, no offer opens
     /// two, and what an honest provider shows of a live set is always taken.
     function _INV5_INV11_NothingGoesBackwards() private view {
         vm.assertEq(bytes(handler.broken()).length, 0, handler.broken());
