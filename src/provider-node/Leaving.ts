@@ -3,7 +3,8 @@
  * home. Each call does what is due now; the provider has to run and prove until the last deal has stopped.
  */
 import type { Hex } from "viem";
-import { call, type Market } from "../chain/Market.ts";
+import { call } from "../chain/Calls.ts";
+import type { Market } from "../chain/Market.ts";
 import { type Deal, type DealRef, DealState, LEDGER_ONE } from "../chain/MarketReader.ts";
 import { isUnstopped } from "./deals/DealBook.ts";
 
