@@ -36,6 +36,11 @@ export interface DealRef {
 
 /** `Deal.state`, as the contract numbers it. */
 export const DealState = { None: 0, Open: 1, Active: 2, Notice: 3, Stopped: 4, Closed: 5 } as const;
+/** Whether there is a deal that has its slot to itself. */
+export function isUnclosed({ state }: Pick<Deal, "state">): boolean {
+  return state !== DealState.None && state !== DealState.Closed;
+}
+
 /** `Deal.reason`, as the contract numbers it. */
 export const StopReason = {
   None: 0,
@@ -113,7 +118,7 @@ export class MarketReader implements Facts {
       const some = Array.from({ length: Math.min(ASKED_TOGETHER, slots - from) }, (_, index) => from + index);
       deals.push(...(await Promise.all(some.map(async (slot) => ({ slot, ...(await this.deal(provider, slot)) })))));
     }
-    return deals.filter(({ state }) => state !== DealState.None && state !== DealState.Closed);
+    return deals.filter(isUnclosed);
   }
 
   /** Sector counts by slot, from slot `from`: the leaves of the sum tree. */
