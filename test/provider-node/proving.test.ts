@@ -246,8 +246,8 @@ describe("a provider on a chain", function () {
       const { epochs } = tenant.market;
       const back = (await epochNow()) + PARAMETERS.coverEpochs;
       // In its newest block the last of the misses is not over yet; in the one to come it is.
-      await ground.to(epochs.start(back) - 1n);
-      await host.restart();
+      await ground.to(epochs.start(back) - 2n);
+      await host.restart(); // one block more: it announces its new port
       await ground.until("it is pruned", async () => (await tenant.onChain()).state === DealState.Stopped);
       expect((await tenant.onChain()).reason).to.equal(StopReason.Exhausted);
       await other.redial();
