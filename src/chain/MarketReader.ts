@@ -62,6 +62,7 @@ export const LEDGER_ONE = 1n << 32n;
 export const MAX_RATE = 2n ** 80n - 1n;
 /** Deals that a provider may have at a time, each in a slot of its own. */
 export const MAX_SLOTS = 4_096;
+export const MAX_NOTICE_EPOCHS = 30;
 /** Views asked for at once. */
 const ASKED_TOGETHER = 16;
 

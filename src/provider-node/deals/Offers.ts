@@ -1,6 +1,13 @@
 /** What the provider offers, and terms signed for drafts that fit it. An offer reserves nothing: the opening counts. */
 import { type Address, isAddressEqual, zeroAddress } from "viem";
-import { isUnclosed, LEDGER_ONE, MAX_RATE, MAX_SLOTS, type MarketReader } from "../../chain/MarketReader.ts";
+import {
+  isUnclosed,
+  LEDGER_ONE,
+  MAX_NOTICE_EPOCHS,
+  MAX_RATE,
+  MAX_SLOTS,
+  type MarketReader,
+} from "../../chain/MarketReader.ts";
 import { MAX_DEAL_SECTORS, MAX_PROVIDER_SECTORS, SECTOR_BYTES } from "../../codec/index.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Terms, TermsDraft } from "../../protocol/Messages.ts";
@@ -14,7 +21,6 @@ import { Slots } from "./Slots.ts";
 const OFFER_SECONDS = 600n;
 /** Strangers may ask often; the chain is asked at most so often. */
 const BELIEVED_MS = 1_000;
-const MAX_NOTICE_EPOCHS = 30;
 export const VERSION = "sublet/0.1.0";
 
 type Chain = Pick<MarketReader, "freeBalance" | "provider" | "deal" | "parameters">;
