@@ -30,7 +30,7 @@ export const payments: Handlers = {
     deal.settledThrough = throughEpoch;
     deal.escrow -= paid;
     provider.earned += paid;
-    scene.state.account(deal.provider).balance += paid;
+    scene.state.credit(deal.provider, paid);
     if (penalty > 0n) penalise(scene, deal, provider, penalty);
     scene.holds("escrow after a settlement", deal.escrow >= 0n, ">= 0", deal.escrow, place);
   },
@@ -41,7 +41,7 @@ export const payments: Handlers = {
     if (!deal) return;
     deal.escrow += escrow * ONE;
     deal.egress += egress * ONE;
-    scene.state.account(from).balance -= (escrow + egress) * ONE;
+    scene.state.debit(from, (escrow + egress) * ONE);
     const asked = ([ref, more, budget]: ArgsOf<"topUp">) => ref.id === id && more === escrow && budget === egress;
     scene.askedBy(from, "topUp", asked, placeOf(deal));
   },
@@ -76,16 +76,13 @@ export const payments: Handlers = {
     scene.state.redeemed.set(key, before + paid);
     deal.egress -= paid;
     scene.state.providerOf(deal).earned += paid;
-    scene.state.account(deal.provider).balance += paid;
+    scene.state.credit(deal.provider, paid);
   },
 };
 
 function penalise(scene: Judgement, deal: DealState, provider: ProviderState, penalty: bigint): void {
-  const account = scene.state.account(deal.provider);
-  account.balance -= penalty;
-  account.locked -= penalty;
   deal.collateral -= penalty;
   provider.penalties += penalty;
   scene.state.burnt += penalty / 2n;
-  scene.state.account(deal.client).balance += penalty / 2n;
+  scene.state.credit(deal.client, penalty / 2n);
 }
