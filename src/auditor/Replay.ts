@@ -112,16 +112,14 @@ export class Replay implements World {
     this.#last = event;
   }
 
-  /** Nobody owes the market, and what is locked is there. */
+  /** Nobody owes the market. */
   #checkBalances(transaction: Transaction): void {
     const last = transaction.events.at(-1)!;
     for (const owner of this.state.touched) {
-      const { balance, locked } = this.state.account(owner);
-      if (locked >= 0n && balance >= locked) continue;
+      const free = this.state.free(owner);
+      if (free >= 0n) continue;
       const scene = new Scene(this, transaction, last as unknown as EventOf<EventName>);
-      scene.differ("an account after a transaction", "0 <= locked <= balance", `${locked} of ${balance}`, {
-        provider: owner,
-      });
+      scene.differ("an account after a transaction", ">= 0", free, { provider: owner });
     }
   }
 

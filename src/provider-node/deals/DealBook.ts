@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Address, Hash, Hex } from "viem";
 import { isAddressEqual } from "viem";
-import type { EventOf } from "../../chain/Events.ts";
+import { type Opened, OpeningJoin } from "../../chain/Events.ts";
 import { type Deal, DealState, type MarketReader } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { DealRecord, Store } from "../storage/Store.ts";
@@ -144,12 +144,11 @@ export class DealBook {
   async #read(touched: Set<Hex>): Promise<void> {
     const { chain, provider, finalBlocks } = this.#options;
     const to = this.#seen.number;
+    const join = new OpeningJoin();
     for await (const event of chain.events({ from: this.#cursor, to, names: [...EVENTS] })) {
-      if (event.name === "DealOpened") {
-        if (!isAddressEqual((event as EventOf<"DealOpened">).args.provider, provider)) continue;
-        await this.#opened(event as EventOf<"DealOpened">);
-      }
-      touched.add(event.args.id);
+      const opened = join.see(event);
+      if (opened && isAddressEqual(opened.args.provider, provider)) await this.#opened(opened);
+      if ("id" in event.args) touched.add(event.args.id);
     }
     for (const id of this.#missingSince.keys()) touched.add(id);
     for (const id of touched) await this.#refresh(id);
@@ -159,12 +158,12 @@ export class DealBook {
     if (this.#cursor - this.#savedCursor >= CURSOR_BLOCKS) await this.#saveCursor();
   }
 
-  async #opened({ args }: EventOf<"DealOpened">): Promise<void> {
+  async #opened({ args }: Opened): Promise<void> {
     if (this.#records.has(args.id)) return;
     const { chain, store, provider, log } = this.#options;
-    const { id, clientSigner } = await chain.deal(provider, args.slot);
+    const { id } = await chain.deal(provider, args.slot);
     if (id !== args.id) return;
-    const { slot, client, volume, position, k, n, egressRate } = args;
+    const { slot, client, clientSigner, volume, position, k, n, egressRate } = args;
     const record = { id, slot, client, clientSigner, volume, position, k, n, egressRate };
     await store.addDeal(record);
     this.#records.set(id, record);
@@ -229,8 +228,9 @@ export class DealBook {
   }
 }
 
-/** Events that change a deal; the id of the deal is in all of them. */
+/** Events that change a deal, whose id is in them, and what comes before openings. */
 const EVENTS = [
+  "VolumeOpened",
   "DealOpened",
   "Committed",
   "Settled",
