@@ -257,6 +257,9 @@ interface Local {
   NotDurable: { have: number; need: number };
   BadShard: { provider: Address; slab: SlabId; expected: Hex };
   BadReply: { provider: Address; verb: string; reason: string };
+
+  // ---- audits
+  NotProven: { provider: Address; epoch: number; reason: string };
 }
 
 const LOCAL: { readonly [Code in keyof Local]: { say: (error: Local[Code]) => string } } = {
@@ -331,6 +334,11 @@ const LOCAL: { readonly [Code in keyof Local]: { say: (error: Local[Code]) => st
       "they were thrown away, another provider is asked",
   },
   BadReply: { say: (e) => `provider ${e.provider} answered ${e.verb} wrongly (${e.reason}): it is not asked again` },
+  NotProven: {
+    say: (e) =>
+      `provider ${e.provider} has not proven epoch ${e.epoch} (${e.reason}): there is no proof to replay; ` +
+      "choose an epoch that it has proven, as its record in an audit shows",
+  },
 };
 
 function lacking({ account, have, asset, need, missing }: Shortage): string {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import type { ProofReport } from "../../src/auditor/ProofReplay.ts";
 import type { Report } from "../../src/auditor/Report.ts";
 import { LocalMarket } from "../chain/LocalMarket.ts";
 
@@ -93,6 +94,32 @@ describe("sublet audit", function () {
     expect(differences).to.deep.equal([]);
     expect(spotChecks).to.have.length(1);
     expect(spotChecks[0]).to.include({ provider: local.world.bob.address, ok: false });
+  });
+
+  describe("proof", () => {
+    const proof = (epoch: string, who: string, ...more: string[]) =>
+      sublet("audit", "proof", epoch, who, ...where(), ...more);
+
+    it("prints each step for a person to follow, and one document for a program", async () => {
+      const { bob } = local.world;
+      const { code, stdout, stderr } = await proof("2", bob.address.toLowerCase());
+      expect(code, stderr).to.equal(0);
+      expect(stdout).to.include(`Proof of epoch 2 by provider ${bob.address}`).and.include("Valid: all 5");
+      const document = JSON.parse((await proof("2", bob.address, "--json")).stdout) as ProofReport;
+      expect(document).to.deep.include({ ok: true, epoch: 2, provider: bob.address, differences: [] });
+      for (const { content, levels, root } of document.challenges) {
+        expect(stdout).to.include(content);
+        expect(levels.at(-1)?.node).to.equal(root);
+      }
+    });
+
+    it("says what is wrong with what it is asked for", async () => {
+      const { alice, bob } = local.world;
+      const error = async (...args: [string, string]) => JSON.parse((await proof(...args, "--json")).stdout).error;
+      expect(await error("2", alice.address)).to.include({ code: "NotProven", epoch: 2, provider: alice.address });
+      expect(await error("first", bob.address)).to.include({ code: "BadArgument", name: "epoch" });
+      expect(await error("2", "bob")).to.include({ code: "BadArgument", name: "provider" });
+    });
   });
 
   it("takes chain and market from a home", async () => {
