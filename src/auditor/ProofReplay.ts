@@ -106,7 +106,7 @@ export async function replayProof(options: Connection, epoch: number, provider: 
     await replay.run(to);
     const claim = await said(reader, "Proven", provider, { epoch, to });
     if (!claim) {
-      const reason = whyNot(replay.state.provider(provider), epoch, newest <= epochs.end(epoch));
+      const reason = whyNot(replay.state.provider(provider), epoch, epochs.at(newest));
       throw new SubletException({ code: "NotProven", provider, epoch, reason });
     }
     // Of several that a transaction carries, one that holds is enough.
@@ -193,11 +193,11 @@ async function said<Name extends EventName>(
 }
 
 /** Why an epoch that nobody says is proven is not. */
-function whyNot(provider: ProviderState, epoch: number, running: boolean): string {
+function whyNot(provider: ProviderState, epoch: number, now: number): string {
   if (!provider.signer) return "no such provider has ever registered";
-  const outcome = outcomes(provider, epoch).find((one) => one.epoch === epoch)?.outcome ?? "no sectors";
-  if (outcome === "no sectors") return "it had no sectors to prove then";
-  return running ? "the epoch is still running" : "it missed the epoch";
+  const outcome = outcomes(provider, now).find((one) => one.epoch === epoch)?.outcome ?? "no sectors";
+  if (outcome === "not yet") return "the epoch is still running";
+  return outcome === "missed" ? "it missed the epoch" : "it had no sectors to prove then";
 }
 
 function toCome(epoch: number, newest: number): SubletException {

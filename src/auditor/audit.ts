@@ -4,7 +4,7 @@ import type { Connection } from "../chain/Connection.ts";
 import { MarketReader } from "../chain/MarketReader.ts";
 import { asOfOneBlock } from "./Calm.ts";
 import { Comparison } from "./Comparison.ts";
-import { recordOf } from "./Record.ts";
+import { recordOf, rowTimes } from "./Record.ts";
 import { Replay } from "./Replay.ts";
 import type { Report } from "./Report.ts";
 import { spotCheck } from "./SpotCheck.ts";
@@ -39,13 +39,13 @@ function holders({ state }: Replay): Address[] {
   return [...state.providers.values()].filter((each) => sectorsOf(each) > 0).map(({ address }) => address);
 }
 
-function report(
+async function report(
   reader: MarketReader,
   replay: Replay,
   comparison: Comparison,
   block: bigint,
   spotChecks: Report["spotChecks"],
-): Report {
+): Promise<Report> {
   const epoch = reader.epochs.at(block);
   const differences = [...replay.found, ...comparison.differences];
   const registered = [...replay.state.providers.values()].filter(({ signer }) => signer && signer !== zeroAddress);
@@ -55,6 +55,7 @@ function report(
     market: reader.address,
     block: `${block}`,
     epoch,
+    began: await rowTimes(reader, epoch),
     checked: { ...replay.tally, views: comparison.views },
     burnt: `${replay.state.burnt}`,
     providers: registered.map((provider) => recordOf(provider, epoch)),

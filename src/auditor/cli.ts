@@ -7,9 +7,11 @@ import { z } from "zod";
 import { SubletException } from "../protocol/Errors.ts";
 import { toJson } from "../protocol/Json.ts";
 import { type AuditOptions, audit } from "./audit.ts";
+import { htmlPage } from "./htmlPage.ts";
 import { replayProof } from "./ProofReplay.ts";
 import { page } from "./page.ts";
 import { proofPage } from "./proofPage.ts";
+import { writeWhole } from "./WholeFile.ts";
 
 interface Flags {
   readonly home?: string;
@@ -17,6 +19,7 @@ interface Flags {
   readonly market?: string;
   readonly json?: boolean;
   readonly spotCheck: boolean;
+  readonly html?: string;
 }
 
 const config = z.object({
@@ -30,9 +33,11 @@ export function auditCommand(): Command {
   return withPlace(new Command("audit"))
     .description("replay the whole market from the chain, compare, and ask providers to show what they hold")
     .option("--no-spot-check", "leave out asking the providers")
+    .option("--html <file>", "also write the report as a page for browsers, with each provider's calendar")
     .action(async (_flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();
       const report = await audit({ ...(await place(flags)), spotCheck: flags.spotCheck });
+      if (flags.html !== undefined) await writeWhole("--html", flags.html, htmlPage(report));
       process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : page(report));
       if (!report.ok) process.exitCode = 1;
     })

@@ -1,6 +1,6 @@
 /** `sublet audit` as a process of its own. */
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -94,6 +94,23 @@ describe("sublet audit", function () {
     expect(differences).to.deep.equal([]);
     expect(spotChecks).to.have.length(1);
     expect(spotChecks[0]).to.include({ provider: local.world.bob.address, ok: false });
+  });
+
+  it("writes a page for browsers too, whole or not at all", async () => {
+    const file = join(home, "audit.html");
+    await writeFile(file, "an older one");
+    const { code, stdout } = await sublet("audit", ...where(), "--no-spot-check", "--html", file);
+    expect(code).to.equal(0);
+    expect(stdout).to.include("Everything is in order.");
+    const page = await readFile(file, "utf8");
+    expect(page)
+      .to.match(/^<!doctype html>[\s\S]*<\/html>\n$/)
+      .and.include(`Epochs of ${local.world.bob.address}`);
+    expect(await readdir(home)).to.deep.equal(["audit.html"]);
+    const nowhere = join(home, "none", "audit.html");
+    const refused = await sublet("audit", ...where(), "--no-spot-check", "--html", nowhere, "--json");
+    expect(refused.code).to.equal(1);
+    expect(JSON.parse(refused.stdout).error).to.include({ code: "BadArgument", name: "--html", value: nowhere });
   });
 
   describe("proof", () => {
