@@ -31,15 +31,16 @@ export async function audit(options: AuditOptions): Promise<Report> {
     return { replay, comparison, block };
   });
   const checks = options.spotCheck === false ? [] : await spotCheck(reader, holders(replay), options.signal);
-  return report(reader, replay, comparison, block, checks);
+  return reportOf(reader, replay, comparison, block, checks);
 }
 
 /** Providers that have sectors to show. */
-function holders({ state }: Replay): Address[] {
+export function holders({ state }: Replay): Address[] {
   return [...state.providers.values()].filter((each) => sectorsOf(each) > 0).map(({ address }) => address);
 }
 
-async function report(
+/** What a replay and a comparison as of one block come to. */
+export async function reportOf(
   reader: MarketReader,
   replay: Replay,
   comparison: Comparison,

@@ -1,36 +1,12 @@
 /** `sublet audit` as a process of its own. */
-import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import type { ProofReport } from "../../src/auditor/ProofReplay.ts";
 import type { Report } from "../../src/auditor/Report.ts";
 import { LocalMarket } from "../chain/LocalMarket.ts";
-
-const CLI = fileURLToPath(new URL("../../src/sublet.ts", import.meta.url));
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function sublet(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.on("data", (text) => {
-    stdout += text;
-  });
-  child.stderr.on("data", (text) => {
-    stderr += text;
-  });
-  const code = await new Promise<number>((done) => child.on("close", (status) => done(status ?? -1)));
-  return { code, stdout, stderr };
-}
+import { sublet } from "./Command.ts";
 
 describe("sublet audit", function () {
   this.timeout(60_000);
