@@ -10,15 +10,16 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
 
 export interface Channels {
-  /** Given to the shell. What is to be told is in SUBLET_ALERT, and as JSON on standard input: never in the command. */
+  /** Run by the shell, with the alert's kind as $1, its message as $2, and all of it as JSON on standard input. */
   readonly command?: string | undefined;
-  /** Gets a POST of {"text", "alert"}. */
+  /** Takes the alert as JSON by POST. */
   readonly webhook?: string | undefined;
 }
 
 interface Alert {
-  readonly text: string;
-  readonly document: object;
+  readonly kind: string;
+  readonly message: string;
+  readonly document: string;
   readonly delivered: () => void;
   /** Channels that it went through already. */
   readonly done: Set<string>;
@@ -42,8 +43,9 @@ export class Alerts {
   }
 
   /** `delivered` is called once every channel took it; at once where there is none. */
-  send(text: string, document: object, delivered: () => void): void {
-    this.#queue.push({ text, document, delivered, done: new Set() });
+  send(kind: string, message: string, details: object, delivered: () => void): void {
+    const document = toJson({ kind, message, at: new Date().toISOString(), ...details });
+    this.#queue.push({ kind, message, document, delivered, done: new Set() });
     this.#working ??= this.#work();
   }
 
@@ -85,16 +87,11 @@ export class Alerts {
   }
 }
 
-async function run(command: string, { text, document }: Alert): Promise<void> {
+async function run(command: string, { kind, message, document }: Alert): Promise<void> {
   // Its output goes where remarks go: standard output is for what the watch itself says.
-  const child = spawn(command, {
-    shell: true,
-    detached: process.platform !== "win32",
-    stdio: ["pipe", 2, 2],
-    env: { ...process.env, SUBLET_ALERT: text },
-  });
+  const child = spawn("/bin/sh", ["-c", command, "sublet", kind, message], { detached: true, stdio: ["pipe", 2, 2] });
   child.stdin?.on("error", () => undefined); // it need not read
-  child.stdin?.end(`${toJson(document)}\n`);
+  child.stdin?.end(`${document}\n`);
   const limit = setTimeout(() => endGroup(child.pid), COMMAND_MS);
   try {
     const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
@@ -108,17 +105,15 @@ async function run(command: string, { text, document }: Alert): Promise<void> {
 function endGroup(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
-    process.kill(process.platform === "win32" ? pid : -pid, "SIGKILL");
+    process.kill(-pid, "SIGKILL");
   } catch {
     // it ended just now
   }
 }
 
-async function post(url: string, { text, document }: Alert): Promise<void> {
+async function post(url: string, { document }: Alert): Promise<void> {
   const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: toJson({ text, alert: document }),
+    ...{ method: "POST", body: document, headers: { "content-type": "application/json" }, redirect: "error" },
     signal: AbortSignal.timeout(POST_MS),
   });
   await response.body?.cancel();

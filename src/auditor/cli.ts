@@ -22,7 +22,7 @@ interface Flags {
   readonly html?: string;
   readonly watch?: boolean;
   readonly alert?: string;
-  readonly webhook?: string;
+  readonly alertWebhook?: string;
   readonly remember?: string;
 }
 
@@ -39,13 +39,13 @@ export function auditCommand(): Command {
     .option("--no-spot-check", "leave out asking the providers")
     .option("--html <file>", "also write the report as a page for browsers, with each provider's calendar")
     .option("--watch", "go on with every new block, and tell each wrong once, until Ctrl-C")
-    .option("--alert <command>", "with --watch: run this when something is wrong; SUBLET_ALERT says what")
-    .option("--webhook <url>", "with --watch: post what is wrong to this URL, as JSON")
+    .option("--alert <command>", "with --watch: run this when something is wrong, with $1 the kind, $2 what it is")
+    .option("--alert-webhook <url>", "with --watch: post what is wrong to this URL, as JSON")
     .option("--remember <file>", "with --watch: what was told, so that the next watch does not tell it again")
     .action(async (_flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();
       if (flags.watch) return watching(flags);
-      without(flags, ["alert", "webhook", "remember"], "it is for --watch");
+      without(flags, ["alert", "alertWebhook", "remember"], "it is for --watch");
       const report = await audit({ ...(await place(flags)), spotCheck: flags.spotCheck });
       if (flags.html !== undefined) await writeWhole("--html", flags.html, htmlPage(report));
       process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : page(report));
@@ -55,13 +55,16 @@ export function auditCommand(): Command {
 }
 
 function without(flags: Flags, names: readonly (keyof Flags)[], reason: string): void {
-  for (const name of names) if (flags[name] !== undefined) throw bad(`--${name}`, `${flags[name]}`, reason);
+  for (const name of names) {
+    const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    if (flags[name] !== undefined) throw bad(flag, `${flags[name]}`, reason);
+  }
 }
 
 async function watching(flags: Flags): Promise<void> {
-  const { alert, webhook, html, remember, spotCheck, json = false } = flags;
+  const { alert, alertWebhook: webhook, html, remember, spotCheck, json = false } = flags;
   if (webhook !== undefined && !/^https?:$/.test(URL.parse(webhook)?.protocol ?? ""))
-    throw bad("--webhook", webhook, "it is an http or https URL");
+    throw bad("--alert-webhook", webhook, "it is an http or https URL");
   const { runWatch } = await import("./watching.ts");
   const ok = await runWatch({ ...(await place(flags)), spotCheck }, { command: alert, webhook, html, remember, json });
   if (!ok) process.exitCode = 1;
@@ -75,7 +78,7 @@ function proofCommand(): Command {
     .argument("<provider>", "the provider's address")
     .action(async (epoch: string, provider: string, _flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();
-      without(flags, ["html", "watch", "alert", "webhook", "remember"], "it is for a whole audit");
+      without(flags, ["html", "watch", "alert", "alertWebhook", "remember"], "it is for a whole audit");
       if (!/^[1-9]\d{0,9}$/.test(epoch)) throw bad("epoch", epoch, "it is a number from 1 on");
       const report = await replayProof(await place(flags), Number(epoch), addressOf("provider", provider));
       process.stdout.write(flags.json ? `${toJson(report)}\n` : proofPage(report));

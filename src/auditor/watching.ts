@@ -40,7 +40,7 @@ export async function runWatch(options: AuditOptions, settings: WatchSettings): 
       if (happening.type === "stopped") ok = happening.ok;
       if (happening.type === "wrong") {
         // Only what was delivered is remembered: what was not is told again by the next watch.
-        alerts.send(sentence(happening), excerpt(happening), () => {
+        alerts.send("market-wrong", sentence(happening), { market: options.market, ...excerpt(happening) }, () => {
           remembering = memory?.add(happening.keys).catch(note) ?? remembering;
         });
       }
@@ -65,7 +65,7 @@ function sentence({ differences, spotChecks }: Wrong): string {
     ...differences.map(differenceLine),
     ...spotChecks.map(({ provider, reason }) => `provider ${provider} did not show what it holds: ${reason}`),
   ];
-  return `sublet audit: ${said[0]}${said.length > 1 ? `, and ${said.length - 1} more` : ""}`;
+  return `${said[0]}${said.length > 1 ? `, and ${said.length - 1} more` : ""}`;
 }
 
 function excerpt({ block, differences, spotChecks }: Wrong): object {

@@ -31,7 +31,7 @@ describe("alerts", function () {
   /** Sends one, and resolves once it is delivered. */
   async function deliver(alerts: Alerts, text: string, document: object): Promise<void> {
     let delivered = false;
-    alerts.send(text, document, () => {
+    alerts.send("test", text, document, () => {
       delivered = true;
     });
     await until(`"${text}" is delivered`, WAIT_MS, async () => delivered);
@@ -53,27 +53,32 @@ describe("alerts", function () {
 
   it("run the command with what is wrong beside it, never in it", async () => {
     const file = join(folder, "said");
-    const alerts = alertsBy({ command: `{ printf '%s\\n' "$SUBLET_ALERT"; cat; } >> '${file}'` });
+    const alerts = alertsBy({ command: `{ printf '%s %s\\n' "$1" "$2"; cat; } >> '${file}'` });
     const nasty = `$(touch '${folder}/ran'); "quoted"`;
     await deliver(alerts, nasty, { amount: 5n });
     await deliver(alerts, "the second", { amount: 6n });
-    expect(await readFile(file, "utf8")).to.equal(`${nasty}\n{"amount":"5"}\nthe second\n{"amount":"6"}\n`);
+    const [first, ...rest] = (await readFile(file, "utf8")).trimEnd().split("\n");
+    expect(first).to.equal(`test ${nasty}`);
+    expect(JSON.parse(rest[0]!)).to.deep.include({ kind: "test", message: nasty, amount: "5" });
+    expect(rest[1]).to.equal("test the second");
+    expect(JSON.parse(rest[2]!)).to.deep.include({ kind: "test", message: "the second", amount: "6" });
     expect(failures).to.deep.equal([]);
   });
 
   it("post a sentence and the document", async () => {
     const { url, bodies } = await hook(204);
     await deliver(alertsBy({ webhook: url }), "two sectors too many", { block: 7n });
-    expect(bodies).to.deep.equal([{ text: "two sectors too many", alert: { block: "7" } }]);
+    expect(bodies).to.have.length(1);
+    expect(bodies[0]).to.deep.include({ kind: "test", message: "two sectors too many", block: "7" });
   });
 
   it("are tried again until they arrive, in order, and by no channel twice", async () => {
     const { url, bodies } = await hook(500, 200);
     const file = join(folder, "said");
-    const alerts = alertsBy({ command: `printf '%s\\n' "$SUBLET_ALERT" >> '${file}'`, webhook: url });
+    const alerts = alertsBy({ command: `printf '%s\\n' "$2" >> '${file}'`, webhook: url });
     await Promise.all([deliver(alerts, "first", {}), deliver(alerts, "second", {})]);
     expect(await readFile(file, "utf8")).to.equal("first\nsecond\n");
-    expect(bodies.map((body) => (body as { text: string }).text)).to.deep.equal(["first", "first", "second"]);
+    expect(bodies.map((body) => (body as { message: string }).message)).to.deep.equal(["first", "first", "second"]);
     expect(failures).to.deep.equal(["the alert by webhook failed: it was answered with status 500"]);
   });
 
@@ -81,7 +86,7 @@ describe("alerts", function () {
     const { url, bodies } = await hook(503);
     const alerts = alertsBy({ webhook: url });
     const delivered: string[] = [];
-    for (const text of ["first", "second"]) alerts.send(text, {}, () => delivered.push(text));
+    for (const text of ["first", "second"]) alerts.send("test", text, {}, () => delivered.push(text));
     await until("the first attempt", WAIT_MS, async () => bodies.length > 0);
     await alerts.end();
     expect([bodies.length, delivered]).to.deep.equal([2, []]);
@@ -89,7 +94,7 @@ describe("alerts", function () {
 
   it("name a command that fails", async () => {
     const alerts = alertsBy({ command: "exit 3" });
-    alerts.send("something", {}, () => undefined);
+    alerts.send("test", "something", {}, () => undefined);
     await alerts.end();
     expect(failures[0]).to.equal("the alert by command failed: it ended with code 3");
   });

@@ -21,7 +21,7 @@ describe("sublet audit --watch", function () {
   let folder: string;
   let hook: Server;
   let deal: Agreement;
-  const posted: { text: string; alert: Wrong }[] = [];
+  const posted: (Wrong & { kind: string; message: string })[] = [];
   const running: Running[] = [];
 
   before(async () => {
@@ -51,7 +51,7 @@ describe("sublet audit --watch", function () {
   const where = () => ["--rpc", local.rpc.url, "--market", local.address, "--no-spot-check"];
   const channels = () => [
     ...["--alert", `cat >> '${file("alerts")}'`],
-    ...["--webhook", `http://127.0.0.1:${(hook.address() as AddressInfo).port}`],
+    ...["--alert-webhook", `http://127.0.0.1:${(hook.address() as AddressInfo).port}`],
     ...["--remember", file("told.json"), "--html", file("audit.html")],
   ];
 
@@ -101,13 +101,13 @@ describe("sublet audit --watch", function () {
 
     const page = await readFile(file("audit.html"), "utf8");
     expect(page).to.include("Something is wrong: 3 differences.").and.include("paid by a settlement");
-    expect(posted.map(({ alert }) => alert.differences)).to.deep.equal(wrong.map(({ differences }) => differences));
-    expect(posted[0]?.text).to.match(/^sublet audit: paid by a settlement: expected \d+, found \d+ .*, and 1 more$/);
+    expect(posted.map(({ differences }) => differences)).to.deep.equal(wrong.map(({ differences }) => differences));
+    expect(posted[0]?.message).to.match(/^paid by a settlement: expected \d+, found \d+ .*, and 1 more$/);
     const alerts = (await readFile(file("alerts"), "utf8"))
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line));
-    expect(alerts).to.deep.equal(posted.map(({ alert }) => alert));
+    expect(alerts).to.deep.equal(posted);
   });
 
   it("does not tell it again when it is started again, and still ends with 1", async () => {
@@ -126,7 +126,7 @@ describe("sublet audit --watch", function () {
     const error = async (...args: string[]) =>
       JSON.parse((await sublet("audit", ...where(), "--json", ...args)).stdout).error;
     expect(await error("--alert", "true")).to.include({ code: "BadArgument", name: "--alert" });
-    expect(await error("--watch", "--webhook", "ftp://x")).to.include({ code: "BadArgument", name: "--webhook" });
+    expect(await error("--watch", "--alert-webhook", "ftp://x")).to.include({ name: "--alert-webhook" });
   });
 
   /** Has the market pay for the missed epoch as if it had been proven. */
