@@ -19,12 +19,12 @@ export class Memory {
     this.told = new Set(told);
   }
 
-  /** Empty where there is no such file yet. @throws SubletException StateCorrupt where it is no memory of a watch */
+  /** Empty where there is no such file yet. @throws SubletException BadArgument where it is no memory of a watch */
   static async open(file: string): Promise<Memory> {
     const text = await read(file);
     if (text === undefined) return new Memory(file, []);
     const { success, data } = schema.safeParse(parsed(text));
-    if (!success) throw new SubletException({ code: "StateCorrupt", file, reason: "it is not what a watch writes" });
+    if (!success) throw bad(file);
     return new Memory(file, data.told);
   }
 
@@ -41,12 +41,17 @@ export class Memory {
 async function read(file: string): Promise<string | undefined> {
   try {
     const { size } = await stat(file);
-    if (size > MAX_BYTES) throw new SubletException({ code: "StateCorrupt", file, reason: `it has ${size} bytes` });
+    if (size > MAX_BYTES) throw bad(file);
     return await readFile(file, "utf8");
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw thrown;
   }
+}
+
+function bad(file: string): SubletException {
+  const reason = "it is a file, but not what a watch writes";
+  return new SubletException({ code: "BadArgument", name: "--remember", value: file, reason });
 }
 
 function parsed(text: string): unknown {

@@ -13,7 +13,8 @@ import {
   type TransactionReceipt,
 } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { type Shortage, SubletException } from "../protocol/Errors.ts";
+import { SubletException } from "../protocol/Errors.ts";
+import type { Shortage } from "../protocol/LocalErrors.ts";
 import type { Revision, Terms } from "../protocol/Messages.ts";
 import type { Extension, Voucher } from "../protocol/TypedData.ts";
 import { marketTokenAbi, storageMarketAbi } from "./abi.ts";

@@ -113,7 +113,8 @@ describe("alerts", function () {
       const file = join(folder, "told.json");
       for (const text of ["", "{", "[]", '{"told":["0x12"]}']) {
         await writeFile(file, text);
-        expect((await expectError(Memory.open(file), "StateCorrupt")).file).to.equal(file);
+        const { name, value } = await expectError(Memory.open(file), "BadArgument");
+        expect([name, value]).to.deep.equal(["--remember", file]);
         expect(await readFile(file, "utf8")).to.equal(text);
       }
     });
