@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type Address, type Hex, maxUint256 } from "viem";
+import { type Address, type Hex, maxUint256, zeroAddress } from "viem";
 import { call, type DealItem, type Market } from "../../src/chain/Market.ts";
 import { DealState, LEDGER_ONE } from "../../src/chain/MarketReader.ts";
 import { describe as describeError } from "../../src/protocol/Errors.ts";
@@ -110,6 +110,14 @@ describe("acting on a market", () => {
     it("decodes what the market refuses, with its arguments by name", async () => {
       const error = await failure(alice.openDeals([await item({ k: 0 })], 1), "ChainRejected");
       expect(error).to.deep.include({ error: "Market_TooFewOpened", args: { expected: 1n, actual: 0n } });
+    });
+
+    it("says what a refusal means and what to do about it, and names a field in words", async () => {
+      const error = await failure(bob.register(zeroAddress, 2n), "ChainRejected");
+      expect(error).to.deep.include({ error: "Market_BadTerms", args: { field: "signer" } });
+      expect(describeError(error)).to.match(
+        /^the market refused register .* Market_BadTerms\(field signer\), because the named field .*: correct it and /,
+      );
     });
 
     it("commits, proves with the header in the same transaction, settles", async () => {
