@@ -39,7 +39,8 @@ async function fromEvents(rpc: JsonRpcProvider, chain: LocalChain): Promise<Omit
     if (!event) continue;
     const { args } = event;
     const deal = () => row(providerOf.get(args.id) ?? "unknown");
-    const settled = ({ paid, penalty }: { paid: bigint; penalty: bigint }) => {
+    const settled = () => {
+      const { paid, penalty } = args;
       deal().earned += tokens(paid);
       deal().lost += tokens(penalty);
       client.paid += tokens(paid);
@@ -56,13 +57,13 @@ async function fromEvents(rpc: JsonRpcProvider, chain: LocalChain): Promise<Omit
       case "Committed":
         deal().sectors += Number(args.sectors) - (sectorsOf.get(args.id) ?? 0);
         sectorsOf.set(args.id, Number(args.sectors));
-        settled(args);
+        settled();
         break;
       case "Proven":
         row(args.provider).epochsProven += 1;
         break;
       case "Settled":
-        settled(args);
+        settled();
         break;
       case "Redeemed":
         deal().earned += tokens(args.paid);

@@ -11,7 +11,8 @@ import {
   type TransactionReceipt,
 } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { type Shortage, SubletException } from "../protocol/Errors.ts";
+import { SubletException } from "../protocol/Errors.ts";
+import type { Shortage } from "../protocol/LocalErrors.ts";
 import type { Extension } from "../protocol/TypedData.ts";
 import { marketTokenAbi } from "./abi.ts";
 import {

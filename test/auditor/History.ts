@@ -9,12 +9,16 @@ import { FORWARD_REQUEST } from "../contracts/signing.ts";
 export const SCOPES = { read: 1, write: 2, repair: 4, audit: 8 } as const;
 const FAR = 10_000;
 
-/** Audits a world from inside its process, without spot checks. */
-export async function audited(world: World, options: Partial<AuditOptions> = {}): Promise<Report> {
+/** A world's market, read from inside its process. */
+export async function inProcess(world: World): Promise<AuditOptions> {
   const { provider } = world.connection;
   const request = provider.request.bind(provider) as unknown as EIP1193RequestFn;
-  const market = (await world.market.getAddress()) as Address;
-  return audit({ rpcUrl: "in process", market, request, spotCheck: false, ...options });
+  return { rpcUrl: "in process", market: (await world.market.getAddress()) as Address, request };
+}
+
+/** Audits a world without spot checks. */
+export async function audited(world: World, options: Partial<AuditOptions> = {}): Promise<Report> {
+  return audit({ ...(await inProcess(world)), spotCheck: false, ...options });
 }
 
 export const ref = ({ provider, slot, id }: Agreement) => ({ provider, slot, id });

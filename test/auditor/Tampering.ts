@@ -74,3 +74,9 @@ export async function setStorage(world: World, slot: string, value: bigint): Pro
   const params = [await world.market.getAddress(), slot, toBeHex(value, 32)];
   await world.connection.provider.request({ method: "hardhat_setStorageAt", params });
 }
+
+/** Has the market's record say that `host` proved an epoch, so that the next settlement pays for it. */
+export async function recordAsProven(world: World, host: { address: string }, epoch: number): Promise<void> {
+  const word = await world.market.provenWord(host.address, 0);
+  await setStorage(world, await storageSlot(world, host.address, word), word | (1n << BigInt(epoch)));
+}

@@ -4,7 +4,7 @@ import type { Address, Hex } from "viem";
 import type { Report } from "../../src/auditor/Report.ts";
 import { createWorld, LEDGER, PENALTY_RATE, RATE, rollBack } from "../contracts/fixture.ts";
 import { audited, commitOwn, everything, proveBoth, ref, withoutProof } from "./History.ts";
-import { altered, between, logsOf, setStorage, storageSlot, withLogs } from "./Tampering.ts";
+import { altered, between, logsOf, recordAsProven, setStorage, storageSlot, withLogs } from "./Tampering.ts";
 
 const world = await createWorld();
 const { bob, alice, dave } = world;
@@ -20,9 +20,7 @@ describe("auditing markets that did wrong", () => {
       const deal = await world.active(3);
       await world.live(bob);
       await world.miss();
-      const word = await world.market.provenWord(bob.address, 0);
-      const slot = await storageSlot(world, bob.address, word);
-      await setStorage(world, slot, word | (1n << 3n));
+      await recordAsProven(world, bob, 3);
       await world.market.settle([ref(deal)]);
 
       const report = await audited(world);

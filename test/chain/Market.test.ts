@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type Address, type Hex, maxUint256 } from "viem";
+import { type Address, type Hex, maxUint256, zeroAddress } from "viem";
 import { type CommitItem, call, type DealItem } from "../../src/chain/Calls.ts";
 import type { Market } from "../../src/chain/Market.ts";
 import { DealState, LEDGER_ONE } from "../../src/chain/MarketReader.ts";
@@ -140,6 +140,14 @@ describe("acting on a market", () => {
       await world.market.close([closed]);
       const deals = await stranger.unclosedDeals(bob.sender);
       expect(deals.map(({ slot, id }) => [slot, id])).to.deep.equal([low, high].map(({ slot, id }) => [slot, id]));
+    });
+
+    it("says what a refusal means and what to do about it, and names a field in words", async () => {
+      const error = await failure(bob.register(zeroAddress, 2n), "ChainRejected");
+      expect(error).to.deep.include({ error: "Market_BadTerms", args: { field: "signer" } });
+      expect(describeError(error)).to.match(
+        /^the market refused register .* Market_BadTerms\(field signer\), because the named field .*: correct it and /,
+      );
     });
 
     it("commits, proves with the header in the same transaction, settles", async () => {
