@@ -4,7 +4,7 @@ import type { Coalition } from "./Coalition.ts";
 export interface Play {
   /** In the commit phase of the term's first epoch. */
   begin(): Promise<void>;
-  /** In the commit phase of every other, while it has a customer. */
+  /** In the commit phase of every other, also when the term is over. */
   early?(epoch: number): Promise<void>;
   /** When the seed is known, and with it whether the proof is whole. */
   seeded?(epoch: number, whole: boolean): Promise<void>;

@@ -1,4 +1,4 @@
-/** What a strategy needs to know of its market, in epochs. */
+/** What a strategy needs to know of its market: lengths in epochs, P in ledger units, stake in token base units. */
 export interface Term {
   readonly first: number;
   /** Exclusive. */
