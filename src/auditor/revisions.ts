@@ -16,6 +16,7 @@ export const revisions: Handlers = {
     const before = effective - 1;
     if (before > deal.settledThrough) settle(scene, deal, provider, { throughEpoch: before, paid, penalty });
     else scene.same("moved by a commit that settles nothing", 0n, paid + penalty, place);
+    scene.upToDate(deal, effective);
     scene.holds(
       "a commit to a stopped deal",
       !deal.stopped && effective < deal.stopAt,
