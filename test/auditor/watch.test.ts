@@ -84,6 +84,7 @@ describe("watching a market", function () {
     const all = following.of("wrong").flatMap(({ differences }) => differences.map(({ what }) => what));
     expect(all).to.have.members([
       ...["paid by a settlement", "penalty of a settlement", "an epoch in a provider's record"],
+      ...["misses of a provider", "a deal's misses"], // which the market tells from its record
     ]);
     expect(await following.stop()).to.deep.include({ type: "stopped", ok: false });
   });
@@ -94,7 +95,7 @@ describe("watching a market", function () {
     await first.tells("an epoch in a provider's record");
     await first.stop();
     const keys = first.of("wrong").flatMap((one) => one.keys);
-    expect(keys).to.have.length(3);
+    expect(keys).to.have.length(5);
     const second = await watching({ told: keys });
     expect(second.of("wrong")).to.deep.equal([]);
     expect(await second.stop()).to.deep.include({ ok: false });

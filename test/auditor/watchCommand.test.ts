@@ -100,7 +100,7 @@ describe("sublet audit --watch", function () {
     expect(told.at(-1)).to.deep.include({ type: "stopped", ok: false });
 
     const page = await readFile(file("audit.html"), "utf8");
-    expect(page).to.include("Something is wrong: 3 differences.").and.include("paid by a settlement");
+    expect(page).to.include("Something is wrong: 5 differences.").and.include("paid by a settlement");
     expect(posted.map(({ differences }) => differences)).to.deep.equal(wrong.map(({ differences }) => differences));
     expect(posted[0]?.message).to.match(/^paid by a settlement: expected \d+, found \d+ .*, and 1 more$/);
     const alerts = (await readFile(file("alerts"), "utf8"))
@@ -118,7 +118,7 @@ describe("sublet audit --watch", function () {
     const { code, stdout } = await watch.ended;
     expect(code).to.equal(1);
     expect(stdout).not.to.include("WRONG");
-    expect(stdout).to.include("3 differences").and.include("something is wrong");
+    expect(stdout).to.include("5 differences").and.include("something is wrong");
     expect(posted).to.have.length(before);
   });
 

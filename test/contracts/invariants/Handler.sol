@@ -26,8 +26,6 @@ import {ZeroSectors} from "./ZeroSectors.sol";
 /// @notice Two clients and two providers, which are clients too and now and then their own, doing anything in any order,
 /// time included. What they do is told to a {Shadow}, which keeps the plain books.
 contract Handler is Check, Shadow {
-    using TypedHashes for *;
-
     uint96 internal constant PENALTY_RATE = 20_000 << 32;
     uint256 private constant MAX_DEALS = 24;
     uint256 private constant CLIENTS = 2;
@@ -139,26 +137,30 @@ contract Handler is Check, Shadow {
         if (opened) broken = "a cancelled offer opened a deal";
     }
 
-    /// @notice Sent by the provider, or by somebody else with its signature.
+    /// @notice Of one deal or two of a provider, sent by itself or by somebody else with its signatures.
     function commit(uint256 dealSeed, uint32 sectors) external {
         (DealRef memory ref, Deal memory d) = _pick(dealSeed);
         if (d.id != ref.id) return;
-        sectors = uint32(bound(sectors, 0, d.capacity));
-        Revision memory revision = Revision(ref.id, d.number + 65_536, ZeroSectors.root(sectors), sectors, 0);
-        bytes32 digest = _digest(keccak256(abi.encode(TypedHashes.REVISION, revision)));
-        CommitItem[] memory items = new CommitItem[](1);
-        items[0] = CommitItem(ref.slot, revision.number, revision.root, sectors, 0, _sign(d.client, digest));
+        DealRef[] memory refs = _alongside(ref, dealSeed >> 40);
         bool itself = (dealSeed >> 32) % 2 == 0;
-        Signature[] memory assents = new Signature[](itself ? 0 : 1);
-        if (!itself) assents[0] = _sign(ref.provider, digest);
+        CommitItem[] memory items = new CommitItem[](refs.length);
+        Signature[] memory assents = new Signature[](itself ? 0 : refs.length);
+        for (uint256 i = 0; i < refs.length; ++i) {
+            bytes32 digest;
+            (items[i], digest) = _revision(refs[i], uint256(sectors) >> (4 * i));
+            if (!itself) assents[i] = _sign(ref.provider, digest);
+        }
         uint32 effective = _effective(ref.provider);
         _call(itself ? ref.provider : actor(1), abi.encodeCall(MARKET.commit, (ref.provider, items, assents)));
-        if (MARKET.deal(ref.provider, ref.slot).number == revision.number) _changed(ref.id, effective);
+        for (uint256 i = 0; i < refs.length; ++i) {
+            if (MARKET.deal(ref.provider, items[i].slot).number == items[i].number) _changed(refs[i].id, effective);
+        }
     }
 
+    /// @notice Of one deal, or of all that there ever were.
     function settle(uint256 dealSeed) external {
         (DealRef memory ref,) = _pick(dealSeed);
-        _call(actor(0), abi.encodeCall(MARKET.settle, (_one(ref))));
+        _call(actor(0), abi.encodeCall(MARKET.settle, ((dealSeed >> 32) % 2 == 0 ? _one(ref) : deals)));
     }
 
     function extend(uint256 dealSeed, uint256 seed) external {
@@ -173,7 +175,7 @@ contract Handler is Check, Shadow {
             series: MARKET.providerOf(ref.provider).series,
             validUntil: type(uint64).max
         });
-        Signature memory signature = _sign(ref.provider, _digest(this.hashExtension(extension)));
+        Signature memory signature = _sign(ref.provider, _digest(keccak256(abi.encode(TypedHashes.EXTENSION, extension))));
         uint32 effective = _effective(ref.provider);
         _extending(ref.id, extension.endEpoch);
         Move memory move = _before();
@@ -210,7 +212,7 @@ contract Handler is Check, Shadow {
         (DealRef memory ref, Deal memory d) = _pick(dealSeed);
         if (d.id != ref.id) return;
         Voucher memory voucher = Voucher(ref.id, _uint128(cumulative, 1_500 << 32));
-        Signature memory signature = _sign(d.client, _digest(this.hashVoucher(voucher)));
+        Signature memory signature = _sign(d.client, _digest(keccak256(abi.encode(TypedHashes.VOUCHER, voucher))));
         RedeemItem[] memory items = new RedeemItem[](1);
         items[0] = RedeemItem(ref.provider, ref.slot, voucher, signature);
         _call(actor(3), abi.encodeCall(MARKET.redeem, (items)));
@@ -298,14 +300,6 @@ contract Handler is Check, Shadow {
 
     // ---------------------------------------------------------------- how it is done
 
-    function hashExtension(Extension calldata extension) external pure returns (bytes32) {
-        return extension.hash();
-    }
-
-    function hashVoucher(Voucher calldata voucher) external pure returns (bytes32) {
-        return voucher.hash();
-    }
-
     function _digest(bytes32 structHash) private view returns (bytes32) {
         return keccak256(abi.encodePacked(hex"1901", DOMAIN, structHash));
     }
@@ -342,7 +336,7 @@ contract Handler is Check, Shadow {
         item.rate = uint96(bound(seed >> 40, 0, PENALTY_RATE));
         uint128 most = uint128((uint256(volume.capacity) * item.rate * 13) >> 32) + 1;
         (item.escrow, item.egress) = (_uint128(seed >> 16, most), _uint128(seed >> 24, 1_000));
-        bytes32 digest = _digest(_terms(volume, item, d.id).hash());
+        bytes32 digest = _digest(keccak256(abi.encode(TypedHashes.TERMS, _terms(volume, item, d.id))));
         item.signature = _sign(provider, digest);
         id = bytes32(bytes19(digest));
     }
@@ -359,6 +353,26 @@ contract Handler is Check, Shadow {
         (terms.capacity, terms.minSectors, terms.endEpoch) = (volume.capacity, volume.minSectors, volume.endEpoch);
         (terms.noticeEpochs, terms.answerBond) = (volume.noticeEpochs, volume.answerBond);
         terms.validUntil = item.validUntil;
+    }
+
+    /// @dev The next revision of a deal, signed by its client.
+    function _revision(DealRef memory ref, uint256 seed) private view returns (CommitItem memory item, bytes32 digest) {
+        Deal memory d = MARKET.deal(ref.provider, ref.slot);
+        (item.slot, item.number, item.sectors) = (ref.slot, d.number + 65_536, uint32(bound(seed, 0, d.capacity)));
+        item.root = ZeroSectors.root(item.sectors);
+        Revision memory revision = Revision(ref.id, item.number, item.root, item.sectors, item.head);
+        digest = _digest(keccak256(abi.encode(TypedHashes.REVISION, revision)));
+        item.signature = _sign(d.client, digest);
+    }
+
+    /// @dev A deal, and with it another of its provider now and then.
+    function _alongside(DealRef memory ref, uint256 seed) private view returns (DealRef[] memory) {
+        (DealRef memory other, Deal memory d) = _pick(seed >> 1);
+        bool both = seed % 2 == 0 && d.id == other.id && other.provider == ref.provider && other.slot != ref.slot;
+        if (!both) return _one(ref);
+        DealRef[] memory refs = new DealRef[](2);
+        (refs[0], refs[1]) = (ref, other);
+        return refs;
     }
 
     function _before() private view returns (Move memory move) {
