@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Campaign, type Verdict } from "./mutation/Campaign.ts";
 import type { Mutant } from "./mutation/Mutant.ts";
@@ -33,7 +33,7 @@ const { values } = parseArgs({
 });
 
 const started = performance.now();
-const project = new Project(values.root, values.workspace, values.records);
+const project = new Project(resolve(values.root), resolve(values.workspace), values.records);
 const all = project.mutants();
 const lastRun = join(values.workspace, "verdicts.json");
 const chosen = choose(all);
@@ -52,9 +52,9 @@ const verdicts: Verdict[] = [];
 await campaign.judge(built.mutants, (verdict) => {
   verdicts.push(verdict);
   if (verdict.killer === undefined) say(`survived: ${place(verdict.mutant)}`);
-  if (verdicts.length % 100 === 0) say(`${verdicts.length} of ${built.mutants.length}`);
+  if (verdicts.length % 50 === 0) say(`${verdicts.length} of ${built.mutants.length}`);
+  writeFileSync(lastRun, JSON.stringify(verdicts, undefined, 1)); // each time: a run takes long, and may be ended
 });
-writeFileSync(lastRun, JSON.stringify(verdicts, undefined, 1));
 const whole = chosen.length === all.length;
 const report = new Report(project.survivors, built, verdicts, whole);
 console.log(report.text());

@@ -1,7 +1,7 @@
 /** Every mutant of a build against the tests that may notice it. */
 import { join } from "node:path";
 import { Coverage } from "./Coverage.ts";
-import { PROBE, type Reply } from "./jobs.ts";
+import { OFF, PROBE, type Reply } from "./jobs.ts";
 import type { Mutant } from "./Mutant.ts";
 import type { Project } from "./Project.ts";
 import { share, Worker } from "./Workers.ts";
@@ -23,6 +23,9 @@ export class Campaign {
   readonly #build: Build;
   readonly #workers: number;
   readonly #coverage = new Coverage();
+  /** Files whose tests need those before them, and choices of tests that were seen to hold by themselves. */
+  readonly #dependent = new Set<string>();
+  readonly #sound = new Set<string>();
 
   constructor(project: Project, build: Build, workers: number) {
     this.#project = project;
@@ -72,12 +75,31 @@ export class Campaign {
   /** The files that may notice it, one after the other. */
   *#trials(mutant: Mutant, worker: Worker): Generator<{ file: string; run: () => Promise<Reply | undefined> }> {
     for (const { file, tests, ms } of this.#coverage.witnesses(mutant.id, near(mutant))) {
-      const job = { kind: "mocha", file: join(this.#project.root, file), mutant: mutant.id, tests, bail: true } as const;
-      yield { file, run: () => worker.run(job, PATIENCE_MS + 10 * ms) };
+      yield { file, run: () => this.#mocha(worker, file, mutant.id, tests, PATIENCE_MS + 10 * ms) };
     }
     for (const [file, imports] of this.#project.solidityFiles()) {
       if (imports.has(mutant.file)) yield { file, run: () => this.#solidity(worker, file, mutant.id) };
     }
+  }
+
+  /** Some of a file's tests, unless they need the others: that a test fails means nothing if it does so with none on. */
+  async #mocha(worker: Worker, file: string, mutant: number, wanted: readonly number[], limitMs: number) {
+    const job = { kind: "mocha", file: join(this.#project.root, file), mutant, bail: true } as const;
+    if (this.#dependent.has(file)) return worker.run(job, limitMs);
+    const reply = await worker.run({ ...job, tests: wanted }, limitMs);
+    const failed = reply?.outcomes.some(({ failure }) => failure);
+    if (!failed) return reply;
+    const tests = reply!.outcomes.map(({ index }) => index).filter((index) => index >= 0);
+    const key = `${file} ${tests}`;
+    if (!this.#sound.has(key)) {
+      const off = await worker.run({ ...job, tests, mutant: OFF }, limitMs);
+      if (failureOf(off) !== undefined) {
+        this.#dependent.add(file);
+        return worker.run(job, limitMs);
+      }
+      this.#sound.add(key);
+    }
+    return reply;
   }
 
   #solidity(worker: Worker, file: string, mutant: number): Promise<Reply | undefined> {

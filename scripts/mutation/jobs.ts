@@ -19,7 +19,7 @@ export type Job =
   /** Tests of one Mocha file (all, unless some are named) with one mutant on; up to the first that fails, if `bail`. */
   | { readonly kind: "mocha"; readonly file: string; readonly mutant: number; readonly tests?: readonly number[]; readonly bail: boolean }
   /** The Solidity tests of one file. */
-  | { readonly kind: "solidity"; readonly file: string; readonly mutant: number };
+  | { readonly kind: "solidity"; readonly file: string; readonly mutant: number; readonly grep?: string };
 
 export interface Reply {
   readonly outcomes: readonly TestOutcome[];
@@ -37,3 +37,5 @@ export type Result = Omit<Reply, "cpuMs" | "memoryBytes">;
 
 /** The value of a switch at which no mutant is on and each that is reached is told. */
 export const PROBE = 0;
+/** One at which none is, and nothing is told. */
+export const OFF = -1;

@@ -16,11 +16,12 @@ export async function runSolidity(
   hre: HardhatRuntimeEnvironment,
   file: string,
   recipient: string,
+  grep?: string,
 ): Promise<Result> {
   for (const profile of Object.values(hre.config.test.solidity.profiles)) profile.coinbase = recipient;
   try {
     const task = hre.tasks.getTask(["test", "solidity"]);
-    const { value, error } = await task.run({ testFiles: [file], noCompile: true });
+    const { value, error } = await task.run({ testFiles: [file], noCompile: true, ...(grep && { grep }) });
     const { suiteResults } = (value ?? error) as { suiteResults: readonly SuiteResult[] };
     const results = suiteResults.flatMap(({ testResults }) => testResults);
     const outcomes = results.map((result, index) => ({

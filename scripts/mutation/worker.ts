@@ -35,7 +35,7 @@ process.on("unhandledRejection", () => {}); // of a world that a mutant broke: i
 process.on("message", async (job: Job) => {
   recipient = `0x${(MUTANTS + BigInt(job.mutant)).toString(16).padStart(40, "0")}`;
   const before = process.cpuUsage();
-  const result = job.kind === "mocha" ? await runMocha(job) : await runSolidity(hre, job.file, recipient);
+  const result = job.kind === "mocha" ? await runMocha(job) : await runSolidity(hre, job.file, recipient, job.grep);
   const { user, system } = process.cpuUsage(before);
   process.send!({
     ...result,

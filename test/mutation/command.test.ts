@@ -130,7 +130,7 @@ describe("the mutation command", function () {
     }
     const workspace = join(PROJECT, "build");
     const args = ["--root", PROJECT, "--workspace", workspace, "--records", PROJECT, "--workers", "1"];
-    ({ output, code } = await new Promise((done) => {
+    ({ output, code } = await new Promise<{ output: string; code: unknown }>((done) => {
       const command = [join(ROOT, "scripts", "mutation.ts"), ...args];
       execFile(process.execPath, command, (error, stdout, stderr) => done({ output: stdout + stderr, code: error?.code ?? 0 }));
     }));
