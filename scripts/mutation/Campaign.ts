@@ -4,7 +4,7 @@ import { Coverage } from "./Coverage.ts";
 import { OFF, PROBE, type Reply } from "./jobs.ts";
 import type { Mutant } from "./Mutant.ts";
 import type { Project } from "./Project.ts";
-import { share, Worker } from "./Workers.ts";
+import { type Mode, share, Worker } from "./Workers.ts";
 import type { Build } from "./Workspace.ts";
 
 const PATIENCE_MS = 180_000; // beyond ten times what it took before: the machine may be busy
@@ -36,7 +36,7 @@ export class Campaign {
   /** @returns what went wrong with no mutant on. Then nothing that follows means anything. */
   async learn(): Promise<string[]> {
     const wrong: string[] = [];
-    await this.#share(this.#project.mochaFiles(), true, async (file, worker) => {
+    await this.#share(this.#project.mochaFiles(), "probe", async (file, worker) => {
       const job = { kind: "mocha", file: join(this.#project.root, file), mutant: PROBE, bail: false } as const;
       const reply = await worker.run(job, FIRST_RUN_MS);
       if (!reply || reply.broken) return void wrong.push(`${file}: ${reply?.broken ?? "hangs"}`);
@@ -48,7 +48,7 @@ export class Campaign {
     });
     for (const file of this.#project.solidityFiles().keys()) {
       // Their contracts are few and quick: whether they hold at all is enough to know.
-      await this.#share([file], false, async (_, worker) => {
+      await this.#share([file], "plain", async (_, worker) => {
         const reply = await this.#solidity(worker, file, PROBE);
         const failed = failureOf(reply);
         if (failed) wrong.push(`${file}: ${failed}`);
@@ -58,7 +58,7 @@ export class Campaign {
   }
 
   async judge(mutants: readonly Mutant[], tell: (verdict: Verdict) => void): Promise<void> {
-    await this.#share(mutants, false, async (mutant, worker) => {
+    await this.#share(mutants, "plain", async (mutant, worker) => {
       let cpuMs = 0;
       for (const { file, run } of this.#trials(mutant, worker)) {
         const reply = await run();
@@ -106,8 +106,8 @@ export class Campaign {
     return worker.run({ kind: "solidity", file: join(this.#build.workspace, file), mutant }, FIRST_RUN_MS);
   }
 
-  async #share<Item>(items: readonly Item[], probe: boolean, task: (item: Item, worker: Worker) => Promise<void>) {
-    const workers = Array.from({ length: this.#workers }, () => new Worker(this.#build.workspace, probe));
+  async #share<Item>(items: readonly Item[], mode: Mode, task: (item: Item, worker: Worker) => Promise<void>) {
+    const workers = Array.from({ length: this.#workers }, () => new Worker(this.#build.workspace, mode));
     try {
       await share(items, workers, task);
     } finally {

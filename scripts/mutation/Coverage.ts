@@ -33,7 +33,11 @@ export class Coverage {
     for (const [file, { ms, reached }] of this.#files) {
       const by = reached.get(mutant);
       if (!by) continue;
-      const witness = (tests: readonly number[]) => ({ file, tests, ms: tests.reduce((sum, test) => sum + ms[test]!, 0) });
+      const witness = (tests: readonly number[]) => ({
+        file,
+        tests,
+        ms: tests.reduce((sum, test) => sum + ms[test]!, 0),
+      });
       const fit = Object.keys(ms).map(Number);
       const own = fit.filter((test) => by.tests.includes(test));
       if (own.length > 0) direct!.push(witness(own));

@@ -131,7 +131,10 @@ class GuardedFile {
       case undefined:
         return this.#plain(node) + [...(this.#constants.get(node)?.values() ?? [])].join("");
       case "expression":
-        return hosted!.reduce((text, { id, host }) => `(${IS_ON}(${id}) ? (${this.#edited(id, host)}) : ${text})`, `(${this.#plain(node)})`);
+        return hosted!.reduce(
+          (text, { id, host }) => `(${IS_ON}(${id}) ? (${this.#edited(id, host)}) : ${text})`,
+          `(${this.#plain(node)})`,
+        );
       case "statement":
         return this.#statement(node, hosted!);
       case "yul":
@@ -167,9 +170,12 @@ class GuardedFile {
     const declared = (node.declarations ?? []).filter((each) => each !== null);
     const names = (node.declarations ?? []).map((each) => each?.name ?? "").join(", ");
     const range = this.source.range(value);
-    const set = (text: string) => (declared.length > 1 || names !== declared[0]?.name ? `(${names}) = ${text};` : `${names} = ${text};`);
+    const set = (text: string) =>
+      declared.length > 1 || names !== declared[0]?.name ? `(${names}) = ${text};` : `${names} = ${text};`;
     const changed = (host: Host, id: number) =>
-      host.edits.every(({ start, end }) => start >= range.start && end <= range.end) ? set(this.#edited(id, host, range)) : "";
+      host.edits.every(({ start, end }) => start >= range.start && end <= range.end)
+        ? set(this.#edited(id, host, range))
+        : "";
     const declarations = declared.map((each) => `${this.source.textOf(each)};`).join(" ");
     return `${declarations} { ${this.#choice(hosted, changed, set(this.#touched.has(value) ? this.#render(value) : this.source.textOf(value)))} }`;
   }
@@ -199,7 +205,9 @@ class GuardedFile {
 
   /** What is chosen inside is read outside: assembly cannot call. And where it is only asked what is reached, it is told here. */
   #assembly(node: Node, text: string): string {
-    const within = [...this.#hosts].filter(([host, [first]]) => first?.host.kind === "yul" && [...this.source.ancestors(host)].includes(node));
+    const within = [...this.#hosts].filter(
+      ([host, [first]]) => first?.host.kind === "yul" && [...this.source.ancestors(host)].includes(node),
+    );
     if (within.length === 0) return text;
     const ids = within.flatMap(([, hosted]) => hosted.map(({ id }) => id));
     return `{ uint256 ${WHICH}_ = ${WHICH}(); ${ids.map((id) => `${IS_ON}(${id});`).join(" ")} ${text} }`;
@@ -211,7 +219,11 @@ class GuardedFile {
     const body = source.range(node.body!);
     const { start } = source.range(node);
     const gone = (node.modifiers ?? []).map((modifier) => ({ ...source.range(modifier), text: "" }));
-    const head = edited(source.text, { start, end: body.start }, gone.sort((a, b) => a.start - b.start));
+    const head = edited(
+      source.text,
+      { start, end: body.start },
+      gone.sort((a, b) => a.start - b.start),
+    );
     const parameters = source.textOf(node.parameters!);
     const results = node.returnParameters?.parameters.length ? ` returns ${source.textOf(node.returnParameters)}` : "";
     const mutability = /^(pure|view)$/.test(node.stateMutability ?? "") ? node.stateMutability : "";
@@ -221,9 +233,31 @@ class GuardedFile {
     const copy = (id: number, modifiers: string, text: string) =>
       `function ${name(id)}${parameters} private ${mutability} ${modifiers}${results} ${text}`;
     const kept = (edits: readonly Edit[]) =>
-      (node.modifiers ?? []).map((each) => edited(source.text, source.range(each), edits.filter((edit) => edit.start >= source.range(each).start && edit.end <= source.range(each).end))).join(" ");
-    const copies = hosted.map(({ id, host }) => copy(id, kept(host.edits), edited(source.text, body, host.edits.filter((edit) => edit.start >= body.start))));
-    const original = copy(0, kept([]), this.#touched.has(node.body!) ? this.#render(node.body!) : source.textOf(node.body!));
+      (node.modifiers ?? [])
+        .map((each) =>
+          edited(
+            source.text,
+            source.range(each),
+            edits.filter((edit) => edit.start >= source.range(each).start && edit.end <= source.range(each).end),
+          ),
+        )
+        .join(" ");
+    const copies = hosted.map(({ id, host }) =>
+      copy(
+        id,
+        kept(host.edits),
+        edited(
+          source.text,
+          body,
+          host.edits.filter((edit) => edit.start >= body.start),
+        ),
+      ),
+    );
+    const original = copy(
+      0,
+      kept([]),
+      this.#touched.has(node.body!) ? this.#render(node.body!) : source.textOf(node.body!),
+    );
     return `${head} { ${this.#choice(hosted, (_, id) => call(id), call(0))} } ${[...copies, original].join(" ")}`;
   }
 }

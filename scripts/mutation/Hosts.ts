@@ -58,7 +58,9 @@ export function hostsOf(source: Source, edits: readonly Edit[]): Host[] | undefi
     hosts.push({ ...found, edits: [edit] });
   }
   // Of two hosts, one within the other, the outer one takes both.
-  const outer = hosts.filter(({ node }) => ![...source.ancestors(node)].some((above) => hosts.some((x) => x.node === above)));
+  const outer = hosts.filter(
+    ({ node }) => ![...source.ancestors(node)].some((above) => hosts.some((x) => x.node === above)),
+  );
   const distinct = outer.filter(({ node }, index) => outer.findIndex((other) => other.node === node) === index);
   for (const host of distinct) host.edits = edits.filter((edit) => encloses(source.range(host.node), edit));
   return distinct;
@@ -92,7 +94,8 @@ function kindOf(node: Node, source: Source): HostKind | undefined {
   const above = [...source.ancestors(node)];
   if (above.some(({ nodeType, constant }) => nodeType === "VariableDeclaration" && constant)) return undefined;
   if (YUL_STATEMENTS.has(node.nodeType)) {
-    const own = above[0]?.nodeType === "YulBlock" && !above.some(({ nodeType }) => nodeType === "YulFunctionDefinition");
+    const own =
+      above[0]?.nodeType === "YulBlock" && !above.some(({ nodeType }) => nodeType === "YulFunctionDefinition");
     return own ? "yul" : undefined;
   }
   if (STATEMENTS.has(node.nodeType) && standsAlone(node, above[0])) return "statement";

@@ -23,8 +23,8 @@ export interface Kept {
   readonly replace: string;
 }
 
-export function readKept(root: string): Kept[] {
-  return JSON.parse(readFileSync(join(root, "test/mutation/invariants.json"), "utf8"));
+export function readKept(records: string): Kept[] {
+  return JSON.parse(readFileSync(join(records, "invariants.json"), "utf8"));
 }
 
 /** The tests cited for each invariant, by its number. */
@@ -54,16 +54,19 @@ export async function judgeKept(
   workers: number,
   tell: (line: string) => void,
 ): Promise<string[]> {
-  const cited = citedTests(project.root);
+  const named = new Set(kept.map(({ breaks }) => breaks));
+  const cited = new Map([...citedTests(project.root)].filter(([name]) => named.has(name)));
   const wrong = build.stillborn.map(({ operator, after }) => `${operator}: a mutant does not compile: ${after}`);
   const noticed = new Set<string>();
-  const pool = Array.from({ length: workers }, () => new Worker(build.workspace, false));
+  const pool = Array.from({ length: workers }, () => new Worker(build.workspace, "measure"));
   await share(build.mutants, pool, async (mutant, worker) => {
     const { breaks, how } = kept[mutant.id - 1]!;
     const told: string[] = [];
-    for (const { file, titles } of cited.get(breaks) ?? []) {
-      const failures = failed(await run(project, build, worker, file, mutant.id));
-      for (const title of titles) if (failures.some((failure) => failure.includes(title))) told.push(`${file} "${title}"`);
+    for (const citation of cited.get(breaks) ?? []) {
+      const { file, titles } = citation;
+      const failures = failed(await run(project, build, worker, citation, mutant.id));
+      for (const title of titles)
+        if (failures.some((failure) => failure.includes(title))) told.push(`${file} "${title}"`);
     }
     for (const each of told) noticed.add(`${breaks} ${each}`);
     tell(`${breaks} ${how}: ${told.join(", ") || "NOTICED BY NONE"}`);
@@ -79,11 +82,19 @@ export async function judgeKept(
   return wrong;
 }
 
-function run(project: Project, build: Build, worker: Worker, file: string, mutant: number): Promise<Reply | undefined> {
-  const job = file.endsWith(".t.sol")
-    ? ({ kind: "solidity", file: join(build.workspace, file), mutant, grep: "invariant|testFuzz|test_" } as const)
-    : ({ kind: "mocha", file: join(project.root, file), mutant, bail: false } as const);
-  return worker.run(job, LIMIT_MS);
+/** A title with an underscore is a check within an invariant, found by the functions that the failure came through. */
+function run(
+  project: Project,
+  build: Build,
+  worker: Worker,
+  { file, titles }: Citation,
+  mutant: number,
+): Promise<Reply | undefined> {
+  if (!file.endsWith(".t.sol")) {
+    return worker.run({ kind: "mocha", file: join(project.root, file), mutant, titles, bail: false }, LIMIT_MS);
+  }
+  const grep = titles.map((title) => (title.startsWith("_") ? "invariant" : title)).join("|");
+  return worker.run({ kind: "solidity", file: join(build.workspace, file), mutant, grep }, LIMIT_MS);
 }
 
 /** Title and message of each failure, with the functions that a Solidity test failed in. */

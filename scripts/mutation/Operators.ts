@@ -106,7 +106,8 @@ function* binary(node: Node, source: Source): Generator<Found> {
   const [left, right] = [node.leftExpression!, node.rightExpression!];
   const token = between(source, left, right, node.operator!);
   for (const other of INSTEAD[node.operator!] ?? []) {
-    if (!(isExtremum(node, source) && other.startsWith(node.operator!.charAt(0)))) yield [family(node.operator!), replace(token, other)];
+    if (!(isExtremum(node, source) && other.startsWith(node.operator!.charAt(0))))
+      yield [family(node.operator!), replace(token, other)];
   }
   if (node.operator !== "&&" && node.operator !== "||") return;
   yield ["operand", replace(source.range(node), source.textOf(left))];
@@ -120,7 +121,10 @@ function isExtremum(node: Node, source: Source): boolean {
   if (!above || above.condition !== node) return false;
   const only = above.trueBody?.statements?.length === 1 ? above.trueBody.statements[0] : above.trueBody;
   const set = only?.expression?.operator === "=" ? only.expression : undefined;
-  const chosen = above.nodeType === "Conditional" ? [above.trueExpression!, above.falseExpression!] : [set?.leftHandSide, set?.rightHandSide];
+  const chosen =
+    above.nodeType === "Conditional"
+      ? [above.trueExpression!, above.falseExpression!]
+      : [set?.leftHandSide, set?.rightHandSide];
   return chosen.every((each) => each && compared.includes(source.textOf(each)));
 }
 
@@ -130,7 +134,10 @@ function* assignment(node: Node, source: Source): Generator<Found> {
   const token = between(source, left, right, node.operator!);
   for (const other of INSTEAD[operator] ?? []) yield ["arithmetic", replace(token, `${other}=`)];
   if (right.nodeType === "TupleExpression") {
-    yield* swapped((right.components ?? []).filter((each) => each !== null), source);
+    yield* swapped(
+      (right.components ?? []).filter((each) => each !== null),
+      source,
+    );
   }
 }
 

@@ -51,7 +51,9 @@ export class Project {
   /** Mocha files, but for those that are unfit as a whole. */
   mochaFiles(): string[] {
     const files = readdirSync(join(this.root, "test/contracts"), { recursive: true, encoding: "utf8" });
-    const tests = files.filter((path) => path.endsWith(".test.ts")).map((path) => `test/contracts/${path.replaceAll("\\", "/")}`);
+    const tests = files
+      .filter((path) => path.endsWith(".test.ts"))
+      .map((path) => `test/contracts/${path.replaceAll("\\", "/")}`);
     return tests.filter((path) => !this.unfit.some(({ file, title }) => file === path && title === undefined)).sort();
   }
 

@@ -8,19 +8,23 @@ const GROWN_BYTES = 2_500_000_000;
 /** EDR keeps each transaction's trace, and gives the memory back at once: half of all time went into taking it anew. */
 const ALLOCATOR = { MIMALLOC_PURGE_DELAY: "3000" };
 
+/** "probe": tells what is reached. "measure": on blocks of no more gas than the tests ask for. */
+export type Mode = "probe" | "plain" | "measure";
+
 export class Worker {
   readonly #workspace: string;
-  readonly #probe: boolean;
+  readonly #mode: Mode;
   #process: ChildProcess | undefined;
 
-  constructor(workspace: string, probe: boolean) {
+  constructor(workspace: string, mode: Mode) {
     this.#workspace = workspace;
-    this.#probe = probe;
+    this.#mode = mode;
   }
 
   /** @returns what came of it, or nothing where it took longer than it may or ended its process. */
   async run(job: Job, limitMs: number): Promise<Reply | undefined> {
-    const child = (this.#process ??= await this.#start());
+    this.#process ??= await this.#start();
+    const child = this.#process;
     const limit = setTimeout(() => child.kill("SIGKILL"), limitMs);
     const reply = await new Promise<Reply | undefined>((done) => {
       child.once("message", (message) => done(message as Reply));
@@ -34,7 +38,7 @@ export class Worker {
   }
 
   async #start(): Promise<ChildProcess> {
-    const child = fork(join(import.meta.dirname, "worker.ts"), this.#probe ? ["probe"] : [], {
+    const child = fork(join(import.meta.dirname, "worker.ts"), [this.#mode], {
       cwd: this.#workspace,
       execArgv: ["--disable-warning=ExperimentalWarning"],
       stdio: ["ignore", "ignore", "inherit", "ipc"],

@@ -18,8 +18,18 @@ export interface Build {
   readonly stillborn: readonly Mutant[];
 }
 
+interface Where {
+  readonly workspace: string;
+  /** As what is deployed is: for few mutants, and tests of gas. */
+  readonly optimised: boolean;
+}
+
 /** Leaves out, round by round, what does not compile; then builds the rest at once. */
-export async function build(root: string, workspace: string, sources: ReadonlyMap<string, Source>, mutants: readonly Mutant[]): Promise<Build> {
+export async function build(
+  { workspace, optimised }: Where,
+  sources: ReadonlyMap<string, Source>,
+  mutants: readonly Mutant[],
+): Promise<Build> {
   const switchText = readFileSync(join(HERE, "Switch.sol"), "latin1");
   let live = mutants;
   for (;;) {
@@ -27,8 +37,11 @@ export async function build(root: string, workspace: string, sources: ReadonlyMa
     live = live.filter((mutant) => !unplaced.includes(mutant));
     const { errors } = analyse(texts, false);
     if (errors.length === 0) {
-      write(root, workspace, texts);
-      await promisify(execFile)(process.execPath, [join(repository(), HARDHAT), "build"], { cwd: workspace, maxBuffer: 1 << 28 });
+      write(workspace, texts, optimised);
+      await promisify(execFile)(process.execPath, [join(repository(), HARDHAT), "build"], {
+        cwd: workspace,
+        maxBuffer: 1 << 28,
+      });
       const alive = new Set(live);
       return { workspace, mutants: live, stillborn: mutants.filter((mutant) => !alive.has(mutant)) };
     }
@@ -47,12 +60,13 @@ function repository(): string {
   return join(HERE, "..", "..");
 }
 
-function write(root: string, workspace: string, texts: ReadonlyMap<string, string>): void {
-  const config = relative(workspace, join(HERE, "hardhat.config.ts"));
+function write(workspace: string, texts: ReadonlyMap<string, string>, optimised: boolean): void {
+  const path = relative(workspace, join(HERE, "configuration.ts"));
+  const config = `import { configuration } from "${path}";\nexport default configuration({ optimised: ${optimised} });\n`;
   const files = new Map([
     ...texts,
     ["package.json", '{ "name": "mutants", "type": "module", "private": true }\n'],
-    ["hardhat.config.ts", `export { default } from "${config}";\n`],
+    ["hardhat.config.ts", config],
   ]);
   if (existsSync(workspace)) {
     const stale = ["contracts", "test"].filter((folder) => existsSync(join(workspace, folder)));

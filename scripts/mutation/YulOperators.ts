@@ -54,7 +54,8 @@ function* called(node: Node, source: Source): Generator<readonly [string, Edit]>
   const only = values[0];
   if (DROPPED.has(name) && only) yield ["logic", { ...source.range(node), text: source.textOf(only) }];
   const other = INSTEAD[name];
-  if (other) yield [/^s?[lg]t$/.test(name) ? "boundary" : "arithmetic", { ...source.range(node.functionName!), text: other }];
+  if (other)
+    yield [/^s?[lg]t$/.test(name) ? "boundary" : "arithmetic", { ...source.range(node.functionName!), text: other }];
   if (name === "eq") yield ["boundary", { ...source.range(node), text: `iszero(${source.textOf(node)})` }];
   if (!/^s?[lg]t$/.test(name)) return;
   const opposite = `${INSTEAD[name]}(${values.map((value) => source.textOf(value)).join(", ")})`;

@@ -17,7 +17,15 @@ export interface Reach {
 
 export type Job =
   /** Tests of one Mocha file (all, unless some are named) with one mutant on; up to the first that fails, if `bail`. */
-  | { readonly kind: "mocha"; readonly file: string; readonly mutant: number; readonly tests?: readonly number[]; readonly bail: boolean }
+  | {
+      readonly kind: "mocha";
+      readonly file: string;
+      readonly mutant: number;
+      readonly tests?: readonly number[];
+      /** Those that have one of these in their titles; all where none has. */
+      readonly titles?: readonly string[];
+      readonly bail: boolean;
+    }
   /** The Solidity tests of one file. */
   | { readonly kind: "solidity"; readonly file: string; readonly mutant: number; readonly grep?: string };
 

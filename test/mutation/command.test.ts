@@ -132,7 +132,9 @@ describe("the mutation command", function () {
     const args = ["--root", PROJECT, "--workspace", workspace, "--records", PROJECT, "--workers", "1"];
     ({ output, code } = await new Promise<{ output: string; code: unknown }>((done) => {
       const command = [join(ROOT, "scripts", "mutation.ts"), ...args];
-      execFile(process.execPath, command, (error, stdout, stderr) => done({ output: stdout + stderr, code: error?.code ?? 0 }));
+      execFile(process.execPath, command, (error, stdout, stderr) =>
+        done({ output: stdout + stderr, code: error?.code ?? 0 }),
+      );
     }));
     verdicts = JSON.parse(readFileSync(join(workspace, "verdicts.json"), "utf8"));
   });
@@ -171,7 +173,9 @@ describe("the mutation command", function () {
   });
 
   it("knows a listed one by its text, with the reason", () => {
-    expect(output).to.match(/listed contracts\/Till\.sol:\d+ Till\.put \(emit\)\n {4}- emit Put\(amount\);\n {4}\+ \n {6}nobody listens/);
+    expect(output).to.match(
+      /listed contracts\/Till\.sol:\d+ Till\.put \(emit\)\n {4}- emit Put\(amount\);\n {4}\+ \n {6}nobody listens/,
+    );
   });
 
   it("names a listed one that is there no more", () => {
