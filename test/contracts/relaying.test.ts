@@ -14,7 +14,7 @@ async function request(from: Party, data: string, overrides: object = {}) {
     from: from.address,
     to: await market.getAddress(),
     value: 0n,
-    gas: 1_000_000n,
+    gas: 10_000_000n,
     nonce: await forwarder.getFunction("nonces")(from.address),
     deadline: 1n << 40n,
     data,

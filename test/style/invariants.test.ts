@@ -34,4 +34,13 @@ describe("the invariants", () => {
     });
     expect([...new Set(fromTests)].sort()).to.deep.equal([...new Set(fromPage)].sort());
   });
+
+  it("each have a mutant kept that breaks them, of the contracts as they are", () => {
+    const kept: { breaks: string; file: string; find: string }[] = JSON.parse(
+      readFileSync(join(ROOT, "test", "mutation", "invariants.json"), "utf8"),
+    );
+    expect([...new Set(kept.map(({ breaks }) => breaks))].sort()).to.deep.equal([...cited.keys()].sort());
+    const lost = kept.filter(({ file, find }) => readFileSync(join(ROOT, file), "utf8").split(find).length !== 2);
+    expect(lost).to.deep.equal([]);
+  });
 });

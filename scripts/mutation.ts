@@ -1,0 +1,108 @@
+/**
+ * Mutation tests of the contracts: small changes to their sources, each of which some test should notice.
+ *
+ *     npm run test:mutation                              all of them, by all tests that reach them
+ *     npm run test:mutation -- --only SumTree            those of files or operators with this in their names
+ *     npm run test:mutation -- --sample 50 --seed 7      so many of them, drawn
+ *     npm run test:mutation -- --again                   those that survived the last run
+ *     npm run test:mutation -- --invariants              those kept for the numbered invariants (--only INV-7: its own)
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { Campaign, type Verdict } from "./mutation/Campaign.ts";
+import { judgeKept, keptMutants, readKept } from "./mutation/Kept.ts";
+import type { Mutant } from "./mutation/Mutant.ts";
+import { isSame, Project } from "./mutation/Project.ts";
+import { Report } from "./mutation/Report.ts";
+import { build } from "./mutation/Workspace.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    sample: { type: "string" },
+    seed: { type: "string", default: "1" },
+    again: { type: "boolean", default: false },
+    invariants: { type: "boolean", default: false },
+    workers: { type: "string", default: String(Math.min(2, availableParallelism())) },
+    root: { type: "string", default: ROOT },
+    workspace: { type: "string", default: join(ROOT, "cache", "mutation") },
+    records: { type: "string", default: join(ROOT, "test", "mutation") },
+  },
+});
+
+const lastRun = join(resolve(values.workspace), "verdicts.json");
+const started = performance.now();
+const project = new Project(resolve(values.root), resolve(values.workspace), values.records);
+const workers = Number(values.workers);
+process.exitCode = (values.invariants ? await tryKept() : await tryAll()) ? 0 : 1;
+
+async function tryAll(): Promise<boolean> {
+  const all = project.mutants();
+  const chosen = choose(all);
+  say(`${all.length} mutants, ${chosen.length} to try: building`);
+  const built = await build({ workspace: project.workspace, optimised: false }, project.sources, chosen);
+  say(`built ${built.mutants.length}, ${built.stillborn.length} stillborn: running the tests with none on`);
+  const campaign = new Campaign(project, built, workers);
+  const wrong = await campaign.learn();
+  if (wrong.length > 0) {
+    console.log(wrong.join("\n"));
+    say("tests fail with no mutant on: nothing can be said of any");
+    return false;
+  }
+  say("running them with each mutant on");
+  const verdicts: Verdict[] = [];
+  await campaign.judge(built.mutants, (verdict) => {
+    verdicts.push(verdict);
+    if (verdict.killer === undefined) say(`survived: ${place(verdict.mutant)}`);
+    if (verdicts.length % 50 === 0) say(`${verdicts.length} of ${built.mutants.length}`);
+    writeFileSync(lastRun, JSON.stringify(verdicts, undefined, 1)); // each time: a run takes long, and may be ended
+  });
+  const report = new Report(project.survivors, built, verdicts, chosen.length === all.length);
+  console.log(report.text());
+  say(report.passed ? "passed" : "failed");
+  return report.passed;
+}
+
+/** The mutants kept for the numbered invariants. */
+async function tryKept(): Promise<boolean> {
+  const kept = readKept(values.records).filter(({ breaks }) => !values.only || breaks === values.only);
+  say(`${kept.length} mutants kept for invariants: building`);
+  const mutants = keptMutants(project, kept);
+  const workspace = `${project.workspace}-kept`;
+  const built = await build({ workspace, optimised: true }, project.sources, mutants);
+  say("running the tests that are cited for each invariant with its mutants on");
+  const wrong = await judgeKept(project, built, kept, workers, say);
+  for (const line of wrong) say(`WRONG ${line}`);
+  say(wrong.length === 0 ? "passed: every cited test notices what it should" : "failed");
+  return wrong.length === 0;
+}
+
+function choose(mutants: readonly Mutant[]): Mutant[] {
+  let wanted = [...mutants];
+  const { only, sample, seed, again } = values;
+  if (again) {
+    const last: Verdict[] = existsSync(lastRun) ? JSON.parse(readFileSync(lastRun, "utf8")) : [];
+    const survivors = last.filter(({ killer }) => killer === undefined);
+    wanted = wanted.filter((mutant) => survivors.some((survivor) => isSame(mutant, survivor.mutant)));
+  }
+  if (only) wanted = wanted.filter(({ file, operator }) => file.includes(only) || operator === only);
+  if (sample) {
+    const drawn = ({ id }: Mutant) => createHash("sha256").update(`${seed} ${id}`).digest("hex");
+    const order = new Map(wanted.map((mutant) => [mutant, drawn(mutant)]));
+    wanted.sort((a, b) => order.get(a)!.localeCompare(order.get(b)!)).splice(Number(sample));
+  }
+  return wanted.sort((a, b) => a.id - b.id);
+}
+
+function place({ file, line, operator, before, after }: Mutant): string {
+  return `${file}:${line} (${operator})\n      - ${before}\n      + ${after}`;
+}
+
+function say(text: string): void {
+  console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${text}`);
+}
