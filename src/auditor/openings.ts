@@ -62,7 +62,7 @@ export const openings: Handlers = {
     scene.state.deals.set(args.id, deal);
     scene.state.debit(args.provider, collateral);
     // What the client's balance lacks arrives as Deposited, later in the same transaction.
-    scene.state.debit(shared.client, args.escrow + args.egress);
+    scene.state.debit(shared.client, args.escrow);
   },
 };
 
@@ -71,6 +71,12 @@ function sharedOf({ event, transaction }: Scene<"DealOpened">): Shared | undefin
   const before = transaction.events.filter(({ logIndex }) => logIndex < event.logIndex);
   const volume = before.findLast((one) => one.name === "VolumeOpened");
   return volume?.name === "VolumeOpened" ? volume.args : undefined;
+}
+
+/** What a deal opens with for reading: the next event tells, where there is any. */
+function budgetOf({ event, transaction }: Scene<"DealOpened">): bigint {
+  const next = transaction.events.find(({ logIndex }) => logIndex === event.logIndex + 1);
+  return next?.name === "ToppedUp" && next.args.id === event.args.id ? next.args.egress : 0n;
 }
 
 /** The terms whose digest is the deal's id: signed by the provider, still valid, and what the events say they are. */
@@ -91,7 +97,7 @@ async function agreed(scene: Scene<"DealOpened">, shared: Shared, place: Place):
   for (const field of SHARED) scene.same(`a new deal's ${field}`, volume[field], shared[field], place);
   for (const field of OWN) scene.same(`a new deal's ${field}`, item[field], args[field], place);
   scene.same("escrow that a deal opens with", item.escrow * ONE, args.escrow, place);
-  scene.same("egress budget that a deal opens with", item.egress * ONE, args.egress, place);
+  scene.same("egress budget that a deal opens with", item.egress, budgetOf(scene), place);
   const now = await scene.time();
   scene.holds("terms past their time", now <= item.validUntil, `by ${item.validUntil}`, now, place);
   if (caller !== volume.client.toLowerCase()) repairs(scene, volume.client, item, caller, place);
@@ -137,7 +143,7 @@ function newDeal(args: EventOf<"DealOpened">["args"], shared: Shared, collateral
     sectors: 0,
     root: NO_ROOT,
     escrow: args.escrow,
-    egress: args.egress,
+    egress: 0n,
     collateral,
     missMark: 0,
     reason: 0,
@@ -146,6 +152,7 @@ function newDeal(args: EventOf<"DealOpened">["args"], shared: Shared, collateral
     closed: false,
     challenge: undefined,
     voided: undefined,
+    penalty: 0n,
   };
 }
 

@@ -7,15 +7,15 @@ import { type DealState, fullCollateral, missesOf, noteSize, type ProviderState,
 
 export const revisions: Handlers = {
   async Committed(scene) {
-    const { id, number, root, sectors, head, paid, penalty } = scene.event.args;
+    const { id, number, root, sectors, head, paid } = scene.event.args;
     const deal = scene.deal(id);
     if (!deal) return;
     const provider = scene.state.providerOf(deal);
     const place = placeOf(deal);
     const effective = scene.gate(provider, place);
     const before = effective - 1;
-    if (before > deal.settledThrough) settle(scene, deal, provider, { throughEpoch: before, paid, penalty });
-    else scene.same("moved by a commit that settles nothing", 0n, paid + penalty, place);
+    if (before > deal.settledThrough) settle(scene, deal, provider, { throughEpoch: before, paid });
+    else scene.same("moved by a commit that settles nothing", 0n, paid + deal.penalty, place);
     scene.upToDate(deal, effective);
     scene.holds(
       "a commit to a stopped deal",

@@ -123,7 +123,8 @@ describe("attacks on proofs", () => {
         { ...here, chainId: 1n },
       ];
       const proofFor = (from: Positions.Draw) => {
-        return hex(Buffer.concat(Positions.draw(from, 3).map((chunk) => content.answer(chunk))));
+        const drawn = Positions.draw(from, 3).map((x) => Positions.locate(x, [3]));
+        return hex(ChallengeProof.join(drawn, drawn.map(({ chunkIndex }) => content.answer(chunkIndex))));
       };
       for (const from of [elsewhere, overThere]) {
         await expect(market.prove(bob.address, seed, proofFor(from))).to.be.revertedWithCustomError(

@@ -21,6 +21,7 @@ import {
 } from "../../../contracts/types/Market.sol";
 import {Check} from "../Check.sol";
 import {Shadow} from "./Shadow.sol";
+import {SectorProof} from "../../../contracts/libraries/SectorProof.sol";
 import {ZeroSectors} from "./ZeroSectors.sol";
 
 /// @notice Two clients and two providers, which are clients too and now and then their own, doing anything in any order,
@@ -272,7 +273,7 @@ contract Handler is Check, Shadow {
 
     function answer(uint256 dealSeed) external {
         (DealRef memory ref, Deal memory d) = _pickChallenged(dealSeed);
-        bytes memory proof = d.sectors == 0 ? bytes("") : ZeroSectors.answer(d.sectors);
+        bytes memory proof = d.sectors == 0 ? bytes("") : ZeroSectors.answer(SectorProof.height(d.sectors));
         _call(actor(1), abi.encodeCall(MARKET.answer, (ref, proof)));
     }
 

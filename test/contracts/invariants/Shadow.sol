@@ -109,7 +109,7 @@ abstract contract Shadow {
         Book storage book = books[ref.id];
         uint32 start = d.settledThrough + 1;
         (book.client, book.start, book.wholeSince) = (client, start, start);
-        (book.funded, book.stopAt) = (item.escrow << 32, d.stopAt);
+        (book.funded, book.stopAt) = (uint128(item.escrow << 32), d.stopAt);
         (book.noticeEpochs, book.answerBond) = (d.noticeEpochs, d.answerBond);
         _changed(ref.id, start);
     }
