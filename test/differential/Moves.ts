@@ -188,7 +188,11 @@ export class Moves {
       answerBond: dice.of([0n, 1_000n, 250_000n]),
     };
     const items: { offer: Signed<Offer>; item: object }[] = [];
-    for (let count = dice.between(1, 3); count > 0; count--) items.push(await this.#offer(volume));
+    for (let count = dice.between(1, 3); count > 0; count--) {
+      const next = await this.#offer(volume);
+      // The auditor takes the first of several items with the same terms for the one that opened.
+      if (items.every(({ offer }) => offer.id !== next.offer.id)) items.push(next);
+    }
     const minOpened = dice.below(items.length + 1);
     const shared = volume;
     return this.#move(from, "openDeals", [shared, items.map(({ item }) => item), minOpened], (r) =>
