@@ -121,6 +121,7 @@ describe("sublet provider", function () {
       const errors = await Promise.all([
         run("--price", "much"),
         run("--price", "0.0000000001"),
+        run("--price", "10000000000000000"),
         run("--quota", "5 apples"),
         run("--metrics-port", "-1"),
         fails(["provider", "run", ...at], { password: "wrong" }),
@@ -130,6 +131,7 @@ describe("sublet provider", function () {
       const named = errors.map(({ code, name, keystore, url, address }) => [code, name ?? keystore ?? url ?? address]);
       expect(named).to.deep.equal([
         ["BadArgument", "price"],
+        ["BadArgument", "--price"],
         ["BadArgument", "--price"],
         ["BadArgument", "--quota"],
         ["BadArgument", "--metrics-port"],
