@@ -11,7 +11,7 @@ const USAGE_EXIT_CODE = 2;
 
 /** Commands with a room of their own; all others are the client's. */
 const ROOMS: Record<string, () => Promise<Command>> = {
-  provider: async () => (await import("./provider-node/cli.ts")).providerCommand(),
+  provider: async () => (await import("./provider-node/main.ts")).providerCommand(),
   audit: async () => (await import("./auditor/cli.ts")).auditCommand(),
 };
 

@@ -1,5 +1,4 @@
 /** Being a provider of a market: registered with a penalty rate, with a stake, and announced. */
-import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { bytesToHex } from "viem";
@@ -7,6 +6,7 @@ import type { Market } from "../chain/Market.ts";
 import { LEDGER_ONE } from "../chain/MarketReader.ts";
 import { type Announcement, encodeAnnouncement } from "../protocol/Announcement.ts";
 import { SubletException } from "../protocol/Errors.ts";
+import { readText, replaceFile } from "./Durable.ts";
 
 type Chain = Pick<
   Market,
@@ -62,9 +62,8 @@ export async function announce(
   const data = bytesToHex(encodeAnnouncement(announcement));
   const lasting = bytesToHex(encodeAnnouncement({ ...announcement, freeSectors: 0 }));
   const said = JSON.stringify({ market: chain.address, lasting });
-  if ((await readFile(file, "utf8").catch(() => "")) === said) return;
+  if ((await readText(file)) === said) return;
   await chain.announce(data);
-  await writeFile(`${file}.new`, said);
-  await rename(`${file}.new`, file);
+  await replaceFile(file, said);
   log.info({ addrs: announcement.addrs }, "announced");
 }

@@ -1,12 +1,16 @@
-/** A provider in one's own process: `await ProviderNode.start(config)` serves and proves until `stop()`. */
+/**
+ * Where a provider is put together, and its environment read: `await ProviderNode.start(config)` serves and proves in one's
+ * own process until `stop()`; {@link providerCommand} is the same on the command line.
+ */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Command } from "commander";
 import type { Logger } from "pino";
-import type { Address, EIP1193RequestFn, Hex, LocalAccount } from "viem";
+import type { Address } from "viem";
 import { Market, type Sent } from "../chain/Market.ts";
-import { createNode, type Node } from "../network/Node.ts";
-import { loadPeerKey } from "../network/PeerKey.ts";
-import { type Server, serve } from "../network/Server.ts";
+import type { Node } from "../network/Node.ts";
+import type { Server } from "../network/Server.ts";
+import { commands } from "./cli/index.ts";
 import { Access } from "./deals/Access.ts";
 import { DealBook } from "./deals/DealBook.ts";
 import { Egress } from "./deals/Egress.ts";
@@ -16,8 +20,8 @@ import { Reads } from "./deals/Reads.ts";
 import { Revisions } from "./deals/Revisions.ts";
 import { announce, enroll, leastPenaltyRate } from "./Membership.ts";
 import { Metrics } from "./Metrics.ts";
-import type { Policy } from "./pricing/Policy.ts";
-import { Keeper, type KeepingPolicy } from "./proving/Keeper.ts";
+import type { ProviderConfig } from "./ProviderConfig.ts";
+import { Keeper } from "./proving/Keeper.ts";
 import { Proofs } from "./proving/Proofs.ts";
 import { Prover } from "./proving/Prover.ts";
 import { Samples } from "./proving/Samples.ts";
@@ -25,36 +29,11 @@ import { DiskStore } from "./storage/DiskStore.ts";
 import type { Store } from "./storage/Store.ts";
 import { Task } from "./Task.ts";
 
-export interface ProviderConfig {
-  /** Where everything is kept; used by one process at a time. */
-  readonly dataDir: string;
-  readonly rpcUrl: string;
-  readonly market: Address;
-  readonly chainId?: number;
-  /** Answers in place of `rpcUrl`: a chain inside the same process. */
-  readonly request?: EIP1193RequestFn;
-  /** Milliseconds between two looks at the chain. */
-  readonly pollMs?: number;
-  /** Provider and signer in one; pays the gas. */
-  readonly account: LocalAccount | Hex;
-  /** Multiaddrs to listen on. */
-  readonly listen: readonly string[];
-  /** Multiaddrs to announce, if others than those it listens on. */
-  readonly announce?: readonly string[];
-  readonly policy: Policy;
-  readonly keeping: KeepingPolicy;
-  readonly quotaBytes: number;
-  /** Token base units to have in the market. */
-  readonly stake: bigint;
-  /** Ledger units per missed sector-epoch; the least that the price allows if left out. */
-  readonly penaltyRate?: bigint;
-  /** Blocks after which nothing is taken back; from the length of an epoch if left out. */
-  readonly finalBlocks?: number;
-  /** On 127.0.0.1; none if left out. */
-  readonly metricsPort?: number;
-  /** No new deals and no new stake: the provider is on its way out. */
-  readonly leaving?: boolean;
-  readonly log: Logger;
+export type { ProviderConfig } from "./ProviderConfig.ts";
+
+/** `sublet provider`. */
+export function providerCommand(): Command {
+  return commands({ environment: process.env, start: (config) => ProviderNode.start(config) });
 }
 
 const STAGED_BYTES = 2 ** 30;
@@ -165,11 +144,12 @@ async function assemble(config: ProviderConfig, endings: (() => Promise<unknown>
   const keeping = { ...config.keeping };
   const keeper = new Keeper({ chain, provider, book, store, egress, proofs, policy: keeping, log, signal, onSent });
 
-  const privateKey = await loadPeerKey(join(config.dataDir, "peer.key"));
-  const node = await createNode({ privateKey, listen: config.listen, announce: config.announce ?? [] });
+  const network = await loadNetwork();
+  const privateKey = await network.loadPeerKey(join(config.dataDir, "peer.key"));
+  const node = await network.createNode({ privateKey, listen: config.listen, announce: config.announce ?? [] });
   endings.push(async () => node.stop());
   const handlers = handlersOf({ store, book, access, offers, revisions, reads, egress, samples, log });
-  const server = await serve(node, {
+  const server = await network.serve(node, {
     ...{ market, handlers, provider, signer },
     onFault: ({ reference, error }) => {
       metrics.fault();
@@ -201,6 +181,16 @@ async function assemble(config: ProviderConfig, endings: (() => Promise<unknown>
     await following;
   });
   return { address: provider, node, server, store, book, metricsServer, endings };
+}
+
+/** Only for who serves: all other commands take half the time without it. */
+async function loadNetwork() {
+  const [{ createNode }, { loadPeerKey }, { serve }] = await Promise.all([
+    import("../network/Node.ts"),
+    import("../network/PeerKey.ts"),
+    import("../network/Server.ts"),
+  ]);
+  return { createNode, loadPeerKey, serve };
 }
 
 function connect(config: ProviderConfig): Promise<Market> {

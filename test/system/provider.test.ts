@@ -123,16 +123,18 @@ describe("sublet provider", function () {
         run("--price", "0.0000000001"),
         run("--quota", "5 apples"),
         run("--metrics-port", "-1"),
+        fails(["provider", "run", ...at], { environment: { SUBLET_PROVIDER_MIN_SECTORS: "few" } }),
         fails(["provider", "run", ...at], { password: "wrong" }),
         run("--rpc", "http://127.0.0.1:9"),
         run("--market", token),
       ]);
       const named = errors.map(({ code, name, keystore, url, address }) => [code, name ?? keystore ?? url ?? address]);
       expect(named).to.deep.equal([
-        ["BadArgument", "price"],
         ["BadArgument", "--price"],
+        ["BadArgument", "price"],
         ["BadArgument", "--quota"],
         ["BadArgument", "--metrics-port"],
+        ["BadArgument", "SUBLET_PROVIDER_MIN_SECTORS"],
         ["WrongPassword", join(home, "keystore.json")],
         ["ChainUnavailable", "http://127.0.0.1:9"],
         ["NotAMarket", token],
@@ -140,11 +142,11 @@ describe("sublet provider", function () {
     });
 
     it("says that the chain is another one, or its settings are broken", async () => {
-      const file = join(home, "config.json");
+      const file = join(home, "config.toml");
       const config = await readFile(file, "utf8");
-      await writeFile(file, config.replace('"chainId": 31337', '"chainId": 1'));
+      await writeFile(file, config.replace("chain-id = 31337", "chain-id = 1"));
       expect(await run()).to.include({ code: "WrongChain", expected: 1, actual: 31_337 });
-      await writeFile(file, config.slice(9));
+      await writeFile(file, config.replace("chain-id =", "chain-id"));
       expect(await fails(["provider", "status", ...at])).to.include({ code: "StateCorrupt", file });
       await writeFile(file, config);
     });

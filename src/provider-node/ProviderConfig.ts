@@ -1,0 +1,37 @@
+/** What a provider is started with. */
+import type { Logger } from "pino";
+import type { Address, EIP1193RequestFn, Hex, LocalAccount } from "viem";
+import type { Policy } from "./pricing/Policy.ts";
+import type { KeepingPolicy } from "./proving/Keeper.ts";
+
+export interface ProviderConfig {
+  /** Where everything is kept; used by one process at a time. */
+  readonly dataDir: string;
+  readonly rpcUrl: string;
+  readonly market: Address;
+  readonly chainId?: number;
+  /** Answers in place of `rpcUrl`: a chain inside the same process. */
+  readonly request?: EIP1193RequestFn;
+  /** Milliseconds between two looks at the chain. */
+  readonly pollMs?: number;
+  /** Provider and signer in one; pays the gas. */
+  readonly account: LocalAccount | Hex;
+  /** Multiaddrs to listen on. */
+  readonly listen: readonly string[];
+  /** Multiaddrs to announce, if others than those it listens on. */
+  readonly announce?: readonly string[];
+  readonly policy: Policy;
+  readonly keeping: KeepingPolicy;
+  readonly quotaBytes: number;
+  /** Token base units to have in the market. */
+  readonly stake: bigint;
+  /** Ledger units per missed sector-epoch; the least that the price allows if left out. */
+  readonly penaltyRate?: bigint;
+  /** Blocks after which nothing is taken back; from the length of an epoch if left out. */
+  readonly finalBlocks?: number;
+  /** On 127.0.0.1; none if left out. */
+  readonly metricsPort?: number;
+  /** No new deals and no new stake: the provider is on its way out. */
+  readonly leaving?: boolean;
+  readonly log: Logger;
+}

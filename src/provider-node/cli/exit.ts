@@ -1,0 +1,30 @@
+import type { Command } from "commander";
+import { formatUnits } from "viem";
+import { Market } from "../../chain/Market.ts";
+import { leave } from "../Leaving.ts";
+import { command, type Flags, homeOf, keyOf, print, type Shell, settingsOf, withPassword } from "./Shell.ts";
+
+export function exitCommand(shell: Shell): Command {
+  const what = "give notice to all deals, close what has ended, take the money home; repeat it until nothing remains";
+  return withPassword(command("exit", what)).action((_: unknown, own: Command) =>
+    exit(own.optsWithGlobals<Flags>(), shell),
+  );
+}
+
+async function exit(flags: Flags, shell: Shell): Promise<void> {
+  const home = homeOf(flags, shell);
+  const settings = await settingsOf(home, flags, shell);
+  const account = await keyOf(home, flags);
+  const chain = await Market.connect({ ...settings, account });
+  // Written first: a provider that is started again must not stake what is being taken home.
+  await home.remember({ leaving: true });
+  const { resigned, pruned, closed, withdrawn, remaining } = await leave(chain);
+  const taken = formatUnits(withdrawn, await chain.tokenDecimals());
+  const last = Math.max(0, ...remaining.map(({ closesIn }) => closesIn));
+  print(flags, { done: remaining.length === 0, resigned, pruned, closed, withdrawn: taken, remaining }, () => [
+    `${resigned} deals were given notice, ${pruned} ended, ${closed} closed; ${taken} tokens came home.`,
+    remaining.length === 0
+      ? "Nothing remains: this provider may be switched off."
+      : `${remaining.length} deals remain. Keep it running, and repeat this in epoch ${last}.`,
+  ]);
+}

@@ -1,0 +1,60 @@
+import type { Command } from "commander";
+import { type Logger, pino } from "pino";
+import { type Hex, parseUnits } from "viem";
+import { MarketReader } from "../../chain/MarketReader.ts";
+import type { Home } from "../Home.ts";
+import type { ProviderConfig } from "../ProviderConfig.ts";
+import { keepingOf, policyOf } from "../pricing/Prices.ts";
+import type { Settings } from "../Settings.ts";
+import {
+  command,
+  type Flags,
+  homeOf,
+  keyOf,
+  print,
+  type Shell,
+  settingsOf,
+  withPassword,
+  withSettings,
+} from "./Shell.ts";
+
+export function runCommand(shell: Shell): Command {
+  return withSettings(withPassword(command("run", "stake, announce, serve and prove until it is told to stop"))).action(
+    (_: unknown, own: Command) => run(own.optsWithGlobals<Flags>(), shell),
+  );
+}
+
+async function run(flags: Flags, shell: Shell): Promise<void> {
+  const home = homeOf(flags, shell);
+  const settings = await settingsOf(home, flags, shell);
+  const account = await keyOf(home, flags);
+  const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const node = await shell.start(await configOf(home, settings, account, log));
+  const { address, peerId, multiaddrs, metricsUrl } = node;
+  // Whoever reads that it serves may stop it at once.
+  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve);
+  });
+  log.info({ address, multiaddrs, metricsUrl }, "serving");
+  print(flags, { address, peerId, multiaddrs, metricsUrl, dataDir: home.dataDir, pid: process.pid }, () => [
+    `Provider ${address} serves at ${multiaddrs.join(" ")}. Stop it with Ctrl-C.`,
+  ]);
+  log.info({ signal: await stopped }, "stopping");
+  await node.stop();
+  log.info("stopped");
+}
+
+async function configOf(home: Home, settings: Settings, account: Hex, log: Logger): Promise<ProviderConfig> {
+  const { rpcUrl, market, chainId, listen, announce, quotaBytes, stake, metricsPort } = settings;
+  const chain = await MarketReader.connect({ rpcUrl, market, chainId });
+  const decimals = await chain.tokenDecimals();
+  const policy = policyOf(settings, chain.parameters, decimals);
+  const { leaving } = await home.state();
+  if (leaving) log.warn("on its way out: no new deals and no new stake (state.json: leaving)");
+  return {
+    ...{ dataDir: home.dataDir, rpcUrl, market, chainId, account, listen, policy, keeping: keepingOf(policy) },
+    ...{ quotaBytes, stake: parseUnits(stake, decimals), leaving, log },
+    ...(announce && { announce }),
+    ...(metricsPort !== undefined && { metricsPort }),
+  };
+}
