@@ -27,11 +27,18 @@ export interface ProviderConfig {
   readonly stake: bigint;
   /** Ledger units per missed sector-epoch; the least that the price allows if left out. */
   readonly penaltyRate?: bigint;
-  /** Blocks after which nothing is taken back; from the length of an epoch if left out. */
+  /** Blocks after which nothing is taken back; {@link usualFinalBlocks} if left out. */
   readonly finalBlocks?: number;
   /** On 127.0.0.1; none if left out. */
   readonly metricsPort?: number;
   /** No new deals and no new stake: the provider is on its way out. */
   readonly leaving?: boolean;
   readonly log: Logger;
+}
+
+const MOST_FINAL_BLOCKS = 64;
+
+/** Beyond any reorganisation that a chain of such epochs is likely to see, and well within one epoch. */
+export function usualFinalBlocks({ epochBlocks }: { readonly epochBlocks: bigint }): number {
+  return Math.min(MOST_FINAL_BLOCKS, Number(epochBlocks / 8n));
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { Logger } from "pino";
 import type { Address } from "viem";
+import type { Head } from "../chain/Blocks.ts";
 import { Market, type Sent } from "../chain/Market.ts";
 import type { Node } from "../network/Node.ts";
 import type { Server } from "../network/Server.ts";
@@ -18,9 +19,10 @@ import { handlersOf } from "./deals/handlers.ts";
 import { Offers } from "./deals/Offers.ts";
 import { Reads } from "./deals/Reads.ts";
 import { Revisions } from "./deals/Revisions.ts";
+import { INCOME_FILE, Income } from "./Income.ts";
 import { announce, enroll, leastPenaltyRate } from "./Membership.ts";
 import { Metrics } from "./Metrics.ts";
-import type { ProviderConfig } from "./ProviderConfig.ts";
+import { type ProviderConfig, usualFinalBlocks } from "./ProviderConfig.ts";
 import { Keeper } from "./proving/Keeper.ts";
 import { Proofs } from "./proving/Proofs.ts";
 import { Prover } from "./proving/Prover.ts";
@@ -40,7 +42,8 @@ const STAGED_BYTES = 2 ** 30;
 const STAGED_BYTES_PER_DEAL = 2 ** 26;
 const STAGED_MS = 3_600_000;
 const EXPIRE_EVERY_MS = 60_000;
-const MOST_FINAL_BLOCKS = 64;
+/** Of an epoch's blocks, so many go by before what the provider earned is written on. */
+const WRITINGS_PER_EPOCH = 20n;
 
 export class ProviderNode {
   readonly address: Address;
@@ -101,7 +104,7 @@ async function assemble(config: ProviderConfig, endings: (() => Promise<unknown>
   const chain = await connect(config);
   const provider = chain.sender;
   const market = { chainId: chain.chainId, address: chain.address };
-  const finalBlocks = config.finalBlocks ?? Math.min(MOST_FINAL_BLOCKS, Number(chain.epochs.epochBlocks / 8n));
+  const finalBlocks = config.finalBlocks ?? usualFinalBlocks(chain.epochs);
   const stop = new AbortController();
 
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
@@ -113,8 +116,14 @@ async function assemble(config: ProviderConfig, endings: (() => Promise<unknown>
 
   const before = await chain.provider(provider);
   const penaltyRate = await enrolled(config, chain);
+  const income = new Income(join(config.dataDir, INCOME_FILE), provider);
+  endings.push(async () => income.close());
   // Whoever has just registered has no deals in the past to look for.
-  if (before.penaltyRate === 0n) await store.saveCursor(await chain.blockNumber());
+  if (before.penaltyRate === 0n) {
+    const now = await chain.blockNumber();
+    await store.saveCursor(now);
+    income.begin(now);
+  }
 
   const metrics = new Metrics();
   const book = await DealBook.open({ chain, store, provider, log, finalBlocks });
@@ -174,7 +183,18 @@ async function assemble(config: ProviderConfig, endings: (() => Promise<unknown>
       .expire(Date.now() - STAGED_MS)
       .catch((error) => log.error({ err: error }, "staged bytes could not be dropped"));
   }, EXPIRE_EVERY_MS);
-  const following = follow(chain, book, prover, keeper, metrics, log, signal);
+  let written = 0n;
+  const work = {
+    proving: (head: Head) => prover.step(head),
+    keeping: (head: Head) => keeper.step(head),
+    writing: async ({ number }: Head) => {
+      if (number - written < chain.epochs.epochBlocks / WRITINGS_PER_EPOCH) return;
+      written = number;
+      await income.follow(chain, number - BigInt(finalBlocks));
+    },
+  };
+  const tasks = Object.entries(work).map(([name, step]) => new Task(name, step, log, signal));
+  const following = follow(chain, book, tasks, metrics, log, signal);
   endings.push(async () => {
     clearInterval(expiring);
     stop.abort();
@@ -210,20 +230,15 @@ async function enrolled(config: ProviderConfig, chain: Market): Promise<bigint> 
   return enroll(chain, rate, wanted, config.stake, config.log);
 }
 
-/** Reads each new block, then proves and keeps house side by side: a slow call of one never holds up the other. */
+/** Reads each new block, then does all tasks side by side: a slow call of one never holds up the others. */
 async function follow(
   chain: Market,
   book: DealBook,
-  prover: Prover,
-  keeper: Keeper,
+  tasks: readonly Task[],
   metrics: Metrics,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const work = [
-    new Task("proving", (head) => prover.step(head), log, signal),
-    new Task("keeping", (head) => keeper.step(head), log, signal),
-  ];
   let doubtful = false;
   for await (const head of chain.heads(signal)) {
     metrics.head();
@@ -235,7 +250,7 @@ async function follow(
       log.warn({ err: error }, "the chain could not be read; it is read again with the next block");
       continue;
     }
-    for (const task of work) task.see(head);
+    for (const task of tasks) task.see(head);
   }
-  await Promise.all(work.map((task) => task.done));
+  await Promise.all(tasks.map((task) => task.done));
 }

@@ -6,7 +6,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Address } from "viem";
-import { epochNow, provenEpoch } from "../../scripts/local-market.ts";
+import { dealsOf, epochNow, marketOf, provenEpoch } from "../../scripts/local-market.ts";
 import { firstDocument, until } from "../../scripts/local-network.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import { decodeAnnouncement } from "../../src/protocol/Announcement.ts";
@@ -228,6 +228,28 @@ describe("sublet provider", function () {
       await until("it has counted the proof", 60_000, async () =>
         /^sublet_epochs_proven_total [1-9]/m.test(await metrics()),
       );
+    });
+
+    it("tells what it earned by deal and day, also while it runs", async () => {
+      const market = await marketOf(network, tenant);
+      const [deal] = await dealsOf(market);
+      const { sectors, rate } = await market.deal(address, deal!.slot);
+      await market.settle([deal!]);
+      const settled = await chain.blockNumber();
+      const income = () => done(["provider", "income", ...at]);
+      await until("it is final", 60_000, async () => BigInt((await income()).throughBlock) >= settled);
+      const { rows, total } = await income();
+      expect(rows.every((row: { deal: string }) => row.deal === deal!.id)).to.equal(true);
+      expect(Number(total.storage)).to.be.greaterThan((Number(BigInt(sectors) * rate) / 2 ** 32 / 1e6) * 0.99);
+      const { code, stdout } = await network.command(["provider", "income", "--csv", ...at]);
+      expect(code).to.equal(0);
+      const [heads, ...lines] = `${stdout}`
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(","));
+      expect(heads).to.deep.equal(["day", "deal", "client", "storage", "egress", "bonds", "lost", "tips", "net"]);
+      expect(lines.map((line) => line[1])).to.deep.equal(rows.map((row: { deal: string }) => row.deal));
+      expect(await fails(["provider", "income", "--since", "soon", ...at])).to.include({ name: "--since" });
     });
 
     it("gives notice to its deals when it exits, and keeps what they stand for", async () => {

@@ -79,6 +79,17 @@ export function tokens(units: bigint, decimals: number): string {
   return formatUnits(units / LEDGER_ONE, decimals);
 }
 
+/** Rows under one another, the first as heads; all columns but the first few are figures. */
+export function table(rows: readonly (readonly string[])[], words: number): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column < words ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
 export function print(flags: Flags, document: object, lines: () => string[]): void {
   const text = flags.json ? toJson(document) : lines().join("\n");
   process.stdout.write(`${text}\n`);

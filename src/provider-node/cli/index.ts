@@ -1,6 +1,7 @@
 /** `sublet provider`: arguments, passwords and printing only. Failures are thrown as SubletExceptions. */
 import { Command } from "commander";
 import { exitCommand } from "./exit.ts";
+import { incomeCommand } from "./income.ts";
 import { initCommand } from "./init.ts";
 import { runCommand } from "./run.ts";
 import type { Shell } from "./Shell.ts";
@@ -8,6 +9,7 @@ import { statusCommand } from "./status.ts";
 
 export function commands(shell: Shell): Command {
   const provider = new Command("provider").description("store other people's data for tokens");
-  for (const make of [initCommand, runCommand, statusCommand, exitCommand]) provider.addCommand(make(shell));
+  const all = [initCommand, runCommand, statusCommand, incomeCommand, exitCommand];
+  for (const make of all) provider.addCommand(make(shell));
   return provider;
 }
