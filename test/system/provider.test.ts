@@ -1,5 +1,5 @@
 /** `sublet provider` as a host runs it: through the launcher, in processes of its own, killed and started again. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFile, stat, writeFile } from "node:fs/promises";
@@ -114,6 +114,21 @@ describe("sublet provider", function () {
       expect(error).to.include({ code: "InsufficientFunds", asset: "token", account: address, missing: "7000000" });
       expect(error.also).to.include({ asset: "gas", account: address, have: "0" });
       expect(error.also.missing).to.equal(error.also.need);
+    });
+
+    it("says the same as the service that it prints a unit for", async () => {
+      const { unit } = await done(["provider", "service", "--password-file", network.passwordFile, ...at]);
+      const credential = /^LoadCredential=password:(.*)$/m.exec(unit)![1]!;
+      const words = /^ExecStart=(.*)$/m
+        .exec(unit)![1]!
+        .match(/"[^"]*"|\S+/g)!
+        .map((word) => word.replaceAll('"', ""));
+      const [program, ...args] = words.map((word) => word.replace("%d/password", credential));
+      // As systemd starts it: from the root, without this process's environment.
+      const { status, stderr } = spawnSync(program!, args, { cwd: "/", env: {}, encoding: "utf8" });
+      expect(status).to.equal(1);
+      expect(stderr).to.match(new RegExp(`^sublet: ${address} has 0 base units of token and needs 7000000`));
+      expect(await fails(["provider", "service", ...at])).to.include({ code: "BadArgument", name: "--password-file" });
     });
 
     it("says which argument, password, chain or market is wrong", async () => {

@@ -5,11 +5,12 @@ import { incomeCommand } from "./income.ts";
 import { initCommand } from "./init.ts";
 import { runCommand } from "./run.ts";
 import type { Shell } from "./Shell.ts";
+import { serviceCommand } from "./service.ts";
 import { statusCommand } from "./status.ts";
 
 export function commands(shell: Shell): Command {
   const provider = new Command("provider").description("store other people's data for tokens");
-  const all = [initCommand, runCommand, statusCommand, incomeCommand, exitCommand];
+  const all = [initCommand, runCommand, statusCommand, incomeCommand, serviceCommand, exitCommand];
   for (const make of all) provider.addCommand(make(shell));
   return provider;
 }
