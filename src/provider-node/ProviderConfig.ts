@@ -1,6 +1,8 @@
 /** What a provider is started with. */
 import type { Logger } from "pino";
 import type { Address, EIP1193RequestFn, Hex, LocalAccount } from "viem";
+import type { AlertChannels } from "./alerts/Alerts.ts";
+import type { Limits, WatchOptions } from "./alerts/Watch.ts";
 import type { Policy } from "./pricing/Policy.ts";
 import type { KeepingPolicy } from "./proving/Keeper.ts";
 
@@ -33,7 +35,13 @@ export interface ProviderConfig {
   readonly metricsPort?: number;
   /** No new deals and no new stake: the provider is on its way out. */
   readonly leaving?: boolean;
+  readonly alerts?: AlertsConfig;
   readonly log: Logger;
+}
+
+/** Where alerts go besides the log, and from when on; see {@link WatchOptions}. */
+export interface AlertsConfig extends AlertChannels, Pick<WatchOptions, "lookMs" | "silentMs"> {
+  readonly limits?: Limits;
 }
 
 const MOST_FINAL_BLOCKS = 64;

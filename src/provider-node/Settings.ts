@@ -58,8 +58,25 @@ export const SETTINGS = {
     part: "What it stores",
     ...{ name: "quota", schema: Values.size(SECTOR_BYTES), argument: "<size>", help: "how much disk to offer" },
   },
-  metricsPort: {
+  alertCommand: {
     part: "How it is watched",
+    ...{ name: "alert-command", schema: Values.text(4_096).optional(), argument: "<command>" },
+    help: "run by the shell at each alert: its kind is $1, its message $2, all of it is JSON on standard input",
+    example: 'mail -s "sublet: $1" root@localhost',
+  },
+  alertWebhook: {
+    ...{ name: "alert-webhook", schema: Values.url.optional(), argument: "<url>" },
+    ...{ help: "takes each alert as JSON by POST", example: "http://127.0.0.1:9000/alerts" },
+  },
+  alertStake: {
+    ...{ name: "alert-stake", schema: Values.decimal.optional(), argument: "<tokens>", example: "10" },
+    help: "alert when less of the stake is free; a tenth of it unless told",
+  },
+  alertDiskBytes: {
+    ...{ name: "alert-disk", schema: Values.size(0), argument: "<size>" },
+    help: "alert when less is free on the disk itself",
+  },
+  metricsPort: {
     ...{ name: "metrics-port", schema: Values.whole(0, 65_535).optional(), argument: "<port>", example: 9_100 },
     help: "serve /metrics and /healthz on 127.0.0.1",
   },
@@ -82,6 +99,7 @@ export const DEFAULTS = {
   quotaBytes: 10 * 2 ** 30,
   stake: "100",
   region: "local",
+  alertDiskBytes: 2 ** 30,
   logLevel: "info",
 } satisfies Partial<Settings>;
 

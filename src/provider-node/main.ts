@@ -10,7 +10,8 @@ import type { Address } from "viem";
 import type { Head } from "../chain/Blocks.ts";
 import { Market, type Sent } from "../chain/Market.ts";
 import type { Node } from "../network/Node.ts";
-import type { Server } from "../network/Server.ts";
+import { Alerts } from "./alerts/Alerts.ts";
+import { NO_LIMITS, Watch } from "./alerts/Watch.ts";
 import { commands } from "./cli/index.ts";
 import { Access } from "./deals/Access.ts";
 import { DealBook } from "./deals/DealBook.ts";
@@ -31,7 +32,7 @@ import { DiskStore } from "./storage/DiskStore.ts";
 import type { Store } from "./storage/Store.ts";
 import { Task } from "./Task.ts";
 
-export type { ProviderConfig } from "./ProviderConfig.ts";
+export type { AlertsConfig, ProviderConfig } from "./ProviderConfig.ts";
 
 /** `sublet provider`. */
 export function providerCommand(): Command {
@@ -89,24 +90,39 @@ export class ProviderNode {
   }
 }
 
+type Endings = (() => Promise<unknown>)[];
+
 interface Parts {
   readonly address: Address;
   readonly node: Node;
-  readonly server: Server;
   readonly store: Store;
   readonly book: DealBook;
   readonly metricsServer: { readonly url: string } | undefined;
-  readonly endings: (() => Promise<unknown>)[];
+  readonly endings: Endings;
 }
 
-async function assemble(config: ProviderConfig, endings: (() => Promise<unknown>)[]): Promise<Parts> {
-  const { log, policy } = config;
+async function assemble(config: ProviderConfig, endings: Endings): Promise<Parts> {
+  const ground = await layGround(config, endings);
+  const { provider, store, metrics } = ground;
+  const deals = await openDeals(config, ground, endings);
+  const { book } = deals;
+  const node = await serveDeals(config, ground, deals, endings);
+  metrics.watch(store, book);
+  const metricsServer = config.metricsPort === undefined ? undefined : await metrics.serve(config.metricsPort);
+  if (metricsServer) endings.push(() => metricsServer.close());
+  if (!config.leaving) await announced(config, ground, deals, node);
+  keepHouse(config, ground, deals, endings);
+  return { address: provider, node, store, book, metricsServer, endings };
+}
+
+type Ground = Awaited<ReturnType<typeof layGround>>;
+type Deals = Awaited<ReturnType<typeof openDeals>>;
+
+/** Chain, disk, and being a provider at all. */
+async function layGround(config: ProviderConfig, endings: Endings) {
   const chain = await connect(config);
   const provider = chain.sender;
-  const market = { chainId: chain.chainId, address: chain.address };
   const finalBlocks = config.finalBlocks ?? usualFinalBlocks(chain.epochs);
-  const stop = new AbortController();
-
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const store = await DiskStore.open({
     directory: config.dataDir,
@@ -124,8 +140,13 @@ async function assemble(config: ProviderConfig, endings: (() => Promise<unknown>
     await store.saveCursor(now);
     income.begin(now);
   }
+  const market = { chainId: chain.chainId, address: chain.address };
+  return { chain, provider, market, finalBlocks, store, penaltyRate, income, metrics: new Metrics() };
+}
 
-  const metrics = new Metrics();
+async function openDeals(config: ProviderConfig, ground: Ground, endings: Endings) {
+  const { chain, provider, market, finalBlocks, store, penaltyRate } = ground;
+  const { log, policy, account: signer } = config;
   const book = await DealBook.open({ chain, store, provider, log, finalBlocks });
   endings.push(() => book.close());
   const access = new Access(chain, () => book.epoch);
@@ -134,12 +155,45 @@ async function assemble(config: ProviderConfig, endings: (() => Promise<unknown>
   endings.push(() => egress.close());
   const proofs = new Proofs(store);
   const samples = new Samples({ market, chain, provider, proofs });
-  const signer = config.account;
   const offers = new Offers({ market, chain, store, book, provider, signer, policy, penaltyRate });
   offers.closed = config.leaving ?? false;
   const revisions = new Revisions(market, signer, store, book);
   const reads = new Reads(store, book, access, egress);
+  return { book, access, egress, proofs, samples, offers, revisions, reads };
+}
 
+async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, endings: Endings): Promise<Node> {
+  const { provider, market, store, metrics } = ground;
+  const { log, account: signer } = config;
+  const network = await loadNetwork();
+  const privateKey = await network.loadPeerKey(join(config.dataDir, "peer.key"));
+  const node = await network.createNode({ privateKey, listen: config.listen, announce: config.announce ?? [] });
+  endings.push(async () => node.stop());
+  const server = await network.serve(node, {
+    ...{ market, handlers: handlersOf({ store, ...deals, log }), provider, signer },
+    onFault: ({ reference, error }) => {
+      metrics.fault();
+      log.error({ reference, err: error }, "a request failed unexpectedly");
+    },
+  });
+  endings.push(() => server.close());
+  return node;
+}
+
+async function announced(config: ProviderConfig, { chain }: Ground, { offers }: Deals, node: Node): Promise<void> {
+  const { rate, egressRate, minSectors, region, operator } = config.policy;
+  const addrs = node.getMultiaddrs().map(String);
+  const freeSectors = await offers.freeSectors();
+  const said = { rate, egressRate, minSectors, region, operator, addrs, freeSectors };
+  await announce(chain, { v: 1, peerId: node.peerId.toString(), ...said }, config.dataDir, config.log);
+}
+
+/** What is done at each new block, and by the clock. */
+function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, endings: Endings): void {
+  const { chain, provider, finalBlocks, store, income, metrics } = ground;
+  const { book, egress, proofs, samples } = deals;
+  const { log } = config;
+  const stop = new AbortController();
   const { signal } = stop;
   const prover = new Prover({
     ...{ chain, provider, book, samples, finalBlocks, log, signal },
@@ -152,41 +206,12 @@ async function assemble(config: ProviderConfig, endings: (() => Promise<unknown>
   const onSent = (name: string, sent: Sent): void => metrics.sent(name, sent);
   const keeping = { ...config.keeping };
   const keeper = new Keeper({ chain, provider, book, store, egress, proofs, policy: keeping, log, signal, onSent });
-
-  const network = await loadNetwork();
-  const privateKey = await network.loadPeerKey(join(config.dataDir, "peer.key"));
-  const node = await network.createNode({ privateKey, listen: config.listen, announce: config.announce ?? [] });
-  endings.push(async () => node.stop());
-  const handlers = handlersOf({ store, book, access, offers, revisions, reads, egress, samples, log });
-  const server = await network.serve(node, {
-    ...{ market, handlers, provider, signer },
-    onFault: ({ reference, error }) => {
-      metrics.fault();
-      log.error({ reference, err: error }, "a request failed unexpectedly");
-    },
-  });
-  endings.push(() => server.close());
-  metrics.watch(store, book);
-  const metricsServer = config.metricsPort === undefined ? undefined : await metrics.serve(config.metricsPort);
-  if (metricsServer) endings.push(() => metricsServer.close());
-
-  if (!config.leaving) {
-    const { rate, egressRate, minSectors, region, operator } = policy;
-    const addrs = node.getMultiaddrs().map(String);
-    const freeSectors = await offers.freeSectors();
-    const said = { rate, egressRate, minSectors, region, operator, addrs, freeSectors };
-    await announce(chain, { v: 1, peerId: node.peerId.toString(), ...said }, config.dataDir, log);
-  }
-
-  const expiring = setInterval(() => {
-    store
-      .expire(Date.now() - STAGED_MS)
-      .catch((error) => log.error({ err: error }, "staged bytes could not be dropped"));
-  }, EXPIRE_EVERY_MS);
+  const watch = watchOver(config, ground);
   let written = 0n;
   const work = {
     proving: (head: Head) => prover.step(head),
     keeping: (head: Head) => keeper.step(head),
+    watching: (head: Head) => watch.step(head),
     writing: async ({ number }: Head) => {
       if (number - written < chain.epochs.epochBlocks / WRITINGS_PER_EPOCH) return;
       written = number;
@@ -195,12 +220,29 @@ async function assemble(config: ProviderConfig, endings: (() => Promise<unknown>
   };
   const tasks = Object.entries(work).map(([name, step]) => new Task(name, step, log, signal));
   const following = follow(chain, book, tasks, metrics, log, signal);
+  const expiring = setInterval(() => {
+    store
+      .expire(Date.now() - STAGED_MS)
+      .catch((error) => log.error({ err: error }, "staged bytes could not be dropped"));
+  }, EXPIRE_EVERY_MS);
   endings.push(async () => {
     clearInterval(expiring);
     stop.abort();
     await following;
+    await watch.close();
   });
-  return { address: provider, node, server, store, book, metricsServer, endings };
+}
+
+function watchOver({ alerts, dataDir, leaving = false, log }: ProviderConfig, ground: Ground): Watch {
+  const { chain, provider, metrics } = ground;
+  const { limits = NO_LIMITS, lookMs, silentMs, ...channels } = alerts ?? {};
+  const onRaised = (kind: string): void => metrics.alerted(kind);
+  return new Watch({
+    ...{ chain, provider, leaving, limits, folders: [dataDir] },
+    ...{ alerts: new Alerts({ provider, log, onRaised, ...channels }) },
+    ...(lookMs !== undefined && { lookMs }),
+    ...(silentMs !== undefined && { silentMs }),
+  });
 }
 
 /** Only for who serves: all other commands take half the time without it. */

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Address } from "viem";
@@ -10,6 +10,7 @@ import { dealsOf, epochNow, marketOf, provenEpoch } from "../../scripts/local-ma
 import { firstDocument, until } from "../../scripts/local-network.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import { decodeAnnouncement } from "../../src/protocol/Announcement.ts";
+import { Receiver } from "../provider-node/Receiver.ts";
 import { done, fails, network, place } from "./network.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -62,9 +63,9 @@ describe("sublet provider", function () {
   }
 
   /** Runs until it serves. */
-  async function serve(folder = home): Promise<Served> {
+  async function serve(folder = home, ...more: string[]): Promise<Served> {
     const where = ["--listen", "/ip4/127.0.0.1/tcp/0", "--metrics-port", "0", "--home", folder, "--json"];
-    const child = spawn(process.execPath, ["scripts/launch.mjs", "provider", "run", ...where], {
+    const child = spawn(process.execPath, ["scripts/launch.mjs", "provider", "run", ...where, ...more], {
       cwd: ROOT,
       env: { ...process.env, SUBLET_PASSWORD: network.password },
       stdio: ["ignore", "pipe", "pipe"],
@@ -171,11 +172,16 @@ describe("sublet provider", function () {
     const bytes = randomBytes(2 * MIB);
     let tenant: string;
     let first: Served;
+    let operator: Receiver;
 
     before(async () => {
       await network.fund(address, { ether: 10, tokens: 8 });
-      [tenant, first] = await Promise.all([network.addClient("tenant"), serve()]);
+      operator = await Receiver.start();
+      const alerts = ["--alert-webhook", operator.url, "--alert-stake", "8"];
+      [tenant, first] = await Promise.all([network.addClient("tenant"), serve(home, ...alerts)]);
     });
+
+    after(() => operator?.stop());
 
     async function get(): Promise<Buffer> {
       const { code, stdout, stderr } = await network.command(["get", "film.bin", "-", "--home", tenant]);
@@ -220,6 +226,17 @@ describe("sublet provider", function () {
       expect(receipt.positions.map(({ provider }: { provider: Address }) => provider)).to.deep.equal([address]);
       await until("it has committed", 240_000, async () => (await chain.provider(address)).sectors > 0);
       await proves(await epochNow(chain));
+    });
+
+    it("alerts its operator before it misses an epoch, and of low stake", async () => {
+      const sectors = join(home, "data", "sectors");
+      await rename(sectors, `${sectors}.away`);
+      await until("it has told", 240_000, async () => operator.of("epoch-at-risk").length > 0);
+      await rename(`${sectors}.away`, sectors);
+      const [risk] = operator.of("epoch-at-risk");
+      expect(risk).to.include({ provider: address });
+      expect(risk!.blocksLeft).to.be.a("number");
+      expect(operator.of("low-stake")).to.have.length(1);
     });
 
     it("goes on where it was when it was killed: the data is there, and proved", async () => {

@@ -18,6 +18,9 @@ import {
   withSettings,
 } from "./Shell.ts";
 
+/** So much of the stake is free in a provider that takes deals, unless its operator thinks otherwise. */
+const STAKE_PART = 10n;
+
 export function runCommand(shell: Shell): Command {
   return withSettings(withPassword(command("run", "stake, announce, serve and prove until it is told to stop"))).action(
     (_: unknown, own: Command) => run(own.optsWithGlobals<Flags>(), shell),
@@ -54,7 +57,18 @@ async function configOf(home: Home, settings: Settings, account: Hex, log: Logge
   return {
     ...{ dataDir: home.dataDir, rpcUrl, market, chainId, account, listen, policy, keeping: keepingOf(policy) },
     ...{ quotaBytes, stake: parseUnits(stake, decimals), leaving, log },
+    ...{ alerts: alertsOf(settings, decimals) },
     ...(announce && { announce }),
     ...(metricsPort !== undefined && { metricsPort }),
+  };
+}
+
+function alertsOf({ alertCommand, alertWebhook, alertStake, alertDiskBytes, stake }: Settings, decimals: number) {
+  const freeStake =
+    alertStake === undefined ? parseUnits(stake, decimals) / STAKE_PART : parseUnits(alertStake, decimals);
+  return {
+    limits: { freeStake, diskBytes: alertDiskBytes },
+    ...(alertCommand !== undefined && { command: alertCommand }),
+    ...(alertWebhook !== undefined && { webhook: alertWebhook }),
   };
 }
