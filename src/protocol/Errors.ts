@@ -246,6 +246,8 @@ interface Local {
   NotInitialized: { home: string };
   HomeBusy: { home: string; pid?: number };
   StateCorrupt: { file: string; reason: string };
+  /** A provider's folder of sectors: not mounted, or no longer in its settings. */
+  FolderMissing: { folder: string; sectors: number };
   BadArgument: { name: string; value: string; reason: string };
 
   // ---- files
@@ -305,6 +307,11 @@ const LOCAL: { readonly [Code in keyof Local]: { say: (error: Local[Code]) => st
     say: (e) => `${e.home} is in use${e.pid ? ` by process ${e.pid}` : ""}: end that one first, or choose another home`,
   },
   StateCorrupt: { say: (e) => `${e.file} cannot be used (${e.reason}): restore it from a copy or from the key` },
+  FolderMissing: {
+    say: (e) =>
+      `${e.sectors} sectors lie in ${e.folder}, which is not there: mount its disk and name it in the settings; if it is lost ` +
+      `for good, give it up with: sublet provider fsck --give-up ${e.folder}`,
+  },
   BadArgument: { say: (e) => `${e.name} cannot be ${JSON.stringify(e.value)}: ${e.reason}` },
   NoSuchPath: { say: (e) => `${e.path} does not exist: list what there is with ls` },
   NoVolume: { say: (e) => `there is no volume yet in ${e.home}: create one first` },

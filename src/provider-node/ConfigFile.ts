@@ -9,10 +9,11 @@ const HEAD = `# The settings of this provider. The command line (--name) and the
 
 export function render(settings: Settings): string {
   const lines = [HEAD];
-  for (const [key, { name, help, part, example }] of Object.entries(SETTINGS) as [keyof Settings, Setting][]) {
+  for (const [key, { name, help, part, example, write }] of Object.entries(SETTINGS) as [keyof Settings, Setting][]) {
     if (part) lines.push(`# ---- ${part}\n`);
     const value = settings[key];
-    const pair = stringify({ [name]: value ?? example }).trimEnd();
+    const written = value !== undefined && write ? write(value as never) : (value ?? example);
+    const pair = stringify({ [name]: written }).trimEnd();
     lines.push(`# ${help[0]!.toUpperCase()}${help.slice(1)}.\n${value === undefined ? "#" : ""}${pair}\n`);
   }
   return lines.join("\n");

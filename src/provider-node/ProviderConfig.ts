@@ -5,6 +5,7 @@ import type { AlertChannels } from "./alerts/Alerts.ts";
 import type { Limits, WatchOptions } from "./alerts/Watch.ts";
 import type { Policy } from "./pricing/Policy.ts";
 import type { KeepingPolicy } from "./proving/Keeper.ts";
+import type { FolderQuota } from "./storage/Folders.ts";
 
 export interface ProviderConfig {
   /** Where everything is kept; used by one process at a time. */
@@ -24,7 +25,10 @@ export interface ProviderConfig {
   readonly announce?: readonly string[];
   readonly policy: Policy;
   readonly keeping: KeepingPolicy;
+  /** Bytes of sectors in `dataDir`. */
   readonly quotaBytes: number;
+  /** More room, on other disks. */
+  readonly folders?: readonly FolderQuota[];
   /** Token base units to have in the market. */
   readonly stake: bigint;
   /** Ledger units per missed sector-epoch; the least that the price allows if left out. */

@@ -16,6 +16,8 @@ export interface Setting {
   readonly help: string;
   /** Begins a part of the file. */
   readonly part?: string;
+  /** How people would write a value. */
+  readonly write?: (value: never) => string;
   /** Stands commented out in the file where there is no value. */
   readonly example?: unknown;
 }
@@ -56,7 +58,12 @@ export const SETTINGS = {
   stake: { name: "stake", schema: Values.decimal, argument: "<tokens>", help: "to have in the market" },
   quotaBytes: {
     part: "What it stores",
-    ...{ name: "quota", schema: Values.size(SECTOR_BYTES), argument: "<size>", help: "how much disk to offer" },
+    ...{ name: "quota", schema: Values.size(SECTOR_BYTES), argument: "<size>", write: Values.writeSize },
+    help: "how much disk to offer",
+  },
+  folders: {
+    ...{ name: "folders", schema: Values.list(Values.folder, 0), argument: "<folder=size...>" },
+    help: "more room on other disks, such as /mnt/disk=2TB",
   },
   alertCommand: {
     part: "How it is watched",
@@ -73,7 +80,7 @@ export const SETTINGS = {
     help: "alert when less of the stake is free; a tenth of it unless told",
   },
   alertDiskBytes: {
-    ...{ name: "alert-disk", schema: Values.size(0), argument: "<size>" },
+    ...{ name: "alert-disk", schema: Values.size(0), argument: "<size>", write: Values.writeSize },
     help: "alert when less is free on the disk itself",
   },
   metricsPort: {
@@ -97,6 +104,7 @@ export const DEFAULTS = {
   egressPrice: "1",
   minSectors: 1,
   quotaBytes: 10 * 2 ** 30,
+  folders: [],
   stake: "100",
   region: "local",
   alertDiskBytes: 2 ** 30,

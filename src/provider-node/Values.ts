@@ -1,6 +1,8 @@
 /** What a setting may be. Each takes the value as a file, a flag or a program gives it, and says in words what it wants. */
+import { isAbsolute, resolve } from "node:path";
 import { getAddress, isAddress } from "viem";
 import { z } from "zod";
+import { SECTOR_BYTES } from "../codec/index.ts";
 
 const UNITS = ["", "k", "m", "g", "t"];
 
@@ -58,6 +60,32 @@ export function list<Item extends z.ZodType>(item: Item, least: number) {
 
 export function one(...words: [string, ...string[]]) {
   return z.enum(words, `it is one of ${words.join(", ")}`);
+}
+
+/** A folder and how much of it to use, as `/mnt/disk=2TB`. */
+export const folder = z.string().refine((value) => foldersOf([value]).length === 1, "write each as /mnt/disk=2TB");
+
+/** What such folders mean; those that are none are left out. */
+export function foldersOf(written: readonly string[]): { path: string; quotaBytes: number }[] {
+  return written.flatMap((one) => {
+    const [, path = "", quota = ""] = /^(.+)=([^=]+)$/.exec(one) ?? [];
+    const quotaBytes = bytesOf(quota);
+    return isAbsolute(path) && quotaBytes >= SECTOR_BYTES ? [{ path: resolve(path), quotaBytes }] : [];
+  });
+}
+
+/** Bytes in the largest unit that gives a whole number. */
+export function writeSize(bytes: number): string {
+  for (const power of [4, 3, 2, 1]) {
+    for (const [base, letter] of [
+      [1_024, "i"],
+      [1_000, ""],
+    ] as const) {
+      if (bytes > 0 && bytes % base ** power === 0)
+        return `${bytes / base ** power}${UNITS[power]!.toUpperCase()}${letter}B`;
+    }
+  }
+  return `${bytes}`;
 }
 
 /** NaN for what is no size. */

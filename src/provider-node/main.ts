@@ -125,7 +125,7 @@ async function layGround(config: ProviderConfig, endings: Endings) {
   const finalBlocks = config.finalBlocks ?? usualFinalBlocks(chain.epochs);
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const store = await DiskStore.open({
-    directory: config.dataDir,
+    ...{ directory: config.dataDir, folders: config.folders ?? [] },
     limits: { quotaBytes: config.quotaBytes, stagedBytes: STAGED_BYTES, stagedBytesPerDeal: STAGED_BYTES_PER_DEAL },
   });
   endings.push(() => store.close());
@@ -233,12 +233,12 @@ function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, endings
   });
 }
 
-function watchOver({ alerts, dataDir, leaving = false, log }: ProviderConfig, ground: Ground): Watch {
+function watchOver({ alerts, dataDir, folders = [], leaving = false, log }: ProviderConfig, ground: Ground): Watch {
   const { chain, provider, metrics } = ground;
   const { limits = NO_LIMITS, lookMs, silentMs, ...channels } = alerts ?? {};
   const onRaised = (kind: string): void => metrics.alerted(kind);
   return new Watch({
-    ...{ chain, provider, leaving, limits, folders: [dataDir] },
+    ...{ chain, provider, leaving, limits, folders: [dataDir, ...folders.map(({ path }) => path)] },
     ...{ alerts: new Alerts({ provider, log, onRaised, ...channels }) },
     ...(lookMs !== undefined && { lookMs }),
     ...(silentMs !== undefined && { silentMs }),

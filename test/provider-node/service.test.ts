@@ -5,7 +5,7 @@ const ODD = '/mnt/a "b" $HOME 50% \\x';
 
 describe("the systemd unit of a provider", () => {
   const text = unit({
-    ...{ provider: "0xab", user: "host", home: ODD, writes: [ODD, "/mnt/b"], passwordFile: "/root/p%" },
+    ...{ provider: "0xab", user: "host", home: ODD, writes: [ODD, "/mnt/b"], passwordFile: "/etc/p%" },
     program: ["/usr/bin/node", "sublet.ts"],
   });
   const line = (name: string): string | undefined => new RegExp(`^${name}=(.*)$`, "m").exec(text)?.[1];
@@ -14,7 +14,7 @@ describe("the systemd unit of a provider", () => {
     expect(line("ExecStart")).to.equal(
       '"/usr/bin/node" "sublet.ts" "provider" "run" "--home" "/mnt/a \\"b\\" $$HOME 50%% \\\\x" --password-file "%d/password"',
     );
-    expect(line("LoadCredential")).to.equal("password:/root/p%%");
+    expect(line("LoadCredential")).to.equal("password:/etc/p%%");
   });
 
   it("lets it write to its own folders only", () => {

@@ -6,6 +6,7 @@ import type { Home } from "../Home.ts";
 import type { ProviderConfig } from "../ProviderConfig.ts";
 import { keepingOf, policyOf } from "../pricing/Prices.ts";
 import type { Settings } from "../Settings.ts";
+import { foldersOf } from "../Values.ts";
 import {
   command,
   type Flags,
@@ -57,7 +58,7 @@ async function configOf(home: Home, settings: Settings, account: Hex, log: Logge
   return {
     ...{ dataDir: home.dataDir, rpcUrl, market, chainId, account, listen, policy, keeping: keepingOf(policy) },
     ...{ quotaBytes, stake: parseUnits(stake, decimals), leaving, log },
-    ...{ alerts: alertsOf(settings, decimals) },
+    ...{ folders: foldersOf(settings.folders), alerts: alertsOf(settings, decimals) },
     ...(announce && { announce }),
     ...(metricsPort !== undefined && { metricsPort }),
   };
