@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFile, rename, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Address } from "viem";
@@ -217,6 +217,7 @@ describe("sublet provider", function () {
     it("has its folder for itself", async () => {
       const error = await fails(["provider", "run", "--listen", "/ip4/127.0.0.1/tcp/0", ...at]);
       expect(error).to.include({ code: "HomeBusy" });
+      expect(await fails(["provider", "fsck", ...at])).to.include({ code: "HomeBusy" });
     });
 
     it("stores a tenant's file, commits and proves it", async () => {
@@ -299,6 +300,25 @@ describe("sublet provider", function () {
     it("stops when it is told to", async () => {
       expect(await first.end("SIGTERM")).to.deep.equal([0, null]);
       expect(JSON.parse(first.log().trimEnd().split("\n").at(-1)!)).to.include({ msg: "stopped" });
+    });
+
+    it("finds what its disk has altered when it is checked", async () => {
+      const whole = await done(["provider", "fsck", ...at]);
+      expect(whole).to.deep.include({ ok: true, deals: 1, lost: [], wrong: [] });
+      const folder = join(home, "data", "sectors");
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      const [entry] = entries.filter((one) => one.isFile());
+      const file = join(entry!.parentPath, entry!.name);
+      const content = await readFile(file);
+      content[5]! ^= 1;
+      await writeFile(file, content);
+      const { code, json } = await network.sublet(["provider", "fsck", ...at]);
+      expect(code).to.equal(1);
+      expect(json).to.include({ ok: false, sectors: whole.sectors });
+      expect(json.lost).to.have.length(1);
+      expect(json.lost[0]).to.include({ file });
+      content[5]! ^= 1;
+      await writeFile(file, content);
     });
   });
 

@@ -90,6 +90,11 @@ export function table(rows: readonly (readonly string[])[], words: number): stri
   );
 }
 
+/** For whoever waits; never part of the answer. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
 export function print(flags: Flags, document: object, lines: () => string[]): void {
   const text = flags.json ? toJson(document) : lines().join("\n");
   process.stdout.write(`${text}\n`);

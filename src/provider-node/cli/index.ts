@@ -1,6 +1,7 @@
 /** `sublet provider`: arguments, passwords and printing only. Failures are thrown as SubletExceptions. */
 import { Command } from "commander";
 import { exitCommand } from "./exit.ts";
+import { fsckCommand } from "./fsck.ts";
 import { incomeCommand } from "./income.ts";
 import { initCommand } from "./init.ts";
 import { runCommand } from "./run.ts";
@@ -10,7 +11,10 @@ import { statusCommand } from "./status.ts";
 
 export function commands(shell: Shell): Command {
   const provider = new Command("provider").description("store other people's data for tokens");
-  const all = [initCommand, runCommand, statusCommand, incomeCommand, serviceCommand, exitCommand];
+  const all = [
+    ...[initCommand, runCommand, statusCommand, incomeCommand],
+    ...[fsckCommand, serviceCommand, exitCommand],
+  ];
   for (const make of all) provider.addCommand(make(shell));
   return provider;
 }
