@@ -32,7 +32,8 @@ async function write(file: string, text: string, flags: "w" | "wx"): Promise<voi
   await handle.sync();
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Makes names that were just made or changed in a folder survive a power cut. */
+export async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, "r");
   await folder.sync();
 }

@@ -1,6 +1,6 @@
 /**
  * The folder of a provider: `config.toml` (what people set), `keystore.json`, `state.json` (what commands remember), and
- * `data/` with `sectors/` and `store.sqlite`.
+ * `data/`, which may be moved elsewhere, with `sectors/` and `store.sqlite`.
  */
 import { join } from "node:path";
 import { z } from "zod";
@@ -12,6 +12,12 @@ import type { Settings } from "./Settings.ts";
 const state = z.object({
   /** On its way out: no new deals and no new stake. */
   leaving: z.boolean().default(false),
+  /** It has stored before: without its database, its disk is not mounted. */
+  begun: z.boolean().default(false),
+  /** Where its data are, if not in `data/`. */
+  data: z.string().nullable().default(null),
+  /** Where a move has left data behind that are to be removed. */
+  old: z.string().nullable().default(null),
 });
 
 type State = z.output<typeof state>;
@@ -25,10 +31,6 @@ export class Home {
 
   get keystoreFile(): string {
     return join(this.path, "keystore.json");
-  }
-
-  get dataDir(): string {
-    return join(this.path, "data");
   }
 
   get configFile(): string {
@@ -62,6 +64,11 @@ export class Home {
     if (parsed.success) return parsed.data;
     const reason = parsed.error.issues[0]?.message ?? "no state";
     throw new SubletException({ code: "StateCorrupt", file: this.#stateFile, reason });
+  }
+
+  /** @throws StateCorrupt */
+  async dataDir(): Promise<string> {
+    return (await this.state()).data ?? join(this.path, "data");
   }
 
   /** On the disk, whole, when this returns. */

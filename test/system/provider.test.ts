@@ -320,6 +320,17 @@ describe("sublet provider", function () {
       content[5]! ^= 1;
       await writeFile(file, content);
     });
+
+    it("has its data elsewhere when they were moved, and does not start without them", async () => {
+      const to = join(network.directory, "moved");
+      const moved = await done(["provider", "move", to, ...at]);
+      expect(moved).to.include({ from: join(home, "data"), to });
+      expect(await done(["provider", "fsck", ...at])).to.include({ ok: true, sectors: moved.sectors });
+      await rename(to, `${to}.away`);
+      const missing = await fails(["provider", "run", "--listen", "/ip4/127.0.0.1/tcp/0", ...at]);
+      expect(missing).to.include({ code: "StateCorrupt", file: join(to, "store.sqlite") });
+      await rename(`${to}.away`, to);
+    });
   });
 
   describe("exit, without deals", () => {

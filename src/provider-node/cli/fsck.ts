@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Settings } from "../Settings.ts";
 import { type CheckReport, check } from "../storage/Check.ts";
-import { openDatabase } from "../storage/Database.ts";
+import { openDatabase, STORE_FILE } from "../storage/Database.ts";
 import { nodeDisk } from "../storage/Disk.ts";
 import { giveUp, settle } from "../storage/Folders.ts";
 import { Journal } from "../storage/Journal.ts";
@@ -24,7 +24,7 @@ export function fsckCommand(shell: Shell): Command {
 async function fsck(flags: FsckFlags, shell: Shell): Promise<void> {
   const home = homeOf(flags, shell);
   const settings = await settingsOf(home, flags, shell);
-  const report = await checkStore(home.dataDir, settings, flags);
+  const report = await checkStore(await home.dataDir(), settings, flags);
   const { deals, revisions, sectors, bytes, lost, wrong } = report;
   const open = wrong.filter(({ repaired }) => !repaired);
   const ok = lost.length === 0 && open.length === 0;
@@ -41,7 +41,7 @@ async function fsck(flags: FsckFlags, shell: Shell): Promise<void> {
 }
 
 async function checkStore(dataDir: string, settings: Settings, flags: FsckFlags): Promise<CheckReport> {
-  const file = join(dataDir, "store.sqlite");
+  const file = join(dataDir, STORE_FILE);
   if ((await nodeDisk.size(file)) === undefined) throw new SubletException({ code: "NotInitialized", home: dataDir });
   const database = openDatabase(file);
   try {

@@ -27,8 +27,9 @@ async function showIncome(flags: IncomeFlags, shell: Shell): Promise<void> {
   const [since, until] = [dayOf("--since", flags.since), dayOf("--until", flags.until)];
   const home = homeOf(flags, shell);
   const settings = await settingsOf(home, flags, shell);
-  await mkdir(home.dataDir, { recursive: true, mode: 0o700 });
-  const income = new Income(join(home.dataDir, INCOME_FILE), settings.address);
+  const dataDir = await home.dataDir();
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const income = new Income(join(dataDir, INCOME_FILE), settings.address);
   try {
     const decimals = await upToDate(income, settings);
     const earned = income.earned(since, until);

@@ -4,6 +4,7 @@ import { exitCommand } from "./exit.ts";
 import { fsckCommand } from "./fsck.ts";
 import { incomeCommand } from "./income.ts";
 import { initCommand } from "./init.ts";
+import { moveCommand } from "./move.ts";
 import { runCommand } from "./run.ts";
 import type { Shell } from "./Shell.ts";
 import { serviceCommand } from "./service.ts";
@@ -13,7 +14,7 @@ export function commands(shell: Shell): Command {
   const provider = new Command("provider").description("store other people's data for tokens");
   const all = [
     ...[initCommand, runCommand, statusCommand, incomeCommand],
-    ...[fsckCommand, serviceCommand, exitCommand],
+    ...[fsckCommand, moveCommand, serviceCommand, exitCommand],
   ];
   for (const make of all) provider.addCommand(make(shell));
   return provider;

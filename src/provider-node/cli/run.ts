@@ -1,11 +1,15 @@
+import { join } from "node:path";
 import type { Command } from "commander";
 import { type Logger, pino } from "pino";
 import { type Hex, parseUnits } from "viem";
 import { MarketReader } from "../../chain/MarketReader.ts";
+import { SubletException } from "../../protocol/Errors.ts";
 import type { Home } from "../Home.ts";
 import type { ProviderConfig } from "../ProviderConfig.ts";
 import { keepingOf, policyOf } from "../pricing/Prices.ts";
 import type { Settings } from "../Settings.ts";
+import { STORE_FILE } from "../storage/Database.ts";
+import { nodeDisk } from "../storage/Disk.ts";
 import { foldersOf } from "../Values.ts";
 import {
   command,
@@ -33,14 +37,16 @@ async function run(flags: Flags, shell: Shell): Promise<void> {
   const settings = await settingsOf(home, flags, shell);
   const account = await keyOf(home, flags);
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }));
-  const node = await shell.start(await configOf(home, settings, account, log));
+  const config = await configOf(home, settings, account, log);
+  const node = await shell.start(config);
+  await home.remember({ begun: true });
   const { address, peerId, multiaddrs, metricsUrl } = node;
   // Whoever reads that it serves may stop it at once.
   const stopped = new Promise<NodeJS.Signals>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve);
   });
   log.info({ address, multiaddrs, metricsUrl }, "serving");
-  print(flags, { address, peerId, multiaddrs, metricsUrl, dataDir: home.dataDir, pid: process.pid }, () => [
+  print(flags, { address, peerId, multiaddrs, metricsUrl, dataDir: config.dataDir, pid: process.pid }, () => [
     `Provider ${address} serves at ${multiaddrs.join(" ")}. Stop it with Ctrl-C.`,
   ]);
   log.info({ signal: await stopped }, "stopping");
@@ -53,10 +59,17 @@ async function configOf(home: Home, settings: Settings, account: Hex, log: Logge
   const chain = await MarketReader.connect({ rpcUrl, market, chainId });
   const decimals = await chain.tokenDecimals();
   const policy = policyOf(settings, chain.parameters, decimals);
-  const { leaving } = await home.state();
+  const { leaving, begun, old } = await home.state();
+  const dataDir = await home.dataDir();
+  const store = join(dataDir, STORE_FILE);
+  if (begun && (await nodeDisk.size(store)) === undefined) {
+    const reason = "it is not there, and this provider has stored before: is its disk mounted?";
+    throw new SubletException({ code: "StateCorrupt", file: store, reason });
+  }
+  if (old !== null) log.warn({ folder: old }, "a move has left data behind: sublet provider move removes them");
   if (leaving) log.warn("on its way out: no new deals and no new stake (state.json: leaving)");
   return {
-    ...{ dataDir: home.dataDir, rpcUrl, market, chainId, account, listen, policy, keeping: keepingOf(policy) },
+    ...{ dataDir, rpcUrl, market, chainId, account, listen, policy, keeping: keepingOf(policy) },
     ...{ quotaBytes, stake: parseUnits(stake, decimals), leaving, log },
     ...{ folders: foldersOf(settings.folders), alerts: alertsOf(settings, decimals) },
     ...(announce && { announce }),

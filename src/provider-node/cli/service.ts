@@ -19,6 +19,7 @@ export function serviceCommand(shell: Shell): Command {
 async function service(flags: ServiceFlags, shell: Shell): Promise<void> {
   const home = homeOf(flags, shell);
   const { address, folders } = await settingsOf(home, flags, shell);
+  const { data } = await home.state();
   const { passwordFile, user = userInfo().username } = flags;
   if (passwordFile === undefined) {
     const reason = "a service has nobody to ask: give the file with the password, which only root needs to read";
@@ -26,7 +27,7 @@ async function service(flags: ServiceFlags, shell: Shell): Promise<void> {
   }
   const text = unit({
     ...{ provider: address, user, home: home.path, passwordFile: resolve(passwordFile) },
-    writes: [home.path, ...foldersOf(folders).map(({ path }) => path)],
+    writes: [home.path, ...(data === null ? [] : [data]), ...foldersOf(folders).map(({ path }) => path)],
     program: [process.execPath, "--disable-warning=ExperimentalWarning", COMMAND_LINE],
   });
   print(flags, { unit: text }, () => [text.trimEnd()]);

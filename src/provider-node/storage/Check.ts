@@ -2,7 +2,6 @@
  * Compares a store with what was countersigned, whatever its index says: hashes every sector that a revision still holds,
  * and makes of them the roots that client and provider signed. What the disk has and the index has wrong can be put right.
  */
-import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { bytesToHex, type Hex } from "viem";
 import { DealTree, MAX_DEAL_SECTORS, SectorTree } from "../../codec/index.ts";
@@ -10,7 +9,7 @@ import { type Market, recoverSigner, revisionDigest } from "../../protocol/Typed
 import type { Disk } from "./Disk.ts";
 import { Index, type IndexedPlace, type IndexedSlab } from "./Index.ts";
 import { Journal } from "./Journal.ts";
-import { type Folder, nameOf } from "./Space.ts";
+import { type Folder, nameOf, sectorPath } from "./Space.ts";
 import type { DealRecord } from "./Store.ts";
 
 /** A sector whose bytes are not there as they were countersigned: it can be neither read nor proved. */
@@ -168,10 +167,7 @@ class Checking {
   /** The first bytes of a slab's file: where the index says, else in any other folder. */
   async #find(deal: Hex, slab: IndexedSlab) {
     const { disk, folders } = this.#options;
-    const fileIn = ({ path }: Folder): string => {
-      const name = nameOf(slab.slab);
-      return join(path, deal.slice(2), name.slice(-2), name);
-    };
+    const fileIn = ({ path }: Folder): string => sectorPath(path, deal, slab.slab);
     const own = folders.find(({ key }) => key === slab.folder)!;
     let reason = "";
     for (const folder of [own, ...folders.filter((one) => one !== own)]) {

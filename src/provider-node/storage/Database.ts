@@ -2,6 +2,9 @@
 import { DatabaseSync } from "node:sqlite";
 import { SubletException } from "../../protocol/Errors.ts";
 
+/** Its name in a data folder. */
+export const STORE_FILE = "store.sqlite";
+
 const VERSION = 2;
 
 const schema = `

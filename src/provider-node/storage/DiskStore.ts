@@ -9,7 +9,7 @@ import type { Hex } from "viem";
 import type { SlabId } from "../../codec/Slab.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { SignedRevision } from "../../protocol/Messages.ts";
-import { isSqlite, openDatabase, SQLITE_FULL } from "./Database.ts";
+import { isSqlite, openDatabase, SQLITE_FULL, STORE_FILE } from "./Database.ts";
 import { type Disk, nodeDisk } from "./Disk.ts";
 import { type FolderQuota, settle } from "./Folders.ts";
 import { Journal } from "./Journal.ts";
@@ -59,7 +59,7 @@ export class DiskStore implements Store {
     const sectors = join(directory, "sectors");
     await disk.makeDirectory(sectors);
     await disk.syncDirectory(directory);
-    const journal = new Journal(openDatabase(join(directory, "store.sqlite"), Database));
+    const journal = new Journal(openDatabase(join(directory, STORE_FILE), Database));
     try {
       const own = { key: 0, path: sectors, quotaBytes: limits.quotaBytes };
       const space = new Space([own, ...(await settle(journal, disk, folders))], limits, journal.shares());

@@ -115,10 +115,8 @@ export class Space {
 
   /** A deal's part of a folder, or a slab's file in it. */
   pathOf(folder: number, deal: Hex, slab?: SlabId): string {
-    const directory = join(this.#folders.get(folder)!.path, deal.slice(2));
-    if (!slab) return directory;
-    const name = nameOf(slab);
-    return join(directory, name.slice(-2), name);
+    const { path } = this.#folders.get(folder)!;
+    return slab ? sectorPath(path, deal, slab) : join(path, deal.slice(2));
   }
 
   #give({ folder, bytes, slabs }: Share): void {
@@ -126,6 +124,12 @@ export class Space {
     filled.usedBytes -= bytes;
     filled.slabs -= slabs;
   }
+}
+
+/** A slab's file among the sectors of a folder. */
+export function sectorPath(sectors: string, deal: Hex, slab: SlabId): string {
+  const name = nameOf(slab);
+  return join(sectors, deal.slice(2), name.slice(-2), name);
 }
 
 export function nameOf(slab: SlabId): string {
