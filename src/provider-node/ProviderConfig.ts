@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Address, EIP1193RequestFn, Hex, LocalAccount } from "viem";
 import type { AlertChannels } from "./alerts/Alerts.ts";
 import type { Limits, WatchOptions } from "./alerts/Watch.ts";
+import type { Bounds } from "./pricing/Following.ts";
 import type { Policy } from "./pricing/Policy.ts";
 import type { KeepingPolicy } from "./proving/Keeper.ts";
 import type { FolderQuota } from "./storage/Folders.ts";
@@ -24,6 +25,8 @@ export interface ProviderConfig {
   /** Multiaddrs to announce, if others than those it listens on. */
   readonly announce?: readonly string[];
   readonly policy: Policy;
+  /** Its rate follows the market's within these; fixed if left out. */
+  readonly follow?: Bounds;
   readonly keeping: KeepingPolicy;
   /** Bytes of sectors in `dataDir`. */
   readonly quotaBytes: number;

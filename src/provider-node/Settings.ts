@@ -48,6 +48,18 @@ export const SETTINGS = {
     part: "What it asks and stands for, in tokens",
     ...{ name: "price", schema: Values.decimal, argument: "<tokens>", help: "for 10^12 bytes and 30 epochs" },
   },
+  pricePolicy: {
+    ...{ name: "price-policy", schema: Values.one("fixed", "market"), argument: "<policy>" },
+    help: "fixed, or market: the price follows what others ask, by the sectors they hold, within price-min and price-max",
+  },
+  priceMin: {
+    ...{ name: "price-min", schema: Values.decimal.optional(), argument: "<tokens>", example: "1" },
+    help: "never asks less when it follows the market",
+  },
+  priceMax: {
+    ...{ name: "price-max", schema: Values.decimal.optional(), argument: "<tokens>", example: "3" },
+    help: "never asks more when it follows the market; the stake stands for deals at this price",
+  },
   egressPrice: {
     ...{ name: "egress-price", schema: Values.decimal, argument: "<tokens>", help: "for 10^12 bytes sent out" },
   },
@@ -101,6 +113,7 @@ export type Settings = { readonly [Key in Name]: z.output<(typeof SETTINGS)[Key]
 export const DEFAULTS = {
   listen: ["/ip4/0.0.0.0/tcp/4001"],
   price: "1.5",
+  pricePolicy: "fixed",
   egressPrice: "1",
   minSectors: 1,
   quotaBytes: 10 * 2 ** 30,

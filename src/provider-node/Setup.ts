@@ -4,7 +4,7 @@ import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
 import { encryptKeystore } from "../chain/Keystore.ts";
 import { MarketReader } from "../chain/MarketReader.ts";
 import { Home } from "./Home.ts";
-import { policyOf } from "./pricing/Prices.ts";
+import { boundsOf, policyOf } from "./pricing/Prices.ts";
 import { check, complete, type Settings } from "./Settings.ts";
 
 export interface SetupOptions {
@@ -29,7 +29,9 @@ export async function setUp(options: SetupOptions): Promise<Settings> {
   const { chainId } = chain;
   const settings = complete({ operator: address, ...check({ ...options.settings, rpcUrl, market, chainId, address }) });
   // Before anything is on the disk: a price that means nothing is no reason to leave half a provider behind.
-  policyOf(settings, chain.parameters, await chain.tokenDecimals());
+  const decimals = await chain.tokenDecimals();
+  policyOf(settings, chain.parameters, decimals);
+  boundsOf(settings, decimals);
   const password = await options.password();
   await home.create(await encryptKeystore({ address, privateKey }, password, options.scryptN), settings);
   return settings;

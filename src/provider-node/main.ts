@@ -24,6 +24,7 @@ import { INCOME_FILE, Income } from "./Income.ts";
 import { announce, enroll, leastPenaltyRate } from "./Membership.ts";
 import { Metrics } from "./Metrics.ts";
 import { type ProviderConfig, usualFinalBlocks } from "./ProviderConfig.ts";
+import { Following } from "./pricing/Following.ts";
 import { Keeper } from "./proving/Keeper.ts";
 import { Proofs } from "./proving/Proofs.ts";
 import { Prover } from "./proving/Prover.ts";
@@ -110,8 +111,10 @@ async function assemble(config: ProviderConfig, endings: Endings): Promise<Parts
   metrics.watch(store, book);
   const metricsServer = config.metricsPort === undefined ? undefined : await metrics.serve(config.metricsPort);
   if (metricsServer) endings.push(() => metricsServer.close());
-  if (!config.leaving) await announced(config, ground, deals, node);
-  keepHouse(config, ground, deals, endings);
+  const tell = (): Promise<void> => announced(config, ground, deals, node);
+  const following = followMarket(config, ground, tell);
+  if (!config.leaving) await tell();
+  keepHouse(config, ground, deals, following, endings);
   return { address: provider, node, store, book, metricsServer, endings };
 }
 
@@ -141,12 +144,14 @@ async function layGround(config: ProviderConfig, endings: Endings) {
     income.begin(now);
   }
   const market = { chainId: chain.chainId, address: chain.address };
-  return { chain, provider, market, finalBlocks, store, penaltyRate, income, metrics: new Metrics() };
+  // Its rate may change while it runs.
+  const policy = { ...config.policy };
+  return { chain, provider, market, finalBlocks, store, penaltyRate, income, policy, metrics: new Metrics() };
 }
 
 async function openDeals(config: ProviderConfig, ground: Ground, endings: Endings) {
-  const { chain, provider, market, finalBlocks, store, penaltyRate } = ground;
-  const { log, policy, account: signer } = config;
+  const { chain, provider, market, finalBlocks, store, penaltyRate, policy } = ground;
+  const { log, account: signer } = config;
   const book = await DealBook.open({ chain, store, provider, log, finalBlocks });
   endings.push(() => book.close());
   const access = new Access(chain, () => book.epoch);
@@ -180,16 +185,30 @@ async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, 
   return node;
 }
 
-async function announced(config: ProviderConfig, { chain }: Ground, { offers }: Deals, node: Node): Promise<void> {
-  const { rate, egressRate, minSectors, region, operator } = config.policy;
+async function announced(config: ProviderConfig, ground: Ground, { offers }: Deals, node: Node): Promise<void> {
+  const { chain, policy } = ground;
+  const { rate, egressRate, minSectors, region, operator } = policy;
   const addrs = node.getMultiaddrs().map(String);
   const freeSectors = await offers.freeSectors();
   const said = { rate, egressRate, minSectors, region, operator, addrs, freeSectors };
   await announce(chain, { v: 1, peerId: node.peerId.toString(), ...said }, config.dataDir, config.log);
 }
 
+function followMarket(config: ProviderConfig, ground: Ground, onChanged: () => Promise<void>): Following | undefined {
+  const { chain, provider, policy } = ground;
+  const { follow: bounds, leaving, log } = config;
+  if (!bounds || leaving) return undefined;
+  return new Following({ chain, provider, bounds, policy, log, onChanged });
+}
+
 /** What is done at each new block, and by the clock. */
-function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, endings: Endings): void {
+function keepHouse(
+  config: ProviderConfig,
+  ground: Ground,
+  deals: Deals,
+  following: Following | undefined,
+  endings: Endings,
+): void {
   const { chain, provider, finalBlocks, store, income, metrics } = ground;
   const { book, egress, proofs, samples } = deals;
   const { log } = config;
@@ -212,6 +231,7 @@ function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, endings
     proving: (head: Head) => prover.step(head),
     keeping: (head: Head) => keeper.step(head),
     watching: (head: Head) => watch.step(head),
+    pricing: async (head: Head) => following?.step(head),
     writing: async ({ number }: Head) => {
       if (number - written < chain.epochs.epochBlocks / WRITINGS_PER_EPOCH) return;
       written = number;
@@ -219,7 +239,7 @@ function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, endings
     },
   };
   const tasks = Object.entries(work).map(([name, step]) => new Task(name, step, log, signal));
-  const following = follow(chain, book, tasks, metrics, log, signal);
+  const ended = follow(chain, book, tasks, metrics, log, signal);
   const expiring = setInterval(() => {
     store
       .expire(Date.now() - STAGED_MS)
@@ -228,7 +248,7 @@ function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, endings
   endings.push(async () => {
     clearInterval(expiring);
     stop.abort();
-    await following;
+    await ended;
     await watch.close();
   });
 }
@@ -267,7 +287,8 @@ function connect(config: ProviderConfig): Promise<Market> {
 
 async function enrolled(config: ProviderConfig, chain: Market): Promise<bigint> {
   if (config.leaving) return (await chain.provider(chain.sender)).penaltyRate;
-  const { rate } = config.policy;
+  // Every price that may be asked later, too.
+  const rate = config.follow?.mostRate ?? config.policy.rate;
   const wanted = config.penaltyRate ?? leastPenaltyRate(rate, chain.parameters.multiplier);
   return enroll(chain, rate, wanted, config.stake, config.log);
 }

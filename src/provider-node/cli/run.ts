@@ -6,7 +6,7 @@ import { MarketReader } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Home } from "../Home.ts";
 import type { ProviderConfig } from "../ProviderConfig.ts";
-import { keepingOf, policyOf } from "../pricing/Prices.ts";
+import { boundsOf, keepingOf, policyOf } from "../pricing/Prices.ts";
 import type { Settings } from "../Settings.ts";
 import { STORE_FILE } from "../storage/Database.ts";
 import { nodeDisk } from "../storage/Disk.ts";
@@ -59,6 +59,7 @@ async function configOf(home: Home, settings: Settings, account: Hex, log: Logge
   const chain = await MarketReader.connect({ rpcUrl, market, chainId });
   const decimals = await chain.tokenDecimals();
   const policy = policyOf(settings, chain.parameters, decimals);
+  const follow = boundsOf(settings, decimals);
   const { leaving, begun, old } = await home.state();
   const dataDir = await home.dataDir();
   const store = join(dataDir, STORE_FILE);
@@ -73,6 +74,7 @@ async function configOf(home: Home, settings: Settings, account: Hex, log: Logge
     ...{ quotaBytes, stake: parseUnits(stake, decimals), leaving, log },
     ...{ folders: foldersOf(settings.folders), alerts: alertsOf(settings, decimals) },
     ...(announce && { announce }),
+    ...(follow && { follow }),
     ...(metricsPort !== undefined && { metricsPort }),
   };
 }

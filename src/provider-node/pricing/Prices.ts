@@ -5,6 +5,7 @@ import { SECTOR_BYTES } from "../../codec/index.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { KeepingPolicy } from "../proving/Keeper.ts";
 import type { Settings } from "../Settings.ts";
+import type { Bounds } from "./Following.ts";
 import type { Policy } from "./Policy.ts";
 
 const TERABYTE = 10n ** 12n;
@@ -17,15 +18,9 @@ const KEEPING_EPOCHS = 4;
 /** On a market whose token has so many decimals. @throws BadArgument when a price is too small */
 export function policyOf(settings: Settings, parameters: Parameters, decimals: number): Policy {
   const { price, egressPrice, minSectors, operator, region } = settings;
-  const perTerabyte = (text: string): bigint => parseUnits(text, decimals) * LEDGER_ONE;
-  const rate = (perTerabyte(price) * BigInt(SECTOR_BYTES)) / TERABYTE / MONTH_EPOCHS;
-  if (rate === 0n) {
-    const reason = "it comes to nothing for a sector and epoch; ask more";
-    throw new SubletException({ code: "BadArgument", name: "price", value: price, reason });
-  }
   return {
-    rate,
-    egressRate: perTerabyte(egressPrice) / TERABYTE,
+    rate: rateOf("price", price, decimals),
+    egressRate: (parseUnits(egressPrice, decimals) * LEDGER_ONE) / TERABYTE,
     minSectors,
     maxEpochs: parameters.maxDealEpochs,
     // As long as a resignation costs: neither side gains by choosing the other way out.
@@ -36,6 +31,28 @@ export function policyOf(settings: Settings, parameters: Parameters, decimals: n
     operator,
     region,
   };
+}
+
+/** Within what the price follows the market's; undefined: it is fixed. @throws BadArgument */
+export function boundsOf({ pricePolicy, priceMin, priceMax }: Settings, decimals: number): Bounds | undefined {
+  if (pricePolicy !== "market") return undefined;
+  if (priceMin === undefined) throw bad("price-min", "", "a price that follows the market needs one");
+  if (priceMax === undefined) throw bad("price-max", "", "a price that follows the market needs one");
+  const leastRate = rateOf("price-min", priceMin, decimals);
+  const mostRate = rateOf("price-max", priceMax, decimals);
+  if (leastRate > mostRate) throw bad("price-max", priceMax, `it is less than price-min, ${priceMin}`);
+  return { leastRate, mostRate };
+}
+
+/** Ledger units for a sector and epoch. */
+function rateOf(name: string, price: string, decimals: number): bigint {
+  const rate = (parseUnits(price, decimals) * LEDGER_ONE * BigInt(SECTOR_BYTES)) / TERABYTE / MONTH_EPOCHS;
+  if (rate === 0n) throw bad(name, price, "it comes to nothing for a sector and epoch; ask more");
+  return rate;
+}
+
+function bad(name: string, value: string, reason: string): SubletException {
+  return new SubletException({ code: "BadArgument", name, value, reason });
 }
 
 /** Commits in each epoch; collects every few. */
