@@ -238,6 +238,8 @@ interface Local {
   TransactionFailed: { call: string; reason: string };
   /** The contract refused: its custom error and that error's arguments by name. */
   ChainRejected: { call: string; error: string; args: Readonly<Record<string, string | number | bigint | boolean>> };
+  /** Not sent, as the operator's own limits have it. */
+  GasHeld: { call: string; reason: string };
   /** Sent and not mined yet: the outcome is unknown. */
   TransactionPending: { call: string; hash: Hex; limitMs: number };
 
@@ -296,6 +298,7 @@ const LOCAL: { readonly [Code in keyof Local]: { say: (error: Local[Code]) => st
         .map(([name, value]) => `${name} ${value}`)
         .join(", ")}); nothing was changed`,
   },
+  GasHeld: { say: (e) => `${e.call} was not sent: ${e.reason}; it is tried again, or raise that limit` },
   TransactionPending: {
     say: (e) =>
       `transaction ${e.hash} (${e.call}) is sent and not mined after ${e.limitMs} ms: its outcome is unknown; ` +

@@ -1,6 +1,6 @@
 /**
  * What the market paid this provider and took from it, event by event, in a database of its own that can be read while
- * the provider runs. Only what is final is written, so nothing is ever taken back.
+ * the provider runs. Only what is final is written, so nothing is ever taken back. Beside it, what its own calls cost in gas.
  */
 import { DatabaseSync } from "node:sqlite";
 import { type Address, bytesToHex, getAddress, type Hex, hexToBytes, isAddressEqual } from "viem";
@@ -18,6 +18,10 @@ CREATE TABLE IF NOT EXISTS entry (
   PRIMARY KEY (block, log, kind)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entry_by_day ON entry (day, deal);
+CREATE TABLE IF NOT EXISTS gas (
+  day TEXT NOT NULL, call TEXT NOT NULL, transactions INTEGER NOT NULL, gas INTEGER NOT NULL, fee BLOB NOT NULL,
+  PRIMARY KEY (day, call)
+) STRICT, WITHOUT ROWID;
 `;
 
 /** Another process that writes the same holds the database for no longer. */
@@ -39,6 +43,15 @@ export interface Earned extends Amounts {
   readonly day: string;
   readonly deal: Hex | undefined;
   readonly client: Address | undefined;
+}
+
+/** What one kind of call cost on a day (UTC); `fee` in wei. */
+export interface GasSpent {
+  readonly day: string;
+  readonly call: string;
+  readonly transactions: number;
+  readonly gas: bigint;
+  readonly fee: bigint;
 }
 
 type Kind = keyof Amounts;
@@ -117,6 +130,26 @@ export class Income {
     return [...byKey.values()];
   }
 
+  /** A call was mined. */
+  addGas(call: string, gas: bigint, fee: bigint): void {
+    const day = utcDay(Date.now());
+    this.#transaction(() => {
+      const before = this.spent(day, day).find((one) => one.call === call) ?? { transactions: 0, gas: 0n, fee: 0n };
+      this.#database
+        .prepare("INSERT OR REPLACE INTO gas VALUES (?, ?, ?, ?, ?)")
+        .run(day, call, before.transactions + 1, before.gas + gas, amountBytes(before.fee + fee));
+    });
+  }
+
+  /** By day and call, ascending. */
+  spent(since = "", until = "9"): GasSpent[] {
+    const rows = this.#database.prepare("SELECT * FROM gas WHERE day >= ? AND day <= ? ORDER BY day, call");
+    return rows.all(since, until).map(({ day, call, transactions, gas, fee }) => ({
+      ...{ day: String(day), call: String(call), transactions: Number(transactions) },
+      ...{ gas: BigInt(gas as number), fee: BigInt(bytesToHex(fee as Uint8Array)) },
+    }));
+  }
+
   close(): void {
     this.#database.close();
   }
@@ -138,17 +171,23 @@ export class Income {
   /** All or nothing, and nothing where another process has written the same meanwhile. */
   #write(entries: readonly Entry[], deals: ReadonlyMap<Hex, Address>, before: bigint, through: bigint): void {
     const database = this.#database;
+    this.#transaction(() => {
+      if (this.through !== before) return;
+      const addDeal = database.prepare("INSERT INTO deal VALUES (?, ?) ON CONFLICT DO NOTHING");
+      for (const [id, client] of deals) addDeal.run(hexToBytes(id), hexToBytes(client));
+      const add = database.prepare("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)");
+      for (const { block, log, kind, deal, day, amount } of entries) {
+        add.run(block, log, kind, deal ? hexToBytes(deal) : null, day, amountBytes(amount));
+      }
+      database.prepare("INSERT OR REPLACE INTO cursor VALUES (1, ?)").run(through);
+    });
+  }
+
+  #transaction(write: () => void): void {
+    const database = this.#database;
     database.exec("BEGIN IMMEDIATE");
     try {
-      if (this.through === before) {
-        const addDeal = database.prepare("INSERT INTO deal VALUES (?, ?) ON CONFLICT DO NOTHING");
-        for (const [id, client] of deals) addDeal.run(hexToBytes(id), hexToBytes(client));
-        const add = database.prepare("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)");
-        for (const { block, log, kind, deal, day, amount } of entries) {
-          add.run(block, log, kind, deal ? hexToBytes(deal) : null, day, amountBytes(amount));
-        }
-        database.prepare("INSERT OR REPLACE INTO cursor VALUES (1, ?)").run(through);
-      }
+      write();
       database.exec("COMMIT");
     } catch (error) {
       if (database.isTransaction) database.exec("ROLLBACK");
@@ -215,10 +254,14 @@ class Days {
     const known = this.#known.get(block);
     if (known) return known;
     const { timestamp } = await this.#chain.block(block);
-    const day = new Date(Number(timestamp) * 1_000).toISOString().slice(0, 10);
+    const day = utcDay(Number(timestamp) * 1_000);
     this.#known.set(block, day);
     return day;
   }
+}
+
+export function utcDay(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().slice(0, 10);
 }
 
 function amountBytes(amount: bigint): Uint8Array {

@@ -33,7 +33,7 @@ export async function enroll(chain: Chain, rate: bigint, wanted: bigint, stake: 
   const registered = standing.penaltyRate > 0n;
   const { balance } = await chain.account(sender);
   const missing = stake - balance / LEDGER_ONE;
-  if (!registered || missing > 0n) await chain.requireFunds(missing, FIRST_GAS);
+  if (!registered) await chain.requireFunds(missing, FIRST_GAS);
   let { penaltyRate } = standing;
   if (!registered || (penaltyRate !== wanted && standing.deals === 0)) {
     await chain.register(sender, wanted);
@@ -45,10 +45,33 @@ export async function enroll(chain: Chain, rate: bigint, wanted: bigint, stake: 
     throw new SubletException({ code: "BadArgument", name: "price", value: `${rate}`, reason });
   }
   if (missing > 0n) {
-    await chain.deposit(sender, missing);
-    log.info({ provider: sender, amount: `${missing}` }, "staked");
+    await unlessItCanWait(standing.deals, log, "the stake could not be topped up", async () => {
+      await chain.requireFunds(missing, FIRST_GAS);
+      await chain.deposit(sender, missing);
+      log.info({ provider: sender, amount: `${missing}` }, "staked");
+    });
   }
   return penaltyRate;
+}
+
+/**
+ * Whether `work` was done. Without money for it a provider that has deals goes on all the same: not proving them would cost
+ * more than what is left undone.
+ */
+export async function unlessItCanWait(
+  deals: number,
+  log: Logger,
+  undone: string,
+  work: () => Promise<void>,
+): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (deals === 0 || !SubletException.is(error, "InsufficientFunds", "GasHeld")) throw error;
+    log.warn({ err: error }, `${undone}; the deals that there are go on`);
+    return false;
+  }
 }
 
 /** Announces unless the same was announced from here before; `freeSectors` changes too often to count. */

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Address, EIP1193RequestFn, Hex, LocalAccount } from "viem";
 import type { AlertChannels } from "./alerts/Alerts.ts";
 import type { Limits, WatchOptions } from "./alerts/Watch.ts";
+import type { GasLimits } from "./Gas.ts";
 import type { Bounds } from "./pricing/Following.ts";
 import type { Policy } from "./pricing/Policy.ts";
 import type { KeepingPolicy } from "./proving/Keeper.ts";
@@ -43,6 +44,7 @@ export interface ProviderConfig {
   /** No new deals and no new stake: the provider is on its way out. */
   readonly leaving?: boolean;
   readonly alerts?: AlertsConfig;
+  readonly gas?: GasLimits;
   readonly log: Logger;
 }
 

@@ -68,6 +68,23 @@ export const SETTINGS = {
     help: "MiB that a deal is billed for even if it holds less",
   },
   stake: { name: "stake", schema: Values.decimal, argument: "<tokens>", help: "to have in the market" },
+  gasMaxFee: {
+    part: "What it pays for gas",
+    ...{ name: "gas-max-fee", schema: Values.decimal.optional(), argument: "<gwei>", example: "20" },
+    help: "waits while a unit of gas costs more; whatever it costs is paid unless told",
+  },
+  gasMaxFeeUrgent: {
+    ...{ name: "gas-max-fee-urgent", schema: Values.decimal.optional(), argument: "<gwei>", example: "200" },
+    help: "the same for what cannot wait: proofs, answers to challenges, and what must be done before a proof",
+  },
+  gasPriorityFee: {
+    ...{ name: "gas-priority-fee", schema: Values.decimal.optional(), argument: "<gwei>", example: "0.1" },
+    help: "of that, for whoever makes the block; what the node suggests unless told",
+  },
+  gasDailyBudget: {
+    ...{ name: "gas-daily-budget", schema: Values.decimal.optional(), argument: "<ether>", example: "0.01" },
+    help: "spends no more on a day (UTC), and keeps the last quarter for what cannot wait",
+  },
   quotaBytes: {
     part: "What it stores",
     ...{ name: "quota", schema: Values.size(SECTOR_BYTES), argument: "<size>", write: Values.writeSize },

@@ -9,7 +9,9 @@ import type { Logger } from "pino";
 import type { Address } from "viem";
 import type { Head } from "../chain/Blocks.ts";
 import { Market, type Sent } from "../chain/Market.ts";
+import type { Purse } from "../chain/Sender.ts";
 import type { Node } from "../network/Node.ts";
+import { signerAddress } from "../protocol/TypedData.ts";
 import { Alerts } from "./alerts/Alerts.ts";
 import { NO_LIMITS, Watch } from "./alerts/Watch.ts";
 import { commands } from "./cli/index.ts";
@@ -20,8 +22,9 @@ import { handlersOf } from "./deals/handlers.ts";
 import { Offers } from "./deals/Offers.ts";
 import { Reads } from "./deals/Reads.ts";
 import { Revisions } from "./deals/Revisions.ts";
+import { Gas } from "./Gas.ts";
 import { INCOME_FILE, Income } from "./Income.ts";
-import { announce, enroll, leastPenaltyRate } from "./Membership.ts";
+import { announce, enroll, leastPenaltyRate, unlessItCanWait } from "./Membership.ts";
 import { Metrics } from "./Metrics.ts";
 import { type ProviderConfig, usualFinalBlocks } from "./ProviderConfig.ts";
 import { Following } from "./pricing/Following.ts";
@@ -44,8 +47,8 @@ const STAGED_BYTES = 2 ** 30;
 const STAGED_BYTES_PER_DEAL = 2 ** 26;
 const STAGED_MS = 3_600_000;
 const EXPIRE_EVERY_MS = 60_000;
-/** Of an epoch's blocks, so many go by before what the provider earned is written on. */
-const WRITINGS_PER_EPOCH = 20n;
+/** How often in an epoch what the provider earned is written on, and what could not be done is tried again. */
+const TIMES_PER_EPOCH = 20n;
 
 export class ProviderNode {
   readonly address: Address;
@@ -112,9 +115,19 @@ async function assemble(config: ProviderConfig, endings: Endings): Promise<Parts
   const metricsServer = config.metricsPort === undefined ? undefined : await metrics.serve(config.metricsPort);
   if (metricsServer) endings.push(() => metricsServer.close());
   const tell = (): Promise<void> => announced(config, ground, deals, node);
-  const following = followMarket(config, ground, tell);
-  if (!config.leaving) await tell();
-  keepHouse(config, ground, deals, following, endings);
+  const work: Work = {};
+  if (!config.leaving) {
+    const { unclosed, policy } = ground;
+    let told = await unlessItCanWait(unclosed, config.log, "nothing could be announced", tell);
+    work.announcing = everyFew(ground.chain, async () => {
+      if (!told) await tell();
+      told = true;
+    });
+    const { follow: bounds, log } = config;
+    const following = bounds && new Following({ ...ground, bounds, policy, log, onChanged: tell });
+    if (following) work.pricing = (head) => following.step(head);
+  }
+  keepHouse(config, ground, deals, work, endings);
   return { address: provider, node, store, book, metricsServer, endings };
 }
 
@@ -123,10 +136,17 @@ type Deals = Awaited<ReturnType<typeof openDeals>>;
 
 /** Chain, disk, and being a provider at all. */
 async function layGround(config: ProviderConfig, endings: Endings) {
-  const chain = await connect(config);
-  const provider = chain.sender;
-  const finalBlocks = config.finalBlocks ?? usualFinalBlocks(chain.epochs);
+  const provider = signerAddress(config.account);
+  const metrics = new Metrics();
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const onRaised = (kind: string): void => metrics.alerted(kind);
+  const alerts = new Alerts({ provider, log: config.log, onRaised, ...config.alerts });
+  endings.push(() => alerts.close());
+  const income = new Income(join(config.dataDir, INCOME_FILE), provider);
+  endings.push(async () => income.close());
+  const onHeld = (call: string, reason: string): void => alerts.raise("gas-held", `${call} waits: ${reason}`, {}, call);
+  const chain = await connect(config, new Gas(config.gas ?? {}, income, onHeld));
+  const finalBlocks = config.finalBlocks ?? usualFinalBlocks(chain.epochs);
   const store = await DiskStore.open({
     ...{ directory: config.dataDir, folders: config.folders ?? [] },
     limits: { quotaBytes: config.quotaBytes, stagedBytes: STAGED_BYTES, stagedBytesPerDeal: STAGED_BYTES_PER_DEAL },
@@ -135,8 +155,6 @@ async function layGround(config: ProviderConfig, endings: Endings) {
 
   const before = await chain.provider(provider);
   const penaltyRate = await enrolled(config, chain);
-  const income = new Income(join(config.dataDir, INCOME_FILE), provider);
-  endings.push(async () => income.close());
   // Whoever has just registered has no deals in the past to look for.
   if (before.penaltyRate === 0n) {
     const now = await chain.blockNumber();
@@ -146,7 +164,8 @@ async function layGround(config: ProviderConfig, endings: Endings) {
   const market = { chainId: chain.chainId, address: chain.address };
   // Its rate may change while it runs.
   const policy = { ...config.policy };
-  return { chain, provider, market, finalBlocks, store, penaltyRate, income, policy, metrics: new Metrics() };
+  const unclosed = before.deals;
+  return { chain, provider, market, finalBlocks, store, penaltyRate, unclosed, income, policy, alerts, metrics };
 }
 
 async function openDeals(config: ProviderConfig, ground: Ground, endings: Endings) {
@@ -194,21 +213,21 @@ async function announced(config: ProviderConfig, ground: Ground, { offers }: Dea
   await announce(chain, { v: 1, peerId: node.peerId.toString(), ...said }, config.dataDir, config.log);
 }
 
-function followMarket(config: ProviderConfig, ground: Ground, onChanged: () => Promise<void>): Following | undefined {
-  const { chain, provider, policy } = ground;
-  const { follow: bounds, leaving, log } = config;
-  if (!bounds || leaving) return undefined;
-  return new Following({ chain, provider, bounds, policy, log, onChanged });
+/** By name: what is done at each new block. */
+type Work = Record<string, (head: Head) => Promise<void>>;
+
+/** The same, but only so often that it costs next to nothing. */
+function everyFew({ epochs }: Market, work: (head: Head) => Promise<void>): (head: Head) => Promise<void> {
+  let last = 0n;
+  return async (head) => {
+    if (head.number - last < epochs.epochBlocks / TIMES_PER_EPOCH) return;
+    last = head.number;
+    await work(head);
+  };
 }
 
 /** What is done at each new block, and by the clock. */
-function keepHouse(
-  config: ProviderConfig,
-  ground: Ground,
-  deals: Deals,
-  following: Following | undefined,
-  endings: Endings,
-): void {
+function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, more: Work, endings: Endings): void {
   const { chain, provider, finalBlocks, store, income, metrics } = ground;
   const { book, egress, proofs, samples } = deals;
   const { log } = config;
@@ -226,17 +245,12 @@ function keepHouse(
   const keeping = { ...config.keeping };
   const keeper = new Keeper({ chain, provider, book, store, egress, proofs, policy: keeping, log, signal, onSent });
   const watch = watchOver(config, ground);
-  let written = 0n;
-  const work = {
-    proving: (head: Head) => prover.step(head),
-    keeping: (head: Head) => keeper.step(head),
-    watching: (head: Head) => watch.step(head),
-    pricing: async (head: Head) => following?.step(head),
-    writing: async ({ number }: Head) => {
-      if (number - written < chain.epochs.epochBlocks / WRITINGS_PER_EPOCH) return;
-      written = number;
-      await income.follow(chain, number - BigInt(finalBlocks));
-    },
+  const work: Work = {
+    proving: (head) => prover.step(head),
+    keeping: (head) => keeper.step(head),
+    watching: (head) => watch.step(head),
+    writing: everyFew(chain, ({ number }) => income.follow(chain, number - BigInt(finalBlocks))),
+    ...more,
   };
   const tasks = Object.entries(work).map(([name, step]) => new Task(name, step, log, signal));
   const ended = follow(chain, book, tasks, metrics, log, signal);
@@ -249,17 +263,15 @@ function keepHouse(
     clearInterval(expiring);
     stop.abort();
     await ended;
-    await watch.close();
+    watch.close();
   });
 }
 
-function watchOver({ alerts, dataDir, folders = [], leaving = false, log }: ProviderConfig, ground: Ground): Watch {
-  const { chain, provider, metrics } = ground;
-  const { limits = NO_LIMITS, lookMs, silentMs, ...channels } = alerts ?? {};
-  const onRaised = (kind: string): void => metrics.alerted(kind);
+function watchOver({ alerts: told, dataDir, folders = [], leaving = false }: ProviderConfig, ground: Ground): Watch {
+  const { chain, provider, alerts } = ground;
+  const { limits = NO_LIMITS, lookMs, silentMs } = told ?? {};
   return new Watch({
-    ...{ chain, provider, leaving, limits, folders: [dataDir, ...folders.map(({ path }) => path)] },
-    ...{ alerts: new Alerts({ provider, log, onRaised, ...channels }) },
+    ...{ chain, provider, leaving, limits, alerts, folders: [dataDir, ...folders.map(({ path }) => path)] },
     ...(lookMs !== undefined && { lookMs }),
     ...(silentMs !== undefined && { silentMs }),
   });
@@ -275,14 +287,14 @@ async function loadNetwork() {
   return { createNode, loadPeerKey, serve };
 }
 
-function connect(config: ProviderConfig): Promise<Market> {
+function connect(config: ProviderConfig, purse: Purse): Promise<Market> {
   const { rpcUrl, market, account, chainId, pollMs, request } = config;
   const given = {
     ...(chainId !== undefined && { chainId }),
     ...(pollMs !== undefined && { pollMs }),
     ...(request && { request }),
   };
-  return Market.connect({ rpcUrl, market, account, ...given });
+  return Market.connect({ rpcUrl, market, account, purse, ...given });
 }
 
 async function enrolled(config: ProviderConfig, chain: Market): Promise<bigint> {

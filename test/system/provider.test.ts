@@ -271,7 +271,10 @@ describe("sublet provider", function () {
       const settled = await chain.blockNumber();
       const income = () => done(["provider", "income", ...at]);
       await until("it is final", 60_000, async () => BigInt((await income()).throughBlock) >= settled);
-      const { rows, total } = await income();
+      const { rows, total, gas } = await income();
+      const calls = gas.map(({ call }: { call: string }) => call);
+      expect(calls).to.include.members(["announce", "commit", "permit + deposit", "register"]);
+      expect(gas.every(({ ether }: { ether: string }) => Number(ether) > 0)).to.equal(true);
       expect(rows.every((row: { deal: string }) => row.deal === deal!.id)).to.equal(true);
       expect(Number(total.storage)).to.be.greaterThan((Number(BigInt(sectors) * rate) / 2 ** 32 / 1e6) * 0.99);
       const { code, stdout } = await network.command(["provider", "income", "--csv", ...at]);

@@ -9,7 +9,14 @@ import type { Logger } from "pino";
 import type { Address } from "viem";
 import { toJson } from "../../protocol/Json.ts";
 
-export type AlertKind = "epoch-at-risk" | "epoch-missed" | "chain-silent" | "low-stake" | "low-disk" | "low-gas";
+export type AlertKind =
+  | "epoch-at-risk"
+  | "epoch-missed"
+  | "chain-silent"
+  | "low-stake"
+  | "low-disk"
+  | "low-gas"
+  | "gas-held";
 
 /** Where alerts go besides the log. */
 export interface AlertChannels {

@@ -67,9 +67,8 @@ export class Watch {
     this.#lookedAt = performance.now();
   }
 
-  async close(): Promise<void> {
+  close(): void {
     clearInterval(this.#timer);
-    await this.#options.alerts.close();
   }
 
   async #proofs(epoch: number, block: bigint): Promise<void> {

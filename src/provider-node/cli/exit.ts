@@ -1,6 +1,10 @@
+import { join } from "node:path";
 import type { Command } from "commander";
 import { formatUnits } from "viem";
 import { Market } from "../../chain/Market.ts";
+import { Gas, gasLimitsOf } from "../Gas.ts";
+import type { Home } from "../Home.ts";
+import { INCOME_FILE, Income } from "../Income.ts";
 import { leave } from "../Leaving.ts";
 import { command, type Flags, homeOf, keyOf, print, type Shell, settingsOf, withPassword } from "./Shell.ts";
 
@@ -15,7 +19,16 @@ async function exit(flags: Flags, shell: Shell): Promise<void> {
   const home = homeOf(flags, shell);
   const settings = await settingsOf(home, flags, shell);
   const account = await keyOf(home, flags);
-  const chain = await Market.connect({ ...settings, account });
+  const income = new Income(join(await home.dataDir(), INCOME_FILE), settings.address);
+  try {
+    const purse = new Gas(gasLimitsOf(settings), income, () => undefined);
+    await leaveWith(await Market.connect({ ...settings, account, purse }), home, flags);
+  } finally {
+    income.close();
+  }
+}
+
+async function leaveWith(chain: Market, home: Home, flags: Flags): Promise<void> {
   // Written first: a provider that is started again must not stake what is being taken home.
   await home.remember({ leaving: true });
   const { resigned, pruned, closed, withdrawn, remaining } = await leave(chain);

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { formatUnits } from "viem";
+import { formatEther, formatUnits } from "viem";
 import { LEDGER_ONE, MarketReader } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { type Amounts, type Earned, INCOME_FILE, Income, net, sum } from "../Income.ts";
@@ -16,7 +16,7 @@ const FINER = 10n ** BigInt(FINER_DIGITS);
 const COLUMNS = ["storage", "egress", "bonds", "lost", "tips"] as const;
 
 export function incomeCommand(shell: Shell): Command {
-  return command("income", "what each deal brought and cost on each day, in tokens")
+  return command("income", "what each deal brought and cost on each day, in tokens, and what was spent on gas")
     .option("--since <day>", "from this day on, such as 2026-01-31 (UTC)")
     .option("--until <day>", "to the end of this day")
     .option("--csv", "print comma-separated values")
@@ -39,16 +39,27 @@ async function showIncome(flags: IncomeFlags, shell: Shell): Promise<void> {
       ...inTokens(amounts, decimals),
     }));
     const total = inTokens(sum(earned), decimals);
-    print(flags, { address: settings.address, throughBlock: income.through, rows, total }, () => {
+    const gas = income.spent(since, until).map(({ fee, ...one }) => ({ ...one, ether: formatEther(fee) }));
+    print(flags, { address: settings.address, throughBlock: income.through, rows, total, gas }, () => {
       const cells = (row: Record<string, string>) => [...COLUMNS, "net"].map((column) => row[column]!);
-      return table(
-        [
-          ["day", "deal", ...COLUMNS, "net"],
-          ...rows.map((row) => [row.day, row.deal?.slice(0, 12) ?? "(all)", ...cells(row)]),
-          ["total", "", ...cells(total)],
-        ],
-        2,
-      );
+      return [
+        ...table(
+          [
+            ["day", "deal", ...COLUMNS, "net"],
+            ...rows.map((row) => [row.day, row.deal?.slice(0, 12) ?? "(all)", ...cells(row)]),
+            ["total", "", ...cells(total)],
+          ],
+          2,
+        ),
+        "",
+        ...table(
+          [
+            ["day", "call", "times", "gas", "ether"],
+            ...gas.map(({ day, call, transactions, gas, ether }) => [day, call, `${transactions}`, `${gas}`, ether]),
+          ],
+          2,
+        ),
+      ];
     });
   } finally {
     income.close();

@@ -4,6 +4,7 @@ import { type Logger, pino } from "pino";
 import { type Hex, parseUnits } from "viem";
 import { MarketReader } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
+import { gasLimitsOf } from "../Gas.ts";
 import type { Home } from "../Home.ts";
 import type { ProviderConfig } from "../ProviderConfig.ts";
 import { boundsOf, keepingOf, policyOf } from "../pricing/Prices.ts";
@@ -72,7 +73,7 @@ async function configOf(home: Home, settings: Settings, account: Hex, log: Logge
   return {
     ...{ dataDir, rpcUrl, market, chainId, account, listen, policy, keeping: keepingOf(policy) },
     ...{ quotaBytes, stake: parseUnits(stake, decimals), leaving, log },
-    ...{ folders: foldersOf(settings.folders), alerts: alertsOf(settings, decimals) },
+    ...{ folders: foldersOf(settings.folders), alerts: alertsOf(settings, decimals), gas: gasLimitsOf(settings) },
     ...(announce && { announce }),
     ...(follow && { follow }),
     ...(metricsPort !== undefined && { metricsPort }),
