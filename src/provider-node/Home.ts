@@ -3,6 +3,7 @@
  * `data/`, which may be moved elsewhere, with `sectors/` and `store.sqlite`.
  */
 import { join } from "node:path";
+import { type Address, getAddress, isAddress } from "viem";
 import { z } from "zod";
 import { SubletException } from "../protocol/Errors.ts";
 import { parseFile, render } from "./ConfigFile.ts";
@@ -64,6 +65,20 @@ export class Home {
     if (parsed.success) return parsed.data;
     const reason = parsed.error.issues[0]?.message ?? "no state";
     throw new SubletException({ code: "StateCorrupt", file: this.#stateFile, reason });
+  }
+
+  /** Whose key is in the keystore, which is not secret. @throws NoSuchPath, StateCorrupt */
+  async signer(): Promise<Address> {
+    const text = await readText(this.keystoreFile);
+    if (text === undefined) throw new SubletException({ code: "NoSuchPath", path: this.keystoreFile });
+    const parsed = z.object({ address: z.string() }).safeParse(json(text));
+    const address = `0x${parsed.data?.address.replace(/^0x/i, "")}`;
+    if (isAddress(address, { strict: false })) return getAddress(address);
+    throw new SubletException({
+      code: "StateCorrupt",
+      file: this.keystoreFile,
+      reason: "it does not say whose key it has",
+    });
   }
 
   /** @throws StateCorrupt */

@@ -7,7 +7,7 @@ import { call, type Market } from "../chain/Market.ts";
 import { type Deal, type DealRef, DealState, LEDGER_ONE } from "../chain/MarketReader.ts";
 import { isUnstopped } from "./deals/DealBook.ts";
 
-type Chain = Pick<
+export type Chain = Pick<
   Market,
   | "sender"
   | "epochs"
@@ -64,7 +64,8 @@ interface Held {
   readonly deal: Deal;
 }
 
-async function deals(chain: Chain, wanted: (deal: Deal) => boolean): Promise<Held[]> {
+/** The sender's deals that are wanted. */
+export async function deals(chain: Chain, wanted: (deal: Deal) => boolean): Promise<Held[]> {
   const provider = chain.sender;
   const { slots } = await chain.provider(provider);
   const held: Held[] = [];

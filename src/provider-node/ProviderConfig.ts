@@ -19,8 +19,10 @@ export interface ProviderConfig {
   readonly request?: EIP1193RequestFn;
   /** Milliseconds between two looks at the chain. */
   readonly pollMs?: number;
-  /** Provider and signer in one; pays the gas. */
+  /** Signs and pays the gas. */
   readonly account: LocalAccount | Hex;
+  /** Whose stake it is, where that key is kept elsewhere; `account`'s own if left out. */
+  readonly owner?: Address;
   /** Multiaddrs to listen on. */
   readonly listen: readonly string[];
   /** Multiaddrs to announce, if others than those it listens on. */

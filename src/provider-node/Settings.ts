@@ -29,7 +29,7 @@ export const SETTINGS = {
   },
   market: { name: "market", schema: Values.address, argument: "<address>", help: "the market's address" },
   chainId: { name: "chain-id", schema: Values.whole(1, 2 ** 52), help: "the chain's id: nothing is sent to another" },
-  address: { name: "address", schema: Values.address, help: "the provider's account, whose key is in keystore.json" },
+  address: { name: "address", schema: Values.address, help: "the provider's account, which the stake belongs to" },
   listen: {
     part: "How it is reached",
     ...{ name: "listen", schema: Values.list(Values.multiaddr, 1), argument: "<multiaddr...>" },

@@ -11,6 +11,8 @@ export interface SetupOptions {
   readonly home: string;
   readonly rpcUrl: string;
   readonly market: Address;
+  /** Whose stake it will be, where that key is kept elsewhere; the new key's own if left out. */
+  readonly owner?: Address;
   /** In place of the defaults; the operator is the provider's own address unless told. */
   readonly settings?: Partial<Settings>;
   /** Asked once nothing else is wrong. */
@@ -19,13 +21,19 @@ export interface SetupOptions {
   readonly scryptN?: number;
 }
 
+/** What was set, and whose key is in the folder. */
+export interface SetUp extends Settings {
+  readonly signer: Address;
+}
+
 /** @throws SubletException ChainUnavailable, NotAMarket, BadArgument (a setting, or a provider lives there already) */
-export async function setUp(options: SetupOptions): Promise<Settings> {
+export async function setUp(options: SetupOptions): Promise<SetUp> {
   const { rpcUrl, market } = options;
   const home = new Home(options.home);
   const chain = await MarketReader.connect({ rpcUrl, market });
   const privateKey = generatePrivateKey();
-  const address = privateKeyToAddress(privateKey);
+  const signer = privateKeyToAddress(privateKey);
+  const address = options.owner ?? signer;
   const { chainId } = chain;
   const settings = complete({ operator: address, ...check({ ...options.settings, rpcUrl, market, chainId, address }) });
   // Before anything is on the disk: a price that means nothing is no reason to leave half a provider behind.
@@ -33,6 +41,6 @@ export async function setUp(options: SetupOptions): Promise<Settings> {
   policyOf(settings, chain.parameters, decimals);
   boundsOf(settings, decimals);
   const password = await options.password();
-  await home.create(await encryptKeystore({ address, privateKey }, password, options.scryptN), settings);
-  return settings;
+  await home.create(await encryptKeystore({ address: signer, privateKey }, password, options.scryptN), settings);
+  return { ...settings, signer };
 }

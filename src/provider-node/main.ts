@@ -5,9 +5,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { Logger } from "pino";
-import type { Address } from "viem";
-import type { Head } from "../chain/Blocks.ts";
+import type { Address, Hex } from "viem";
 import { Market, type Sent } from "../chain/Market.ts";
 import type { Purse } from "../chain/Sender.ts";
 import type { Node } from "../network/Node.ts";
@@ -32,9 +30,9 @@ import { Keeper } from "./proving/Keeper.ts";
 import { Proofs } from "./proving/Proofs.ts";
 import { Prover } from "./proving/Prover.ts";
 import { Samples } from "./proving/Samples.ts";
+import { everyFew, follow, type Work } from "./Rounds.ts";
 import { DiskStore } from "./storage/DiskStore.ts";
 import type { Store } from "./storage/Store.ts";
-import { Task } from "./Task.ts";
 
 export type { AlertsConfig, ProviderConfig } from "./ProviderConfig.ts";
 
@@ -47,8 +45,6 @@ const STAGED_BYTES = 2 ** 30;
 const STAGED_BYTES_PER_DEAL = 2 ** 26;
 const STAGED_MS = 3_600_000;
 const EXPIRE_EVERY_MS = 60_000;
-/** How often in an epoch what the provider earned is written on, and what could not be done is tried again. */
-const TIMES_PER_EPOCH = 20n;
 
 export class ProviderNode {
   readonly address: Address;
@@ -136,7 +132,7 @@ type Deals = Awaited<ReturnType<typeof openDeals>>;
 
 /** Chain, disk, and being a provider at all. */
 async function layGround(config: ProviderConfig, endings: Endings) {
-  const provider = signerAddress(config.account);
+  const provider = config.owner ?? signerAddress(config.account);
   const metrics = new Metrics();
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const onRaised = (kind: string): void => metrics.alerted(kind);
@@ -154,7 +150,7 @@ async function layGround(config: ProviderConfig, endings: Endings) {
   endings.push(() => store.close());
 
   const before = await chain.provider(provider);
-  const penaltyRate = await enrolled(config, chain);
+  const penaltyRate = await enrolled(config, chain, provider);
   // Whoever has just registered has no deals in the past to look for.
   if (before.penaltyRate === 0n) {
     const now = await chain.blockNumber();
@@ -205,30 +201,17 @@ async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, 
 }
 
 async function announced(config: ProviderConfig, ground: Ground, { offers }: Deals, node: Node): Promise<void> {
-  const { chain, policy } = ground;
+  const { chain, provider, policy } = ground;
   const { rate, egressRate, minSectors, region, operator } = policy;
   const addrs = node.getMultiaddrs().map(String);
   const freeSectors = await offers.freeSectors();
   const said = { rate, egressRate, minSectors, region, operator, addrs, freeSectors };
-  await announce(chain, { v: 1, peerId: node.peerId.toString(), ...said }, config.dataDir, config.log);
-}
-
-/** By name: what is done at each new block. */
-type Work = Record<string, (head: Head) => Promise<void>>;
-
-/** The same, but only so often that it costs next to nothing. */
-function everyFew({ epochs }: Market, work: (head: Head) => Promise<void>): (head: Head) => Promise<void> {
-  let last = 0n;
-  return async (head) => {
-    if (head.number - last < epochs.epochBlocks / TIMES_PER_EPOCH) return;
-    last = head.number;
-    await work(head);
-  };
+  await announce(chain, provider, { v: 1, peerId: node.peerId.toString(), ...said }, config.dataDir, config.log);
 }
 
 /** What is done at each new block, and by the clock. */
 function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, more: Work, endings: Endings): void {
-  const { chain, provider, finalBlocks, store, income, metrics } = ground;
+  const { chain, provider, finalBlocks, store, income, alerts, metrics } = ground;
   const { book, egress, proofs, samples } = deals;
   const { log } = config;
   const stop = new AbortController();
@@ -242,8 +225,10 @@ function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, more: W
     onMissed: () => metrics.missed(),
   });
   const onSent = (name: string, sent: Sent): void => metrics.sent(name, sent);
-  const keeping = { ...config.keeping };
-  const keeper = new Keeper({ chain, provider, book, store, egress, proofs, policy: keeping, log, signal, onSent });
+  const keeper = new Keeper({
+    ...{ chain, provider, book, store, egress, proofs, policy: { ...config.keeping }, log, signal, onSent },
+    ...(config.owner && { onUnfilled: (deals: readonly Hex[]) => tellUnfilled(alerts, deals) }),
+  });
   const watch = watchOver(config, ground);
   const work: Work = {
     proving: (head) => prover.step(head),
@@ -252,8 +237,7 @@ function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, more: W
     writing: everyFew(chain, ({ number }) => income.follow(chain, number - BigInt(finalBlocks))),
     ...more,
   };
-  const tasks = Object.entries(work).map(([name, step]) => new Task(name, step, log, signal));
-  const ended = follow(chain, book, tasks, metrics, log, signal);
+  const ended = follow({ chain, book, work, log, signal, onHead: () => metrics.head() });
   const expiring = setInterval(() => {
     store
       .expire(Date.now() - STAGED_MS)
@@ -265,6 +249,13 @@ function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, more: W
     await ended;
     watch.close();
   });
+}
+
+function tellUnfilled(alerts: Alerts, deals: readonly Hex[]): void {
+  for (const deal of deals) {
+    const message = `misses have used half of the cover of deal ${deal}: refill it with the owner's key (sublet provider enroll)`;
+    alerts.raise("low-cover", message, { deal }, deal);
+  }
 }
 
 function watchOver({ alerts: told, dataDir, folders = [], leaving = false }: ProviderConfig, ground: Ground): Watch {
@@ -297,35 +288,10 @@ function connect(config: ProviderConfig, purse: Purse): Promise<Market> {
   return Market.connect({ rpcUrl, market, account, purse, ...given });
 }
 
-async function enrolled(config: ProviderConfig, chain: Market): Promise<bigint> {
-  if (config.leaving) return (await chain.provider(chain.sender)).penaltyRate;
+async function enrolled(config: ProviderConfig, chain: Market, provider: Address): Promise<bigint> {
+  if (config.leaving) return (await chain.provider(provider)).penaltyRate;
   // Every price that may be asked later, too.
   const rate = config.follow?.mostRate ?? config.policy.rate;
   const wanted = config.penaltyRate ?? leastPenaltyRate(rate, chain.parameters.multiplier);
-  return enroll(chain, rate, wanted, config.stake, config.log);
-}
-
-/** Reads each new block, then does all tasks side by side: a slow call of one never holds up the others. */
-async function follow(
-  chain: Market,
-  book: DealBook,
-  tasks: readonly Task[],
-  metrics: Metrics,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  let doubtful = false;
-  for await (const head of chain.heads(signal)) {
-    metrics.head();
-    doubtful ||= head.reorganised;
-    try {
-      await book.update(doubtful);
-      doubtful = false;
-    } catch (error) {
-      log.warn({ err: error }, "the chain could not be read; it is read again with the next block");
-      continue;
-    }
-    for (const task of tasks) task.see(head);
-  }
-  await Promise.all(tasks.map((task) => task.done));
+  return enroll(chain, { provider, signer: chain.sender }, rate, wanted, config.stake, config.log);
 }

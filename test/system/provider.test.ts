@@ -351,4 +351,32 @@ describe("sublet provider", function () {
       expect(await again.end("SIGINT")).to.deep.equal([0, null]);
     });
   });
+
+  describe("with its owner's key elsewhere", () => {
+    it("is enrolled, announced and taken home by that key, and runs without it", async () => {
+      const [cold, warm] = [join(network.directory, "cold"), join(network.directory, "warm")];
+      const owner = await init(cold);
+      const { signer, ...made } = await done([
+        ...["provider", "init", ...place(), "--stake", "7", "--owner", owner, "--home", warm],
+      ]);
+      expect(made.address).to.equal(owner);
+      await network.fund(owner, { ether: 1, tokens: 7 });
+      await network.fund(signer, { ether: 1, tokens: 0 });
+      const there = ["--home", warm];
+      const withKey = ["--owner-keystore", join(cold, "keystore.json"), ...there];
+      expect(await fails(["provider", "run", ...there])).to.include({ code: "BadArgument", value: signer });
+      const enrolled = await done(["provider", "enroll", ...withKey]);
+      expect(enrolled).to.include({ address: owner, signer, announced: false });
+      const running = await serve(warm);
+      expect(running.document.address).to.equal(owner);
+      expect(await done(["provider", "enroll", ...withKey])).to.include({ announced: true });
+      const said = (await chain.announcements()).get(owner)!;
+      const { addrs } = decodeAnnouncement(Buffer.from(said.data.slice(2), "hex"));
+      expect(addrs).to.deep.equal(running.document.multiaddrs);
+      expect(await running.end("SIGTERM")).to.deep.equal([0, null]);
+      expect(await fails(["provider", "exit", ...there])).to.include({ code: "BadArgument", name: "keystore" });
+      expect(await done(["provider", "exit", ...withKey])).to.include({ done: true, withdrawn: "7" });
+      expect(await chain.tokenBalance(owner)).to.equal(7_000_000n);
+    });
+  });
 });

@@ -14,6 +14,7 @@ export type AlertKind =
   | "epoch-missed"
   | "chain-silent"
   | "low-stake"
+  | "low-cover"
   | "low-disk"
   | "low-gas"
   | "gas-held";

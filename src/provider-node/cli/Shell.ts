@@ -2,10 +2,12 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
-import { bytesToHex, formatUnits, type Hex } from "viem";
+import { bytesToHex, formatUnits, type Hex, isAddressEqual } from "viem";
+import { privateKeyToAddress } from "viem/accounts";
 import { readKeystore } from "../../chain/Keystore.ts";
 import { LEDGER_ONE } from "../../chain/MarketReader.ts";
 import { readPassword } from "../../chain/Password.ts";
+import { SubletException } from "../../protocol/Errors.ts";
 import { toJson } from "../../protocol/Json.ts";
 import { Home } from "../Home.ts";
 import type { ProviderConfig } from "../ProviderConfig.ts";
@@ -44,6 +46,14 @@ export function withPassword(to: Command): Command {
   return to.option("--password-file <file>", "the keystore's password; else SUBLET_PASSWORD, else it is asked for");
 }
 
+export type OwnerFlags = Flags & { readonly ownerKeystore?: string; readonly ownerPasswordFile?: string };
+
+export function withOwner(to: Command): Command {
+  return withPassword(to)
+    .option("--owner-keystore <file>", "the owner's key, where the provider's own folder has only a signer's")
+    .option("--owner-password-file <file>", "its password, if another");
+}
+
 export function withSettings(to: Command): Command {
   for (const { name, argument, help } of Object.values(SETTINGS) as Setting[]) {
     if (argument) to.option(`--${name} ${argument}`, help);
@@ -72,6 +82,15 @@ export async function settingsOf(home: Home, flags: Flags, shell: Shell): Promis
 /** @throws NoSuchPath, StateCorrupt, WrongPassword, BadArgument */
 export async function keyOf(home: Home, { passwordFile }: Flags): Promise<Hex> {
   return bytesToHex(await readKeystore(home.keystoreFile, await readPassword(passwordFile, false)));
+}
+
+/** The owner's key, where that is kept elsewhere; else the provider's own. @throws BadArgument when it is neither */
+export async function ownerKeyOf(home: Home, { address }: Settings, flags: OwnerFlags): Promise<Hex> {
+  const { ownerKeystore: file = home.keystoreFile, ownerPasswordFile } = flags;
+  const key = bytesToHex(await readKeystore(file, await readPassword(ownerPasswordFile ?? flags.passwordFile, false)));
+  if (isAddressEqual(privateKeyToAddress(key), address)) return key;
+  const reason = `the stake belongs to ${address}, and this keystore holds another's key: give --owner-keystore`;
+  throw new SubletException({ code: "BadArgument", name: "keystore", value: file, reason });
 }
 
 /** Ledger units as tokens. */

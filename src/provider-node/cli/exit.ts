@@ -6,19 +6,29 @@ import { Gas, gasLimitsOf } from "../Gas.ts";
 import type { Home } from "../Home.ts";
 import { INCOME_FILE, Income } from "../Income.ts";
 import { leave } from "../Leaving.ts";
-import { command, type Flags, homeOf, keyOf, print, type Shell, settingsOf, withPassword } from "./Shell.ts";
+import {
+  command,
+  type Flags,
+  homeOf,
+  type OwnerFlags,
+  ownerKeyOf,
+  print,
+  type Shell,
+  settingsOf,
+  withOwner,
+} from "./Shell.ts";
 
 export function exitCommand(shell: Shell): Command {
   const what = "give notice to all deals, close what has ended, take the money home; repeat it until nothing remains";
-  return withPassword(command("exit", what)).action((_: unknown, own: Command) =>
-    exit(own.optsWithGlobals<Flags>(), shell),
+  return withOwner(command("exit", what)).action((_: unknown, own: Command) =>
+    exit(own.optsWithGlobals<OwnerFlags>(), shell),
   );
 }
 
-async function exit(flags: Flags, shell: Shell): Promise<void> {
+async function exit(flags: OwnerFlags, shell: Shell): Promise<void> {
   const home = homeOf(flags, shell);
   const settings = await settingsOf(home, flags, shell);
-  const account = await keyOf(home, flags);
+  const account = await ownerKeyOf(home, settings, flags);
   const income = new Income(join(await home.dataDir(), INCOME_FILE), settings.address);
   try {
     const purse = new Gas(gasLimitsOf(settings), income, () => undefined);

@@ -1,5 +1,6 @@
 /** `sublet provider`: arguments, passwords and printing only. Failures are thrown as SubletExceptions. */
 import { Command } from "commander";
+import { enrollCommand } from "./enroll.ts";
 import { exitCommand } from "./exit.ts";
 import { fsckCommand } from "./fsck.ts";
 import { incomeCommand } from "./income.ts";
@@ -13,7 +14,7 @@ import { statusCommand } from "./status.ts";
 export function commands(shell: Shell): Command {
   const provider = new Command("provider").description("store other people's data for tokens");
   const all = [
-    ...[initCommand, runCommand, statusCommand, incomeCommand],
+    ...[initCommand, enrollCommand, runCommand, statusCommand, incomeCommand],
     ...[fsckCommand, moveCommand, serviceCommand, exitCommand],
   ];
   for (const make of all) provider.addCommand(make(shell));

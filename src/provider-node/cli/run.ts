@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { type Logger, pino } from "pino";
-import { type Hex, parseUnits } from "viem";
+import { type Hex, isAddressEqual, parseUnits } from "viem";
+import { privateKeyToAddress } from "viem/accounts";
 import { MarketReader } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { gasLimitsOf } from "../Gas.ts";
@@ -56,7 +57,7 @@ async function run(flags: Flags, shell: Shell): Promise<void> {
 }
 
 async function configOf(home: Home, settings: Settings, account: Hex, log: Logger): Promise<ProviderConfig> {
-  const { rpcUrl, market, chainId, listen, announce, quotaBytes, stake, metricsPort } = settings;
+  const { rpcUrl, market, chainId, address, listen, announce, quotaBytes, stake, metricsPort } = settings;
   const chain = await MarketReader.connect({ rpcUrl, market, chainId });
   const decimals = await chain.tokenDecimals();
   const policy = policyOf(settings, chain.parameters, decimals);
@@ -75,6 +76,7 @@ async function configOf(home: Home, settings: Settings, account: Hex, log: Logge
     ...{ quotaBytes, stake: parseUnits(stake, decimals), leaving, log },
     ...{ folders: foldersOf(settings.folders), alerts: alertsOf(settings, decimals), gas: gasLimitsOf(settings) },
     ...(announce && { announce }),
+    ...(!isAddressEqual(privateKeyToAddress(account), address) && { owner: address }),
     ...(follow && { follow }),
     ...(metricsPort !== undefined && { metricsPort }),
   };
