@@ -31,7 +31,7 @@ import { type Connection, type Facts, reach } from "./Connection.ts";
 import { decode, type MarketEvent } from "./Events.ts";
 import { type DealRef, type Delegation, LEDGER_ONE, MarketReader } from "./MarketReader.ts";
 import * as Permit from "./Permit.ts";
-import { Sender, type SendOptions } from "./Sender.ts";
+import { type Purse, Sender, type SendOptions } from "./Sender.ts";
 
 const multicallAbi = parseAbi(["function multicall(bytes[] data) returns (bytes[] results)"]);
 
@@ -48,6 +48,8 @@ export interface Sent {
 export interface AccountConnection extends Connection {
   /** A private key, or an account that holds one; without it everything can be read and nothing sent. */
   readonly account?: LocalAccount | Hex;
+  /** Whatever the node suggests is paid if left out. */
+  readonly purse?: Purse;
 }
 
 /** A transaction's own gas and its permit's; and what a byte of the market's calls comes to, a storage word for each few. */
@@ -57,15 +59,16 @@ const BYTE_GAS = 200n;
 export class Market extends MarketReader {
   readonly #sender: Sender | undefined;
 
-  constructor(facts: Facts, account?: LocalAccount) {
+  constructor(facts: Facts, account?: LocalAccount, purse?: Purse) {
     super(facts);
-    this.#sender = account && Sender.of(account, facts.node, facts.url, facts.chainId, facts.pollMs);
+    this.#sender = account && Sender.of(account, facts.node, facts.url, facts.chainId, facts.pollMs, purse);
   }
 
   /** @throws SubletException ChainUnavailable, WrongChain, NotAMarket */
   static override async connect(connection: AccountConnection): Promise<Market> {
-    const { account } = connection;
-    return new Market(await reach(connection), typeof account === "string" ? privateKeyToAccount(account) : account);
+    const { account, purse } = connection;
+    const own = typeof account === "string" ? privateKeyToAccount(account) : account;
+    return new Market(await reach(connection), own, purse);
   }
 
   /** Who sends. */

@@ -7,7 +7,7 @@ type Room = () => Promise<readonly Command[]>;
 
 /** Rooms that have a command of their own name; all other commands are the client's. */
 const ROOMS: Readonly<Record<string, Room>> = {
-  provider: async () => [(await import("../provider-node/cli.ts")).providerCommand()],
+  provider: async () => [(await import("../provider-node/main.ts")).providerCommand()],
   audit: async () => [(await import("../auditor/cli.ts")).auditCommand()],
 };
 const client: Room = async () => (await import("../client/cli/index.ts")).clientCommands();
