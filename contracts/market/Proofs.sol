@@ -4,6 +4,7 @@ pragma solidity 0.8.36;
 import {ISeedSource} from "../interfaces/ISeedSource.sol";
 import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
 import {Positions} from "../libraries/Positions.sol";
+import {ProofRecord} from "../libraries/ProofRecord.sol";
 import {SectorProof} from "../libraries/SectorProof.sol";
 import {SumTree} from "../libraries/SumTree.sol";
 import {ProofItem} from "../types/Market.sol";
@@ -13,6 +14,7 @@ import {Records} from "./Records.sol";
 /// @title Proofs
 /// @notice An epoch's seed, and one proof a provider.
 abstract contract Proofs is IStorageMarket, Records {
+    using ProofRecord for uint256[1 << 16];
     using SumTree for uint256[1 << 14];
 
     /// @dev What a provider's challenges are drawn from.
@@ -69,8 +71,7 @@ abstract contract Proofs is IStorageMarket, Records {
         Standing standing = holder.standing;
         if (standing.treeHeight() == 0) return abi.encodeWithSelector(Market_NotRegistered.selector, provider);
         uint256 epoch = _epoch();
-        uint256 word = holder.record[epoch >> 8];
-        if (word >> (epoch & 255) & 1 == 1) {
+        if (holder.record.get(epoch)) {
             return abi.encodeWithSelector(Market_AlreadyProven.selector, provider, epoch);
         }
         uint256 top = holder.tree.root(standing.treeHeight());
@@ -95,7 +96,7 @@ abstract contract Proofs is IStorageMarket, Records {
             // Misses are told from the record when they are asked for; once a word of it, so that nobody reads many.
             if (standing.countedThrough() >> 8 != epoch >> 8) _countMisses(holder, epoch - 1);
         }
-        holder.record[epoch >> 8] = word | 1 << (epoch & 255);
+        holder.record.set(epoch);
         emit Proven(provider, uint32(epoch), uint32(sectors));
         if (standing.tipped() && sectors != 0) _payTip(provider, holder);
     }

@@ -75,7 +75,10 @@ export class Replay implements World {
     this.#next = to + 1n;
   }
 
-  /** All that is known between two runs, again: what either goes on to judge is nothing to the other. */
+  /**
+   * All that is known between two runs, again: what either goes on to judge is nothing to the other. A State is plain
+   * fields and functions over them, so a copy of the fields is a copy of it.
+   */
   copy(): Replay {
     const copy = new Replay(this.#reader, this.onProof);
     Object.assign(copy.state, structuredClone(this.state));

@@ -35,8 +35,6 @@ export interface Transaction {
 
 /** A proof that somebody sent in, and all that it is judged by. */
 export interface SentProof {
-  readonly block: bigint;
-  readonly transaction: Hash;
   readonly draw: Draw;
   readonly members: readonly Member[];
   /** The seed that it says it answers. */
@@ -120,9 +118,9 @@ export class Judgement {
     return this.#timeOf(this.#event.block);
   }
 
-  /** Shows a proof of this transaction to whoever wants to see them. */
-  show(sent: Omit<SentProof, "block" | "transaction">): void {
-    this.#onProof?.({ block: this.#event.block, transaction: this.transaction.hash, ...sent });
+  /** Shows a proof to whoever wants to see them. */
+  show(sent: SentProof): void {
+    this.#onProof?.(sent);
   }
 
   /** The deal that an event speaks of. Undefined, and named, where it was never opened or is closed. */

@@ -36,6 +36,13 @@ export async function runWatch(options: AuditOptions, settings: WatchSettings): 
   let remembering: Promise<unknown> = Promise.resolve();
   try {
     for await (const happening of watch({ ...options, ...(memory && { told: memory.told }), signal: stop.signal })) {
+      if (happening.type === "audited" && html !== undefined) {
+        // Before it is told: whoever reads that there was an audit may look at the page.
+        const writing = writeWhole("--html", html, htmlPage(happening.report));
+        // A file that could never be written is a wrong argument; later it is no reason to stop watching.
+        await (drawn ? writing.catch(note) : writing);
+        drawn = true;
+      }
       process.stdout.write(json ? `${toJson(happening)}\n` : lines(happening));
       if (happening.type === "stopped") ok = happening.ok;
       if (happening.type === "wrong") {
@@ -43,12 +50,6 @@ export async function runWatch(options: AuditOptions, settings: WatchSettings): 
         alerts.send("market-wrong", sentence(happening), { market: options.market, ...excerpt(happening) }, () => {
           remembering = memory?.add(happening.keys).catch(note) ?? remembering;
         });
-      }
-      if (happening.type === "audited" && html !== undefined) {
-        const writing = writeWhole("--html", html, htmlPage(happening.report));
-        // A file that could never be written is a wrong argument; later it is no reason to stop watching.
-        await (drawn ? writing.catch(note) : writing);
-        drawn = true;
       }
     }
     await alerts.end();

@@ -87,14 +87,25 @@ function values(places: readonly Place[]): string {
   return [...offers].map(([offered, after]) => `    ${after.join("|")}) offered=(${offered}) ;;`).join("\n");
 }
 
-/** For each command, what to offer: its flags where one is begun, else its words. */
-function cases(places: readonly Place[], flag: (one: Flag) => string, word: (one: Word) => string): string {
-  return places
-    .flatMap(({ path, words, flags }) => [
-      `        ${quoted(`${path} -`)}) offered=(${flags.map(flag).join(" ")}) ;;`,
-      ...(words.length > 0 ? [`        ${quoted(`${path} `)}) offered=(${words.map(word).join(" ")}) ;;`] : []),
-    ])
-    .join("\n");
+/** Sets `offered`: to values after a flag that takes one, to flags where one is begun, else to the command's words. */
+function choose(places: readonly Place[], named: (name: string, description: string) => string): string {
+  const cases = places.flatMap(({ path, words, flags }) => [
+    `        ${quoted(`${path} -`)}) offered=(${flags.map((one) => named(one.long, one.description)).join(" ")}) ;;`,
+    ...(words.length > 0
+      ? [
+          `        ${quoted(`${path} `)}) offered=(${words.map((one) => named(one.word, one.description)).join(" ")}) ;;`,
+        ]
+      : []),
+  ]);
+  return `  local begun=""
+  [[ $current == -* ]] && begun="-"
+  case "$place $before" in
+${values(places)}
+    *)
+      case "$place $begun" in
+${cases.join("\n")}
+      esac ;;
+  esac`;
 }
 
 function bash(places: readonly Place[]): string {
@@ -102,19 +113,7 @@ function bash(places: readonly Place[]): string {
 _sublet() {
   local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD - 1]}" offered=()
 ${walk(places, "COMP_WORDS[@]:1:COMP_CWORD-1")}
-  local begun=""
-  [[ $current == -* ]] && begun="-"
-  case "$place $before" in
-${values(places)}
-    *)
-      case "$place $begun" in
-${cases(
-  places,
-  ({ long }) => quoted(long),
-  ({ word }) => quoted(word),
-)}
-      esac ;;
-  esac
+${choose(places, quoted)}
   COMPREPLY=($(compgen -W "\${offered[*]}" -- "$current"))
 }
 complete -o default -F _sublet sublet
@@ -129,19 +128,7 @@ _sublet() {
   local current="\${words[CURRENT]}" before="\${words[CURRENT - 1]}"
   local -a offered
 ${walk(places, "(@)words[2,CURRENT-1]")}
-  local begun=""
-  [[ $current == -* ]] && begun="-"
-  case "$place $before" in
-${values(places)}
-    *)
-      case "$place $begun" in
-${cases(
-  places,
-  ({ long, description }) => described(long, description),
-  ({ word, description }) => described(word, description),
-)}
-      esac ;;
-  esac
+${choose(places, described)}
   if (( $#offered )); then _describe sublet offered; else _files; fi
 }
 if [[ "$funcstack[1]" == _sublet ]]; then _sublet "$@"; else compdef _sublet sublet; fi

@@ -117,6 +117,8 @@ describe("offers over the wire", function () {
         await ground.rest();
       }
       expect((await brief.onChain()).state).to.equal(DealState.Closed);
+      const { number } = await market.block();
+      await ground.until("the close is seen", async () => landlord.node.book.seen.number >= number);
       const again = await Tenant.open(ground, landlord);
       expect(again.terms).to.include({ slot: 1, previous: brief.deal });
       expect((await again.onChain()).id).to.equal(again.deal);

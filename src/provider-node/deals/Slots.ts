@@ -31,8 +31,8 @@ export class Slots {
   readonly #book: DealBook;
   readonly #provider: Address;
   readonly #turns = new Turns();
-  /** Until when the newest offer of a slot holds (unix seconds), the oldest offer first. */
-  readonly #outstanding = new Map<number, bigint>();
+  /** The newest offer of a slot: the deal before it, and until when it holds (unix seconds). The oldest offer first. */
+  readonly #outstanding = new Map<number, { previous: Hex; until: bigint }>();
   /** What the chain said as of block `#asOf`: strangers may ask often. */
   readonly #deals = new Map<number, Deal>();
   #standing: Provider | undefined;
@@ -50,14 +50,19 @@ export class Slots {
       this.#forgetOlderBlocks();
       this.#standing ??= await this.#chain.provider(this.#provider);
       const { slots, series } = this.#standing;
-      const taken = new Set(
-        this.#book.deals().flatMap(({ onChain, record }) => (isUnclosed(onChain) ? [record.slot] : [])),
-      );
-      for (const [slot, end] of this.#outstanding) if (end < now || taken.has(slot)) this.#outstanding.delete(slot);
+      const taken = new Set<number>();
+      for (const { record, onChain } of this.#book.deals()) {
+        const { slot, id } = record;
+        if (isUnclosed(onChain)) taken.add(slot);
+        // Opened since, and maybe closed again: what was offered there opens nothing any more.
+        const offer = this.#outstanding.get(slot);
+        if (offer && offer.previous !== id) this.#outstanding.delete(slot);
+      }
+      for (const [slot, offer] of this.#outstanding) if (offer.until < now) this.#outstanding.delete(slot);
       const place = (await this.#shared()) ?? (await this.#own(slots, taken));
       if (!place) return undefined;
       this.#outstanding.delete(place.slot);
-      this.#outstanding.set(place.slot, until);
+      this.#outstanding.set(place.slot, { previous: place.previous, until });
       return { ...place, series };
     });
   }
