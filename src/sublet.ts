@@ -12,6 +12,7 @@ const USAGE_EXIT_CODE = 2;
 /** Commands with a room of their own; all others are the client's. */
 const ROOMS: Record<string, () => Promise<Command>> = {
   provider: async () => (await import("./provider-node/main.ts")).providerCommand(),
+  relay: async () => (await import("./relay/cli.ts")).relayCommand(),
   audit: async () => (await import("./auditor/cli.ts")).auditCommand(),
 };
 
@@ -24,6 +25,7 @@ async function program(name: string | undefined): Promise<Command> {
   else {
     for (const command of (await import("./client/cli/index.ts")).clientCommands()) sublet.addCommand(command);
     sublet.command("provider").description("store other people's data for tokens");
+    sublet.command("relay").description("send calls for hosts without gas, for their tips");
     sublet.command("audit").description("replay the whole market from the chain, and compare");
   }
   throughout(sublet, (command) => command.exitOverride().configureOutput({ outputError: () => {} }));

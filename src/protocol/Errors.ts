@@ -240,6 +240,8 @@ interface Local {
   ChainRejected: { call: string; error: string; args: Readonly<Record<string, string | number | bigint | boolean>> };
   /** Not sent, as the operator's own limits have it. */
   GasHeld: { call: string; reason: string };
+  /** A relay has not sent a call, and will not. */
+  RelayRefused: { url: string; reason: string };
   /** Sent and not mined yet: the outcome is unknown. */
   TransactionPending: { call: string; hash: Hex; limitMs: number };
 
@@ -297,6 +299,10 @@ const LOCAL: { readonly [Code in keyof Local]: { say: (error: Local[Code]) => st
       `the market refused ${e.call}: ${e.error}(${Object.entries(e.args)
         .map(([name, value]) => `${name} ${value}`)
         .join(", ")}); nothing was changed`,
+  },
+  RelayRefused: {
+    say: (e) =>
+      `the relay at ${e.url} did not send it: ${e.reason}; try another relay, or give the account gas of its own`,
   },
   GasHeld: { say: (e) => `${e.call} was not sent: ${e.reason}; it is tried again, or raise that limit` },
   TransactionPending: {

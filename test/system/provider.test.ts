@@ -211,7 +211,7 @@ describe("sublet provider", function () {
         expect([typeof level, typeof time]).to.deep.equal(["number", "number"]);
         return msg;
       });
-      expect(messages.slice(0, 4)).to.deep.equal(["registered", "staked", "announced", "serving"]);
+      expect(messages.slice(0, 3)).to.deep.equal(["registered", "announced", "serving"]);
     });
 
     it("has its folder for itself", async () => {
@@ -273,7 +273,7 @@ describe("sublet provider", function () {
       await until("it is final", 60_000, async () => BigInt((await income()).throughBlock) >= settled);
       const { rows, total, gas } = await income();
       const calls = gas.map(({ call }: { call: string }) => call);
-      expect(calls).to.include.members(["announce", "commit", "permit + deposit", "register"]);
+      expect(calls).to.include.members(["announce", "commit", "permit + register + deposit"]);
       expect(gas.every(({ ether }: { ether: string }) => Number(ether) > 0)).to.equal(true);
       expect(rows.every((row: { deal: string }) => row.deal === deal!.id)).to.equal(true);
       expect(Number(total.storage)).to.be.greaterThan((Number(BigInt(sectors) * rate) / 2 ** 32 / 1e6) * 0.99);
