@@ -30,6 +30,14 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What sends one account's calls, and sees to their gas. */
+export interface Transactor {
+  readonly account: LocalAccount;
+  send(request: Request, options?: SendOptions): Promise<TransactionReceipt>;
+  /** What is lacking to pay for so much gas at today's price, if anything. */
+  shortage(gas: bigint): Promise<Shortage | undefined>;
+}
+
 /** Wei for each unit of gas. */
 export interface Fees {
   readonly maxFeePerGas: bigint;
@@ -59,7 +67,12 @@ const BROADCAST_MS = (BROADCAST_PAUSE_MS * BROADCAST_ATTEMPTS * (BROADCAST_ATTEM
 const GAS_MARGIN_PERCENT = 30n;
 const GAS_MARGIN = 30_000n;
 
-export class Sender {
+/** The gas to allow for a call that was estimated to take `gas`. */
+export function limitOf(gas: bigint): bigint {
+  return gas + (gas * GAS_MARGIN_PERCENT) / 100n + GAS_MARGIN;
+}
+
+export class Sender implements Transactor {
   readonly account: LocalAccount;
   readonly #node: Node;
   readonly #url: string;
@@ -129,8 +142,7 @@ export class Sender {
     const from = this.account.address;
     const { to, data } = request;
     // In the block to come, which may be in another phase than the newest one.
-    const gas = await this.#node.estimateGas({ account: from, to, data, blockTag: "pending" });
-    const limit = gas + (gas * GAS_MARGIN_PERCENT) / 100n + GAS_MARGIN;
+    const limit = limitOf(await this.#node.estimateGas({ account: from, to, data, blockTag: "pending" }));
     const suggested = await this.#fees();
     const fees = this.#purse?.offer(request.call, limit, suggested) ?? suggested;
     const shortage = await this.#shortage(limit * fees.maxFeePerGas);

@@ -104,6 +104,16 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "sublet provider exit": [
     example("no new deals, and the money home as they end; repeat it until nothing remains", "sublet provider exit"),
   ],
+  "sublet relay": [example("how a relay begins", "sublet relay init")],
+  "sublet relay init": [example("its key; the password is asked for", "sublet relay init")],
+  "sublet relay run": [
+    example("for a tip of a hundredth of a token an epoch, behind a proxy that adds TLS", `sublet relay run ${PLACE}`),
+    example(
+      "for a dearer chain, and for everybody",
+      `sublet relay run ${PLACE} --listen 0.0.0.0:4100 --tip 0.05 --gas-per-tip 3000000`,
+    ),
+  ],
+  "sublet relay collect": [example("what was tipped so far, to its own wallet", `sublet relay collect ${PLACE}`)],
   "sublet audit": [
     example("a market from its beginning, with a page for browsers", `sublet audit ${PLACE} --html audit.html`),
     example(

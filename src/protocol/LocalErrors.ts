@@ -39,6 +39,8 @@ export interface Local {
   };
   /** Not sent, as the operator's own limits have it. */
   GasHeld: { call: string; reason: string };
+  /** A relay has not sent a call, and will not. */
+  RelayRefused: { url: string; reason: string };
   /** Sent and not mined yet: the outcome is unknown. */
   TransactionPending: { call: string; hash: Hex; limitMs: number };
 
@@ -130,6 +132,10 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
   GasHeld: {
     happened: (e) => `${e.call} was not sent (${e.reason})`,
     advice: () => "wait, as it is tried again, or raise that limit",
+  },
+  RelayRefused: {
+    happened: (e) => `the relay at ${e.url} did not send it (${e.reason})`,
+    advice: () => "try another relay, or give the account gas of its own",
   },
   TransactionPending: {
     happened: (e) =>

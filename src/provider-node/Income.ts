@@ -2,6 +2,8 @@
  * What the market paid this provider and took from it, event by event, in a database of its own that can be read while
  * the provider runs. Only what is final is written, so nothing is ever taken back. Beside it, what its own calls cost in gas.
  */
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Address, bytesToHex, getAddress, type Hex, hexToBytes, isAddressEqual } from "viem";
 import { type MarketEvent, OpeningJoin } from "../chain/Events.ts";
@@ -72,6 +74,7 @@ export class Income {
 
   constructor(file: string, provider: Address) {
     this.#provider = provider;
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     this.#database = new DatabaseSync(file, { timeout: BUSY_MS });
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ${schema}`);
   }

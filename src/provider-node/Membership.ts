@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Address, bytesToHex, type Hex, hexToBytes, isAddressEqual, isHex } from "viem";
+import { call } from "../chain/Calls.ts";
 import type { Market } from "../chain/Market.ts";
 import { LEDGER_ONE, type Provider } from "../chain/MarketReader.ts";
 import {
@@ -24,6 +25,8 @@ type Chain = Pick<
   | "register"
   | "setSigner"
   | "deposit"
+  | "setTip"
+  | "pay"
   | "announce"
   | "events"
   | "requireFunds"
@@ -44,49 +47,88 @@ export function leastPenaltyRate(rate: bigint, multiplier: number): bigint {
   return least + (least % 2n);
 }
 
+/** What a provider is to have on chain. Ledger units, but for the stake: token base units. */
+export interface Wanted {
+  /** The highest price that it may ask. */
+  readonly rate: bigint;
+  readonly penaltyRate: bigint;
+  readonly stake: bigint;
+  /** Paid to a relay for each epoch that it proves. */
+  readonly tip?: Tip;
+}
+
+export interface Tip {
+  readonly relay: Address;
+  readonly amount: bigint;
+}
+
 /**
- * Registers the provider if it is not one yet, which only its owner's key can, and stakes what is missing to `stake` (token
- * base units). Answers the penalty rate in force, in ledger units.
+ * Registers the provider if it is not one yet, which only its owner's key can, stakes what is missing, and sets the tip. A
+ * new one does all of it in one transaction. Answers the penalty rate in force, in ledger units.
  * @throws SubletException InsufficientFunds (of tokens, gas or both: how much is missing), BadArgument
  */
-export async function enroll(
-  chain: Chain,
-  member: Member,
-  rate: bigint,
-  wanted: bigint,
-  stake: bigint,
-  log: Logger,
-): Promise<bigint> {
+export async function enroll(chain: Chain, member: Member, wanted: Wanted, log: Logger): Promise<bigint> {
   const { sender, parameters } = chain;
   const { provider, signer } = member;
   const standing = await chain.provider(provider);
-  const registered = standing.penaltyRate > 0n;
   const owns = isAddressEqual(sender, provider);
   if (!owns) requireSigner(standing, member);
   let held = await chain.freeBalance(provider);
   for (const { collateral } of await chain.unclosedDeals(provider)) held += collateral;
-  const missing = stake - held / LEDGER_ONE;
-  if (!registered) await chain.requireFunds(missing, FIRST_GAS);
+  const missing = wanted.stake - held / LEDGER_ONE;
+  if (standing.penaltyRate === 0n) {
+    await chain.requireFunds(missing, FIRST_GAS);
+    const calls = [call("register", [signer, wanted.penaltyRate])];
+    if (missing > 0n) calls.push(call("deposit", [provider, missing]));
+    if (wanted.tip) calls.push(call("setTip", [wanted.tip.relay, wanted.tip.amount]));
+    await chain.pay(missing > 0n ? missing : 0n, calls);
+    log.info({ provider, penaltyRate: `${wanted.penaltyRate}`, staked: `${missing}` }, "registered");
+    return wanted.penaltyRate;
+  }
   let { penaltyRate } = standing;
-  if (owns && (!registered || (penaltyRate !== wanted && standing.deals === 0))) {
-    await chain.register(registered ? standing.signer : signer, wanted);
-    penaltyRate = wanted;
-    log.info({ provider, penaltyRate: `${wanted}` }, "registered");
+  if (owns && penaltyRate !== wanted.penaltyRate && standing.deals === 0) {
+    await chain.register(standing.signer, wanted.penaltyRate);
+    penaltyRate = wanted.penaltyRate;
+    log.info({ provider, penaltyRate: `${penaltyRate}` }, "registered");
   }
-  if (rate * BigInt(parameters.multiplier) > penaltyRate) {
+  if (wanted.rate * BigInt(parameters.multiplier) > penaltyRate) {
     const reason = `the penalty rate ${penaltyRate} stays until all deals are closed and stands for less; ask less`;
-    throw new SubletException({ code: "BadArgument", name: "price", value: `${rate}`, reason });
+    throw new SubletException({ code: "BadArgument", name: "price", value: `${wanted.rate}`, reason });
   }
+  await setTip(chain, standing, owns, wanted.tip, log);
   if (missing > 0n) {
     // Without the owner's key there is nobody to ask for more.
-    const others = owns ? standing.deals : 1;
-    await unlessItCanWait(others, log, "the stake could not be topped up", async () => {
+    await unlessItCanWait(owns ? standing.deals : 1, log, "the stake could not be topped up", async () => {
       await chain.requireFunds(missing, FIRST_GAS);
       await chain.deposit(provider, missing);
       log.info({ provider, amount: `${missing}` }, "staked");
     });
   }
   return penaltyRate;
+}
+
+/** The tip to the relay that the chain is reached through, if it is. @throws BadArgument when that asks for more */
+export function tipFor({ relay }: Pick<Market, "relay">, most: bigint | undefined): Tip | undefined {
+  if (!relay || most === undefined) return undefined;
+  if (relay.leastTip <= most) return { relay: relay.relay, amount: most };
+  const reason = `the relay asks for ${relay.leastTip} ledger units an epoch`;
+  throw new SubletException({ code: "BadArgument", name: "tip", value: `${most}`, reason });
+}
+
+async function setTip(
+  chain: Chain,
+  standing: Provider,
+  owns: boolean,
+  tip: Tip | undefined,
+  log: Logger,
+): Promise<void> {
+  if (!tip || (isAddressEqual(standing.relay, tip.relay) && standing.tip === tip.amount)) return;
+  const said = { relay: tip.relay, tip: `${tip.amount}` };
+  if (!owns) log.warn(said, "the owner's key has to set this tip: sublet provider enroll");
+  else {
+    await chain.setTip(tip.relay, tip.amount);
+    log.info(said, "tip set");
+  }
 }
 
 /** Has another key sign, from the epoch that is answered; undefined: it signs already. For the owner's key. */

@@ -47,6 +47,8 @@ export interface ProviderConfig {
   readonly leaving?: boolean;
   readonly alerts?: AlertsConfig;
   readonly gas?: GasLimits;
+  /** Sends and pays for the account's calls, for a tip in ledger units for each epoch that is proved. */
+  readonly relay?: { readonly url: string; readonly tip: bigint };
   readonly log: Logger;
 }
 

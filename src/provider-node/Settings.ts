@@ -85,6 +85,14 @@ export const SETTINGS = {
     ...{ name: "gas-daily-budget", schema: Values.decimal.optional(), argument: "<ether>", example: "0.01" },
     help: "spends no more on a day (UTC), and keeps the last quarter for what cannot wait",
   },
+  relay: {
+    ...{ name: "relay", schema: Values.url.optional(), argument: "<url>", example: "http://127.0.0.1:4100" },
+    help: "a relay that sends this provider's calls and pays their gas, for a tip",
+  },
+  tip: {
+    ...{ name: "tip", schema: Values.decimal.optional(), argument: "<tokens>", example: "0.01" },
+    help: "to the relay, for each epoch that is proved",
+  },
   quotaBytes: {
     part: "What it stores",
     ...{ name: "quota", schema: Values.size(SECTOR_BYTES), argument: "<size>", write: Values.writeSize },

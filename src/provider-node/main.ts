@@ -22,7 +22,7 @@ import { Reads } from "./deals/Reads.ts";
 import { Revisions } from "./deals/Revisions.ts";
 import { Gas } from "./Gas.ts";
 import { INCOME_FILE, Income } from "./Income.ts";
-import { announce, enroll, leastPenaltyRate, unlessItCanWait } from "./Membership.ts";
+import { announce, enroll, leastPenaltyRate, tipFor, unlessItCanWait } from "./Membership.ts";
 import { Metrics } from "./Metrics.ts";
 import { type ProviderConfig, usualFinalBlocks } from "./ProviderConfig.ts";
 import { Following } from "./pricing/Following.ts";
@@ -141,7 +141,7 @@ async function layGround(config: ProviderConfig, endings: Endings) {
   const income = new Income(join(config.dataDir, INCOME_FILE), provider);
   endings.push(async () => income.close());
   const onHeld = (call: string, reason: string): void => alerts.raise("gas-held", `${call} waits: ${reason}`, {}, call);
-  const chain = await connect(config, new Gas(config.gas ?? {}, income, onHeld));
+  const chain = await connect(config, provider, new Gas(config.gas ?? {}, income, onHeld));
   const finalBlocks = config.finalBlocks ?? usualFinalBlocks(chain.epochs);
   const store = await DiskStore.open({
     ...{ directory: config.dataDir, folders: config.folders ?? [] },
@@ -278,12 +278,13 @@ async function loadNetwork() {
   return { createNode, loadPeerKey, serve };
 }
 
-function connect(config: ProviderConfig, purse: Purse): Promise<Market> {
-  const { rpcUrl, market, account, chainId, pollMs, request } = config;
+function connect(config: ProviderConfig, provider: Address, purse: Purse): Promise<Market> {
+  const { rpcUrl, market, account, chainId, pollMs, request, relay } = config;
   const given = {
     ...(chainId !== undefined && { chainId }),
     ...(pollMs !== undefined && { pollMs }),
     ...(request && { request }),
+    ...(relay && { relay: { url: relay.url, provider } }),
   };
   return Market.connect({ rpcUrl, market, account, purse, ...given });
 }
@@ -292,6 +293,9 @@ async function enrolled(config: ProviderConfig, chain: Market, provider: Address
   if (config.leaving) return (await chain.provider(provider)).penaltyRate;
   // Every price that may be asked later, too.
   const rate = config.follow?.mostRate ?? config.policy.rate;
-  const wanted = config.penaltyRate ?? leastPenaltyRate(rate, chain.parameters.multiplier);
-  return enroll(chain, { provider, signer: chain.sender }, rate, wanted, config.stake, config.log);
+  const penaltyRate = config.penaltyRate ?? leastPenaltyRate(rate, chain.parameters.multiplier);
+  const tip = tipFor(chain, config.relay?.tip);
+  const { stake } = config;
+  const member = { provider, signer: chain.sender };
+  return enroll(chain, member, { rate, penaltyRate, stake, ...(tip && { tip }) }, config.log);
 }

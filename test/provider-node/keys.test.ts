@@ -31,7 +31,9 @@ describe("a provider without its owner's key", function () {
 
   afterEach(() => ground.end());
 
-  const enrolled = (): Promise<bigint> => enroll(owner, member, policy.rate, 2n * policy.rate, STAKE, quiet);
+  const enrolled = (): Promise<bigint> => {
+    return enroll(owner, member, { rate: policy.rate, penaltyRate: 2n * policy.rate, stake: STAKE }, quiet);
+  };
   const start = (more = {}): Promise<Host> => ground.provider({ account: hot, owner: owner.sender, ...more });
 
   it("says who has to enroll it", async () => {

@@ -10,6 +10,7 @@ import { dealsOf, epochNow, marketOf, provenEpoch } from "../../scripts/local-ma
 import { firstDocument, until } from "../../scripts/local-network.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import { decodeAnnouncement } from "../../src/protocol/Announcement.ts";
+import { usualFinalBlocks } from "../../src/provider-node/ProviderConfig.ts";
 import { Receiver } from "../provider-node/Receiver.ts";
 import { done, fails, network, place } from "./network.ts";
 
@@ -211,7 +212,8 @@ describe("sublet provider", function () {
         expect([typeof level, typeof time]).to.deep.equal(["number", "number"]);
         return msg;
       });
-      expect(messages.slice(0, 4)).to.deep.equal(["registered", "staked", "announced", "serving"]);
+      const told = messages.filter((message) => ["registered", "announced", "serving"].includes(message));
+      expect(told).to.deep.equal(["registered", "announced", "serving"]);
     });
 
     it("has its folder for itself", async () => {
@@ -269,11 +271,11 @@ describe("sublet provider", function () {
       const { sectors, rate } = await market.deal(address, deal!.slot);
       await market.settle([deal!]);
       const settled = await chain.blockNumber();
-      const income = () => done(["provider", "income", ...at]);
-      await until("it is final", 60_000, async () => BigInt((await income()).throughBlock) >= settled);
-      const { rows, total, gas } = await income();
+      const final = settled + BigInt(usualFinalBlocks(chain.epochs));
+      await until("it is final", 60_000, async () => (await chain.blockNumber()) > final);
+      const { rows, total, gas } = await done(["provider", "income", ...at]);
       const calls = gas.map(({ call }: { call: string }) => call);
-      expect(calls).to.include.members(["announce", "commit", "permit + deposit", "register"]);
+      expect(calls).to.include.members(["announce", "commit", "permit + register + deposit"]);
       expect(gas.every(({ ether }: { ether: string }) => Number(ether) > 0)).to.equal(true);
       expect(rows.every((row: { deal: string }) => row.deal === deal!.id)).to.equal(true);
       expect(Number(total.storage)).to.be.greaterThan((Number(BigInt(sectors) * rate) / 2 ** 32 / 1e6) * 0.99);

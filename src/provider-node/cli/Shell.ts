@@ -5,8 +5,10 @@ import { Command } from "commander";
 import { bytesToHex, formatUnits, type Hex, isAddressEqual } from "viem";
 import { privateKeyToAddress } from "viem/accounts";
 import { readKeystore } from "../../chain/Keystore.ts";
+import { Market } from "../../chain/Market.ts";
 import { LEDGER_ONE } from "../../chain/MarketReader.ts";
 import { readPassword } from "../../chain/Password.ts";
+import type { Purse } from "../../chain/Sender.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { toJson } from "../../protocol/Json.ts";
 import { Home } from "../Home.ts";
@@ -91,6 +93,16 @@ export async function ownerKeyOf(home: Home, { address }: Settings, flags: Owner
   if (isAddressEqual(privateKeyToAddress(key), address)) return key;
   const reason = `the stake belongs to ${address}, and this keystore holds another's key: give --owner-keystore`;
   throw new SubletException({ code: "BadArgument", name: "keystore", value: file, reason });
+}
+
+/** The market for whoever holds a key, through the relay if one is set. @throws as Market.connect */
+export function marketFor(settings: Settings, account: Hex, purse?: Purse): Promise<Market> {
+  const { rpcUrl, market, chainId, relay, address } = settings;
+  return Market.connect({
+    ...{ rpcUrl, market, chainId, account },
+    ...(purse && { purse }),
+    ...(relay !== undefined && { relay: { url: relay, provider: address } }),
+  });
 }
 
 /** Ledger units as tokens. */

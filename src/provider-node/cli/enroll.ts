@@ -1,11 +1,20 @@
 import type { Command } from "commander";
 import { pino } from "pino";
 import { parseUnits } from "viem";
-import { Market } from "../../chain/Market.ts";
-import { announceFor, enroll, leastPenaltyRate, rotate } from "../Membership.ts";
-import { boundsOf, policyOf } from "../pricing/Prices.ts";
+import { announceFor, enroll, leastPenaltyRate, rotate, tipFor } from "../Membership.ts";
+import { boundsOf, policyOf, relayOf } from "../pricing/Prices.ts";
 import { refill } from "../Refilling.ts";
-import { command, homeOf, type OwnerFlags, ownerKeyOf, print, type Shell, settingsOf, withOwner } from "./Shell.ts";
+import {
+  command,
+  homeOf,
+  marketFor,
+  type OwnerFlags,
+  ownerKeyOf,
+  print,
+  type Shell,
+  settingsOf,
+  withOwner,
+} from "./Shell.ts";
 
 export function enrollCommand(shell: Shell): Command {
   const what = "do what only the owner's key may: register, stake, name the signer, announce, refill collateral";
@@ -19,13 +28,15 @@ async function enrollProvider(flags: OwnerFlags, shell: Shell): Promise<void> {
   const settings = await settingsOf(home, flags, shell);
   const signer = await home.signer();
   const account = await ownerKeyOf(home, settings, flags);
-  const chain = await Market.connect({ ...settings, account });
+  const chain = await marketFor(settings, account);
+  const decimals = await chain.tokenDecimals();
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }));
   const provider = chain.sender;
-  const decimals = await chain.tokenDecimals();
+  const tip = tipFor(chain, relayOf(settings, decimals)?.tip);
   const rate = boundsOf(settings, decimals)?.mostRate ?? policyOf(settings, chain.parameters, decimals).rate;
-  const wanted = leastPenaltyRate(rate, chain.parameters.multiplier);
-  await enroll(chain, { provider, signer }, rate, wanted, parseUnits(settings.stake, decimals), log);
+  const penaltyRate = leastPenaltyRate(rate, chain.parameters.multiplier);
+  const stake = parseUnits(settings.stake, decimals);
+  await enroll(chain, { provider, signer }, { rate, penaltyRate, stake, ...(tip && { tip }) }, log);
   const signsFrom = await rotate(chain, { provider, signer });
   const announced = await announceFor(chain, await home.dataDir());
   const refilled = await refill(chain);

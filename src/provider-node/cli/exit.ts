@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { formatUnits } from "viem";
-import { Market } from "../../chain/Market.ts";
+import type { Market } from "../../chain/Market.ts";
 import { Gas, gasLimitsOf } from "../Gas.ts";
 import type { Home } from "../Home.ts";
 import { INCOME_FILE, Income } from "../Income.ts";
@@ -10,6 +10,7 @@ import {
   command,
   type Flags,
   homeOf,
+  marketFor,
   type OwnerFlags,
   ownerKeyOf,
   print,
@@ -32,7 +33,7 @@ async function exit(flags: OwnerFlags, shell: Shell): Promise<void> {
   const income = new Income(join(await home.dataDir(), INCOME_FILE), settings.address);
   try {
     const purse = new Gas(gasLimitsOf(settings), income, () => undefined);
-    await leaveWith(await Market.connect({ ...settings, account, purse }), home, flags);
+    await leaveWith(await marketFor(settings, account, purse), home, flags);
   } finally {
     income.close();
   }

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { formatEther, formatUnits } from "viem";
@@ -27,9 +26,7 @@ async function showIncome(flags: IncomeFlags, shell: Shell): Promise<void> {
   const [since, until] = [dayOf("--since", flags.since), dayOf("--until", flags.until)];
   const home = homeOf(flags, shell);
   const settings = await settingsOf(home, flags, shell);
-  const dataDir = await home.dataDir();
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const income = new Income(join(dataDir, INCOME_FILE), settings.address);
+  const income = new Income(join(await home.dataDir(), INCOME_FILE), settings.address);
   try {
     const decimals = await upToDate(income, settings);
     const earned = income.earned(since, until);

@@ -8,7 +8,7 @@ import { SubletException } from "../../protocol/Errors.ts";
 import { gasLimitsOf } from "../Gas.ts";
 import type { Home } from "../Home.ts";
 import type { ProviderConfig } from "../ProviderConfig.ts";
-import { boundsOf, keepingOf, policyOf } from "../pricing/Prices.ts";
+import { boundsOf, keepingOf, policyOf, relayOf } from "../pricing/Prices.ts";
 import type { Settings } from "../Settings.ts";
 import { STORE_FILE } from "../storage/Database.ts";
 import { nodeDisk } from "../storage/Disk.ts";
@@ -61,6 +61,7 @@ async function configOf(home: Home, settings: Settings, account: Hex, log: Logge
   const chain = await MarketReader.connect({ rpcUrl, market, chainId });
   const decimals = await chain.tokenDecimals();
   const policy = policyOf(settings, chain.parameters, decimals);
+  const relay = relayOf(settings, decimals);
   const follow = boundsOf(settings, decimals);
   const { leaving, begun, old } = await home.state();
   const dataDir = await home.dataDir();
@@ -76,6 +77,7 @@ async function configOf(home: Home, settings: Settings, account: Hex, log: Logge
     ...{ quotaBytes, stake: parseUnits(stake, decimals), leaving, log },
     ...{ folders: foldersOf(settings.folders), alerts: alertsOf(settings, decimals), gas: gasLimitsOf(settings) },
     ...(announce && { announce }),
+    ...(relay && { relay }),
     ...(!isAddressEqual(privateKeyToAddress(account), address) && { owner: address }),
     ...(follow && { follow }),
     ...(metricsPort !== undefined && { metricsPort }),

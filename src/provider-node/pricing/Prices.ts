@@ -44,6 +44,13 @@ export function boundsOf({ pricePolicy, priceMin, priceMax }: Settings, decimals
   return { leastRate, mostRate };
 }
 
+/** The relay and what it is tipped, in ledger units; undefined: none. @throws BadArgument */
+export function relayOf({ relay, tip }: Settings, decimals: number): { url: string; tip: bigint } | undefined {
+  if (relay === undefined) return undefined;
+  if (tip === undefined) throw bad("tip", "", "a relay works for one: say how much");
+  return { url: relay, tip: parseUnits(tip, decimals) * LEDGER_ONE };
+}
+
 /** Ledger units for a sector and epoch. */
 function rateOf(name: string, price: string, decimals: number): bigint {
   const rate = (parseUnits(price, decimals) * LEDGER_ONE * BigInt(SECTOR_BYTES)) / TERABYTE / MONTH_EPOCHS;
