@@ -49,8 +49,8 @@ describe("what a provider spends on gas", function () {
     const { market, held } = await within({ maxFee: gwei("50"), maxFeeUrgent: gwei("200") });
     await costs("100");
     const nonce = await request("eth_getTransactionCount", market.sender, "pending");
-    const refused = await failure(market.cancelOffers());
-    expect(refused).to.include({ code: "GasHeld", call: "cancelOffers" });
+    const refused = await failure(market.settle([]));
+    expect(refused).to.include({ code: "GasHeld", call: "settle" });
     expect(refused)
       .to.have.property("reason")
       .that.matches(/^gas costs 101 gwei, over the 50 of gas-max-fee$/);
@@ -67,13 +67,13 @@ describe("what a provider spends on gas", function () {
     expect(await failure(market.prune([]))).to.include({ code: "GasHeld", call: "prune" });
     expect(held).to.deep.equal(["prune"]);
     await costs("20");
-    await market.cancelOffers();
+    await market.settle([]);
   });
 
   it("offers no more than its limit, also where the price rises meanwhile", async () => {
     const { market } = await within({ maxFee: gwei("50"), priorityFee: gwei("3") });
     await costs("40");
-    const { hash } = await market.cancelOffers();
+    const { hash } = await market.settle([]);
     const sent = await request<{ maxFeePerGas: Hex; maxPriorityFeePerGas: Hex }>("eth_getTransactionByHash", hash);
     expect(BigInt(sent.maxFeePerGas)).to.equal(gwei("50"));
     expect(BigInt(sent.maxPriorityFeePerGas)).to.equal(gwei("3"));
@@ -84,17 +84,17 @@ describe("what a provider spends on gas", function () {
     let last: unknown;
     for (let calls = 0; last === undefined && calls < 100; calls++) {
       await costs("20");
-      await market.cancelOffers().catch((error) => (last = error.error));
+      await market.settle([]).catch((error) => (last = error.error));
     }
-    expect(last).to.include({ code: "GasHeld", call: "cancelOffers" });
+    expect(last).to.include({ code: "GasHeld", call: "settle" });
     const spent = (): bigint => income.spent().reduce((sum, { fee }) => sum + fee, 0n);
     expect(spent() > parseEther("0.004") && spent() < parseEther("0.0075")).to.equal(true);
     expect(income.spent()).to.have.length(1);
-    expect(income.spent()[0]).to.include({ call: "cancelOffers" });
+    expect(income.spent()[0]).to.include({ call: "settle" });
     ({ market, income } = await within({ dailyBudget: parseEther("0.01") }));
-    expect(await failure(market.cancelOffers())).to.include({ code: "GasHeld" });
+    expect(await failure(market.settle([]))).to.include({ code: "GasHeld" });
     await market.prune([]);
-    expect(income.spent().map(({ call }) => call)).to.deep.equal(["cancelOffers", "prune"]);
+    expect(income.spent().map(({ call }) => call)).to.deep.equal(["prune", "settle"]);
   });
 
   it("proves when gas is dear, while everything else waits, and says so when it cannot", async () => {

@@ -124,16 +124,17 @@ describe("a provider's settings", () => {
 
   it("say whose they are where one does not fit", () => {
     const wrong = "it is a decimal number, such as 1.5";
+    const advice = "give another; --help has an example for every command";
     expect(refusal(() => parse({ price: "much" }, (name) => `--${name}`))).to.equal(
-      `--price cannot be "much": ${wrong}`,
+      `--price cannot be "much" (${wrong}): ${advice}`,
     );
     expect(refusal(() => fromEnvironment({ SUBLET_PROVIDER_EGRESS_PRICE: "-1" }))).to.equal(
-      `SUBLET_PROVIDER_EGRESS_PRICE cannot be "-1": ${wrong}`,
+      `SUBLET_PROVIDER_EGRESS_PRICE cannot be "-1" (${wrong}): ${advice}`,
     );
     expect(refusal(() => fromEnvironment({ SUBLET_PROVIDER_QUOTE: "1GB" }))).to.match(/QUOTE.*did you mean quota\?/);
     const { market: _, ...rest } = PLACE;
     expect(refusal(() => complete(rest))).to.match(
-      /^--market .* it is needed: give --market or SUBLET_PROVIDER_MARKET$/,
+      /^--market .* \(it is needed: give --market or SUBLET_PROVIDER_MARKET\): /,
     );
   });
 
