@@ -1,13 +1,13 @@
 /**
  * Has a relay send one account's calls, and pay their gas. What the relay will not or cannot send, the account sends itself
- * if it has the gas, unless it may be on its way already.
+ * if it has the gas, unless it may be on its way already. A relay may lie: what it answers is compared with the chain.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Address, concat, type Hash, isAddressEqual, type LocalAccount, type TransactionReceipt } from "viem";
 import { SubletException } from "../protocol/Errors.ts";
 import { toJson } from "../protocol/Json.ts";
 import type { Shortage } from "../protocol/LocalErrors.ts";
-import { parseAnswer, parseFacts, type RelayFacts, type RelayRequest } from "../protocol/Relay.ts";
+import { bodyOf, parseAnswer, parseFacts, type RelayFacts, type RelayRequest } from "../protocol/Relay.ts";
 import type { Facts } from "./Connection.ts";
 import { chainFailure } from "./Failure.ts";
 import * as Forwarder from "./Forwarder.ts";
@@ -19,7 +19,10 @@ const PROOF_CALLS = ["recordSeed", "prove"];
 const OWN_GAS = 500_000n;
 /** Until it is mined, on any chain with hopes. */
 const ANSWER_MS = 300_000;
+const ANSWER_BYTES = 16_384;
 const GREETING_MS = 10_000;
+/** So much later than the relay's own node has ours what is mined. */
+const LAG_MS = 60_000;
 
 export interface RelayedOptions {
   readonly url: string;
@@ -28,6 +31,12 @@ export interface RelayedOptions {
   readonly own: Sender;
   /** Whose tip pays; the account's own if left out. */
   readonly provider?: Address;
+}
+
+interface Prepared {
+  readonly asked: RelayRequest;
+  readonly transaction: Request;
+  readonly gas: bigint;
 }
 
 export class RelayedSender implements Transactor {
@@ -75,21 +84,27 @@ export class RelayedSender implements Transactor {
   async #send(request: Request, options: SendOptions): Promise<TransactionReceipt> {
     const { own } = this.#options;
     const isProof = request.call.split(" + ").every((name) => PROOF_CALLS.includes(name));
-    const { gas, ...asked } = await this.#asked(request, isProof);
+    const { asked, transaction, gas } = await this.#prepare(request, isProof);
     try {
       this.#relay ??= await greet(this.#options);
-      return await this.#receipt(request, await this.#post(asked, isProof), options);
+      return await this.#receipt(transaction, await this.#post(asked), options);
     } catch (error) {
-      if (!SubletException.is(error, "RelayRefused")) throw error;
+      const mayRepeat = isProof && SubletException.is(error, "ChainUnavailable", "TransactionPending");
+      if (options.signal?.aborted || !(mayRepeat || SubletException.is(error, "RelayRefused"))) throw error;
       if (await own.shortage(gas)) throw error;
-      return own.send(request, options);
+      return own.send(transaction, options);
     }
   }
 
-  /** @throws ChainRejected: simulated first, so that nobody is asked for what the market refuses */
-  async #asked({ call, to, data }: Request, isProof: boolean): Promise<RelayRequest & { readonly gas: bigint }> {
+  /**
+   * What the relay is asked for, and the transaction that comes of it, whoever sends it. The forwarder makes a signed call once:
+   * a relay that says that it did not send one, and does, has nothing done twice.
+   * @throws ChainRejected: simulated first, so that nobody is asked for what the market refuses
+   */
+  async #prepare(request: Request, isProof: boolean): Promise<Prepared> {
     const { facts, provider = this.account.address } = this.#options;
     const { node, url, chainId } = facts;
+    const { call, to, data } = request;
     const forwarder = facts.forwarder!;
     const from = this.account.address;
     const simulated = isProof
@@ -97,15 +112,17 @@ export class RelayedSender implements Transactor {
       : { account: forwarder, to, data: concat([data, from]) };
     try {
       const gas = limitOf(await node.estimateGas({ ...simulated, blockTag: "pending" }));
-      if (isProof) return { provider, proof: data, gas };
-      return { provider, call: await Forwarder.sign(node, forwarder, chainId, this.account, { to, data, gas }), gas };
+      if (isProof) return { asked: { provider, proof: data }, transaction: request, gas };
+      const signed = await Forwarder.sign(node, forwarder, chainId, this.account, { to, data, gas });
+      const transaction = { call, to: forwarder, data: Forwarder.execution(signed) };
+      return { asked: { provider, call: signed }, transaction, gas };
     } catch (thrown) {
       throw chainFailure(thrown, call, url);
     }
   }
 
-  /** @throws RelayRefused: not sent, and never will be; ChainUnavailable: nobody knows */
-  async #post(asked: RelayRequest, isProof: boolean): Promise<Hash> {
+  /** @throws RelayRefused: not sent; ChainUnavailable: nobody knows */
+  async #post(asked: RelayRequest): Promise<Hash> {
     const { url } = this.#options;
     const refused = (reason: string) => new SubletException({ code: "RelayRefused", url, reason });
     let text: string;
@@ -114,33 +131,43 @@ export class RelayedSender implements Transactor {
         ...{ method: "POST", body: toJson(asked), headers: { "content-type": "application/json" }, redirect: "error" },
         signal: AbortSignal.timeout(ANSWER_MS),
       });
-      text = await response.text();
+      text = await answerOf(response);
     } catch (error) {
       const { cause, message } = error as Error & { cause?: { code?: string; message?: string } };
       const reason = cause?.message ?? message;
-      // Nobody was there to take it; or it may be sent a second time without harm.
-      if (isProof || cause?.code === "ECONNREFUSED") throw refused(`it cannot be reached (${reason})`);
-      throw new SubletException({
-        code: "ChainUnavailable",
-        url,
-        reason: `the relay did not say what came of it: ${reason}`,
-      });
+      // Nobody was there to take it.
+      if (cause?.code === "ECONNREFUSED") throw refused(`it cannot be reached (${reason})`);
+      throw this.#unclear(`did not say what came of it: ${reason}`);
     }
     const answer = parseAnswer(text);
     if (answer && "hash" in answer) return answer.hash;
     throw refused(answer?.error ?? "it does not answer as a relay");
   }
 
+  #unclear(what: string): SubletException {
+    const { url } = this.#options;
+    return new SubletException({ code: "ChainUnavailable", url, reason: `the relay ${what}` });
+  }
+
+  /** @throws ChainUnavailable: what the relay named is another transaction; TransactionPending, TransactionFailed */
   async #receipt(
-    { call }: Request,
+    { call, to, data }: Request,
     hash: Hash,
-    { receiptMs = ANSWER_MS, signal }: SendOptions,
+    { receiptMs = LAG_MS, signal }: SendOptions,
   ): Promise<TransactionReceipt> {
     const { node, pollMs } = this.#options.facts;
     for (const deadline = performance.now() + receiptMs; performance.now() < deadline && !signal?.aborted; ) {
-      const receipt = await node.getTransactionReceipt({ hash }).catch(() => undefined);
-      if (receipt?.status === "success") return receipt;
-      if (receipt) throw new SubletException({ code: "TransactionFailed", call, reason: `it reverted (${hash})` });
+      const mined = await Promise.all([node.getTransactionReceipt({ hash }), node.getTransaction({ hash })]).catch(
+        () => undefined,
+      );
+      if (mined) {
+        const [receipt, sent] = mined;
+        if (!sent.to || !isAddressEqual(sent.to, to) || sent.input.toLowerCase() !== data.toLowerCase()) {
+          throw this.#unclear(`named a transaction that does something else (${hash})`);
+        }
+        if (receipt.status === "success") return receipt;
+        throw new SubletException({ code: "TransactionFailed", call, reason: `it reverted (${hash})` });
+      }
       await sleep(pollMs);
     }
     throw new SubletException({ code: "TransactionPending", call, hash, limitMs: receiptMs });
@@ -153,9 +180,15 @@ async function greet({ url, facts }: RelayedOptions): Promise<RelayFacts> {
     throw new SubletException({ code: "RelayRefused", url, reason });
   };
   const text = await fetch(url, { signal: AbortSignal.timeout(GREETING_MS), redirect: "error" })
-    .then((response) => response.text())
+    .then(answerOf)
     .catch((error: Error) => refuse(`it cannot be reached (${error.message})`));
   const relay = parseFacts(text) ?? refuse("it does not answer as a relay");
   if (relay.chainId === facts.chainId && isAddressEqual(relay.market, facts.address)) return relay;
   return refuse(`it relays for market ${relay.market} on chain ${relay.chainId}`);
+}
+
+async function answerOf(response: Response): Promise<string> {
+  const text = response.body && (await bodyOf(response.body, ANSWER_BYTES));
+  if (text === undefined) throw new Error(`it answers more than ${ANSWER_BYTES} bytes`);
+  return text ?? "";
 }

@@ -73,3 +73,15 @@ function read<Schema extends z.ZodType>(schema: Schema, text: string): z.output<
     return undefined;
   }
 }
+
+/** What a peer sends, as text; undefined where it is longer, of which no more is read. */
+export async function bodyOf(body: AsyncIterable<Uint8Array>, limit: number): Promise<string | undefined> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of body) {
+    bytes += part.length;
+    if (bytes > limit) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}

@@ -152,7 +152,7 @@ function requireSigner(standing: Provider, { provider, signer }: Member): void {
 }
 
 /**
- * Whether `work` was done. Without money for it a provider that has deals goes on all the same: not proving them would cost
+ * Whether `work` was done. Without money for it, or its relay's goodwill, a provider that has deals goes on all the same: not proving them would cost
  * more than what is left undone.
  */
 export async function unlessItCanWait(
@@ -165,7 +165,7 @@ export async function unlessItCanWait(
     await work();
     return true;
   } catch (error) {
-    if (deals === 0 || !SubletException.is(error, "InsufficientFunds", "GasHeld")) throw error;
+    if (deals === 0 || !SubletException.is(error, "InsufficientFunds", "GasHeld", "RelayRefused")) throw error;
     log.warn({ err: error }, `${undone}; the deals that there are go on`);
     return false;
   }

@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { TokenBucket } from "../network/TokenBucket.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import { toJson } from "../protocol/Json.ts";
-import { parseRequest, RELAY_BODY_BYTES } from "../protocol/Relay.ts";
+import { bodyOf, parseRequest, RELAY_BODY_BYTES } from "../protocol/Relay.ts";
 import { Refusal, type Relay } from "./Relay.ts";
 
 export interface Listening {
@@ -48,7 +48,7 @@ async function answer(
   }
   if (request.method === "GET") return say(response, 200, relay.facts);
   if (request.method !== "POST") return say(response, 405, { error: "it takes GET and POST" });
-  const text = await read(request);
+  const text = await bodyOf(request, RELAY_BODY_BYTES);
   if (text === undefined) return say(response, 413, { error: `a request has at most ${RELAY_BODY_BYTES} bytes` });
   const asked = parseRequest(text);
   if (!asked) return say(response, 400, { error: "it does not read as a request to relay" });
@@ -58,18 +58,6 @@ async function answer(
     if (!(error instanceof Refusal) && !SubletException.is(error)) throw error;
     say(response, error instanceof Refusal ? 403 : 502, { error: error.message });
   }
-}
-
-/** Undefined where it is too long. */
-async function read(request: IncomingMessage): Promise<string | undefined> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > RELAY_BODY_BYTES) return undefined;
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString("utf8");
 }
 
 function say(response: ServerResponse, status: number, document: object): void {
