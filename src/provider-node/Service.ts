@@ -8,11 +8,19 @@ export interface ServiceOptions {
   readonly writes: readonly string[];
   /** Readable by the system's own user alone, if its owner likes: systemd hands it over. */
   readonly passwordFile: string;
+  /** Whether it runs a command at alerts, which may need more than the provider does. */
+  readonly alertCommand: boolean;
   /** What starts the command line, with its arguments. */
   readonly program: readonly string[];
 }
 
-export function unit({ provider, user, home, writes, passwordFile, program }: ServiceOptions): string {
+const CLOSED = `NoNewPrivileges=yes
+ProtectSystem=strict`;
+const OPEN = `# The alert command decides how far this can be closed: mail takes the rights of its own group, and writes to its spool.
+ProtectSystem=full`;
+
+export function unit(options: ServiceOptions): string {
+  const { provider, user, home, writes, passwordFile, alertCommand, program } = options;
   const command = [...program, "provider", "run", "--home", home].map(argument);
   return `# sublet provider ${provider}, printed by: sublet provider service
 [Unit]
@@ -31,9 +39,8 @@ RestartSec=10
 # What is under way is finished first: a commit, a proof.
 TimeoutStopSec=120
 LimitNOFILE=65536
-NoNewPrivileges=yes
+${alertCommand ? OPEN : CLOSED}
 PrivateTmp=yes
-ProtectSystem=strict
 ProtectHome=read-only
 ReadWritePaths=${writes.map(quoted).join(" ")}
 

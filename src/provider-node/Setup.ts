@@ -4,7 +4,7 @@ import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
 import { encryptKeystore } from "../chain/Keystore.ts";
 import { MarketReader } from "../chain/MarketReader.ts";
 import { Home } from "./Home.ts";
-import { boundsOf, policyOf } from "./pricing/Prices.ts";
+import { boundsOf, policyOf, relayOf } from "./pricing/Prices.ts";
 import { check, complete, type Settings } from "./Settings.ts";
 
 export interface SetupOptions {
@@ -40,6 +40,7 @@ export async function setUp(options: SetupOptions): Promise<SetUp> {
   const decimals = await chain.tokenDecimals();
   policyOf(settings, chain.parameters, decimals);
   boundsOf(settings, decimals);
+  relayOf(settings, decimals);
   const password = await options.password();
   await home.create(await encryptKeystore({ address: signer, privateKey }, password, options.scryptN), settings);
   return { ...settings, signer };

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { bytesToHex } from "viem";
 import { decodeAnnouncement, encodeAnnouncement } from "../../src/protocol/Announcement.ts";
-import { boundsOf, policyOf } from "../../src/provider-node/pricing/Prices.ts";
+import { boundsOf, policyOf, relayOf } from "../../src/provider-node/pricing/Prices.ts";
 import { complete, parse } from "../../src/provider-node/Settings.ts";
 import { failure } from "../conformance/store.ts";
 import { slab } from "../conformance/Writer.ts";
@@ -127,5 +127,14 @@ describe("the settings of a price", () => {
       name: "price-max",
       value: "1",
     });
+  });
+
+  it("have a tip for a relay, and a relay for a tip", async () => {
+    const refusedRelay = async (values: object) => failure((async () => relayOf(settings(values), 6))());
+    const url = "http://127.0.0.1:4100";
+    expect(relayOf(settings({ relay: url, tip: "0.01" }), 6)).to.deep.equal({ url, tip: 10_000n * UNIT });
+    expect(relayOf(settings({}), 6)).to.equal(undefined);
+    expect(await refusedRelay({ relay: url })).to.include({ code: "BadArgument", name: "tip" });
+    expect(await refusedRelay({ tip: "0.01" })).to.include({ code: "BadArgument", name: "relay" });
   });
 });

@@ -18,7 +18,7 @@ export function serviceCommand(shell: Shell): Command {
 
 async function service(flags: ServiceFlags, shell: Shell): Promise<void> {
   const home = homeOf(flags, shell);
-  const { address, folders } = await settingsOf(home, flags, shell);
+  const { address, folders, alertCommand } = await settingsOf(home, flags, shell);
   const { data } = await home.state();
   const { passwordFile, user = userInfo().username } = flags;
   if (passwordFile === undefined) {
@@ -28,6 +28,7 @@ async function service(flags: ServiceFlags, shell: Shell): Promise<void> {
   const text = unit({
     ...{ provider: address, user, home: home.path, passwordFile: resolve(passwordFile) },
     writes: [home.path, ...(data === null ? [] : [data]), ...foldersOf(folders).map(({ path }) => path)],
+    alertCommand: alertCommand !== undefined,
     program: [process.execPath, "--disable-warning=ExperimentalWarning", COMMAND_LINE],
   });
   print(flags, { unit: text }, () => [text.trimEnd()]);

@@ -46,6 +46,7 @@ export function boundsOf({ pricePolicy, priceMin, priceMax }: Settings, decimals
 
 /** The relay and what it is tipped, in ledger units; undefined: none. @throws BadArgument */
 export function relayOf({ relay, tip }: Settings, decimals: number): { url: string; tip: bigint } | undefined {
+  if (relay === undefined && tip !== undefined) throw bad("relay", "", "there is nobody to tip: name a relay");
   if (relay === undefined) return undefined;
   if (tip === undefined) throw bad("tip", "", "a relay works for one: say how much");
   return { url: relay, tip: parseUnits(tip, decimals) * LEDGER_ONE };
