@@ -1,7 +1,7 @@
 /** `config.toml`: every setting with what it means, for people to change. Written once, by init. */
 import { parse as parseToml, stringify, TomlError } from "smol-toml";
 import { SubletException } from "../protocol/Errors.ts";
-import { parse, SETTINGS, type Setting, type Settings } from "./Settings.ts";
+import { choicesOf, parse, SETTINGS, type Setting, type Settings } from "./Settings.ts";
 
 const HEAD = `# The settings of this provider. The command line (--name) and the environment (SUBLET_PROVIDER_NAME) go before them.
 # A change counts from the next start.
@@ -9,12 +9,15 @@ const HEAD = `# The settings of this provider. The command line (--name) and the
 
 export function render(settings: Settings): string {
   const lines = [HEAD];
-  for (const [key, { name, help, part, example, write }] of Object.entries(SETTINGS) as [keyof Settings, Setting][]) {
+  for (const [key, setting] of Object.entries(SETTINGS) as [keyof Settings, Setting][]) {
+    const { name, help, part, example, write } = setting;
+    const choices = choicesOf(setting);
     if (part) lines.push(`# ---- ${part}\n`);
     const value = settings[key];
     const written = value !== undefined && write ? write(value as never) : (value ?? example);
     const pair = stringify({ [name]: written }).trimEnd();
-    lines.push(`# ${help[0]!.toUpperCase()}${help.slice(1)}.\n${value === undefined ? "#" : ""}${pair}\n`);
+    const meaning = `${help[0]!.toUpperCase()}${help.slice(1)}${choices ? ` (one of ${choices.join(", ")})` : ""}`;
+    lines.push(`# ${meaning}.\n${value === undefined ? "#" : ""}${pair}\n`);
   }
   return lines.join("\n");
 }

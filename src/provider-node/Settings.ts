@@ -3,7 +3,7 @@
  * (SUBLET_PROVIDER_NAME), what it may be, and what it means. Prices are written as people say them and turned into
  * ledger units where they are used.
  */
-import type { z } from "zod";
+import { z } from "zod";
 import { SECTOR_BYTES } from "../codec/index.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import * as Values from "./Values.ts";
@@ -50,7 +50,7 @@ export const SETTINGS = {
   },
   pricePolicy: {
     ...{ name: "price-policy", schema: Values.one("fixed", "market"), argument: "<policy>" },
-    help: "fixed, or market: the price follows what others ask, by the sectors they hold, within price-min and price-max",
+    help: "whether the price stays, or follows what others ask, by the sectors they hold, within price-min and price-max",
   },
   priceMin: {
     ...{ name: "price-min", schema: Values.decimal.optional(), argument: "<tokens>", example: "1" },
@@ -126,7 +126,7 @@ export const SETTINGS = {
   },
   logLevel: {
     ...{ name: "log-level", schema: Values.one("debug", "info", "warn", "error"), argument: "<level>" },
-    help: "what to log: debug, info, warn or error",
+    help: "what to log",
   },
 } as const satisfies Record<string, Setting>;
 
@@ -148,6 +148,11 @@ export const DEFAULTS = {
   alertDiskBytes: 2 ** 30,
   logLevel: "info",
 } satisfies Partial<Settings>;
+
+/** The words that a setting may be, where it is one of a few. */
+export function choicesOf({ schema }: Setting): string[] | undefined {
+  return schema instanceof z.ZodEnum ? schema.options.map(String) : undefined;
+}
 
 const ALL = Object.entries(SETTINGS) as [Name, Setting][];
 

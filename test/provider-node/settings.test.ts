@@ -59,6 +59,7 @@ describe("a provider's settings", () => {
         expect(text).to.match(new RegExp(`^#?${name} = `, "m"));
         expect(text.toLowerCase()).to.include(`# ${help.toLowerCase()}`);
       }
+      expect(text).to.match(/^# What to log \(one of debug, info, warn, error\)\.$/m);
       expect(complete(await home.settings())).to.deep.equal({ ...DEFAULTS, ...PLACE });
     });
 

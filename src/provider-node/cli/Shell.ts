@@ -1,7 +1,7 @@
 /** What the commands share: which provider they are about, its settings and key, and how they answer. */
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { bytesToHex, formatUnits, type Hex, isAddressEqual } from "viem";
 import { privateKeyToAddress } from "viem/accounts";
 import { readKeystore } from "../../chain/Keystore.ts";
@@ -13,7 +13,7 @@ import { SubletException } from "../../protocol/Errors.ts";
 import { toJson } from "../../protocol/Json.ts";
 import { Home } from "../Home.ts";
 import type { ProviderConfig } from "../ProviderConfig.ts";
-import { complete, fromEnvironment, parse, SETTINGS, type Setting, type Settings } from "../Settings.ts";
+import { choicesOf, complete, fromEnvironment, parse, SETTINGS, type Setting, type Settings } from "../Settings.ts";
 
 /** A provider that serves. */
 export interface Running {
@@ -56,9 +56,17 @@ export function withOwner(to: Command): Command {
     .option("--owner-password-file <file>", "its password, if another");
 }
 
-export function withSettings(to: Command): Command {
-  for (const { name, argument, help } of Object.values(SETTINGS) as Setting[]) {
-    if (argument) to.option(`--${name} ${argument}`, help);
+/** `usual`: what stands where nothing is given, for the help. */
+export function withSettings(to: Command, usual: Partial<Settings> = {}): Command {
+  for (const [key, setting] of Object.entries(SETTINGS) as [keyof Settings, Setting][]) {
+    const { name, argument, help, write = String } = setting;
+    if (!argument) continue;
+    const value = usual[key] === undefined ? "" : write(usual[key] as never);
+    const option = new Option(`--${name} ${argument}`, value === "" ? help : `${help} (${value} unless told)`);
+    const choices = choicesOf(setting);
+    // For help and completion: what does not fit is refused where all settings are, wherever they come from.
+    if (choices) option.argChoices = choices;
+    to.addOption(option);
   }
   return to;
 }

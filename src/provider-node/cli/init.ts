@@ -1,14 +1,14 @@
 import type { Command } from "commander";
 import { readPassword } from "../../chain/Password.ts";
 import { SubletException } from "../../protocol/Errors.ts";
-import { parse } from "../Settings.ts";
+import { DEFAULTS, parse } from "../Settings.ts";
 import { setUp } from "../Setup.ts";
 import { command, type Flags, given, homeOf, print, type Shell, withPassword, withSettings } from "./Shell.ts";
 
 type InitFlags = Flags & { readonly owner?: string };
 
 export function initCommand(shell: Shell): Command {
-  return withSettings(withPassword(command("init", "make a key and settings in an empty folder")))
+  return withSettings(withPassword(command("init", "make a key and settings in an empty folder")), DEFAULTS)
     .option("--owner <address>", "whose stake it will be, where that key is kept elsewhere; the new key only signs")
     .action((_: unknown, own: Command) => init(own.optsWithGlobals<InitFlags>(), shell));
 }
