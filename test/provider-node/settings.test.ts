@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -61,6 +61,10 @@ describe("a provider's settings", () => {
       }
       expect(text).to.match(/^# What to log \(one of debug, info, warn, error\)\.$/m);
       expect(complete(await home.settings())).to.deep.equal({ ...DEFAULTS, ...PLACE });
+    });
+
+    it("are their owner's only, since a command that is run stands there", async () => {
+      expect((await stat(home.configFile)).mode & 0o077).to.equal(0);
     });
 
     it("that have no value stand there as an example that is one", async () => {

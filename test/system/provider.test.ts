@@ -16,8 +16,8 @@ import { done, fails, network, place } from "./network.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const MIB = 2 ** 20;
-/** A tenant who wants so much finds room at this suite's provider only. */
-const QUOTA = "1GiB";
+/** Both disks together: a tenant who wants so much finds room at this suite's provider only. */
+const [QUOTA, SECOND_QUOTA] = ["700MiB", "324MiB"];
 const WANTED = "100MiB";
 
 interface Served {
@@ -41,6 +41,7 @@ describe("sublet provider", function () {
   const running = new Map<ChildProcess, number>();
   let chain: MarketReader;
   let home: string;
+  let second: string;
   let at: string[];
   let address: Address;
 
@@ -48,7 +49,8 @@ describe("sublet provider", function () {
     chain = await MarketReader.connect({ rpcUrl: network.chain.rpcUrl, market: network.chain.market });
     home = join(network.directory, "host");
     at = ["--home", home];
-    address = await init(home, "--stake", "7", "--quota", QUOTA);
+    second = join(network.directory, "second");
+    address = await init(home, "--stake", "7", "--quota", QUOTA, "--folders", `${second}=${SECOND_QUOTA}`);
   });
 
   // The launcher cannot end its program where it is itself killed.
@@ -118,9 +120,18 @@ describe("sublet provider", function () {
       expect(error.also.missing).to.equal(error.also.need);
     });
 
+    it("takes the settings of flags before those of the environment, and these before its file's", async () => {
+      const environment = { SUBLET_PROVIDER_STAKE: "8" };
+      const named = await fails(["provider", "run", ...at], { environment });
+      expect(named).to.include({ code: "InsufficientFunds", missing: "8000000" });
+      const flagged = await fails(["provider", "run", "--stake", "9", ...at], { environment });
+      expect(flagged).to.include({ code: "InsufficientFunds", missing: "9000000" });
+    });
+
     it("says the same as the service that it prints a unit for", async () => {
       const { unit } = await done(["provider", "service", "--password-file", network.passwordFile, ...at]);
       const credential = /^LoadCredential=password:(.*)$/m.exec(unit)![1]!;
+      expect(/^ReadWritePaths=(.*)$/m.exec(unit)![1]).to.equal(`"${home}" "${second}"`);
       const words = /^ExecStart=(.*)$/m
         .exec(unit)![1]!
         .match(/"[^"]*"|\S+/g)!
@@ -174,11 +185,20 @@ describe("sublet provider", function () {
     let tenant: string;
     let first: Served;
     let operator: Receiver;
+    let commanded: string;
 
     before(async () => {
       await network.fund(address, { ether: 10, tokens: 8 });
       operator = await Receiver.start();
-      const alerts = ["--alert-webhook", operator.url, "--alert-stake", "8"];
+      commanded = join(network.directory, "commanded");
+      const alerts = [
+        "--alert-webhook",
+        operator.url,
+        "--alert-command",
+        `cat >> '${commanded}'`,
+        "--alert-stake",
+        "8",
+      ];
       [tenant, first] = await Promise.all([network.addClient("tenant"), serve(home, ...alerts)]);
     });
 
@@ -240,6 +260,10 @@ describe("sublet provider", function () {
       expect(risk).to.include({ provider: address });
       expect(risk!.blocksLeft).to.be.a("number");
       expect(operator.of("low-stake")).to.have.length(1);
+      const told = async () => (await readFile(commanded, "utf8")).trimEnd().split("\n");
+      await until("the command has run", 60_000, async () => (await told()).length >= operator.told.length);
+      const kinds = (await told()).map((line) => JSON.parse(line).kind);
+      expect(kinds).to.include.members(["low-stake", "epoch-at-risk"]);
     });
 
     it("goes on where it was when it was killed: the data is there, and proved", async () => {
@@ -343,6 +367,8 @@ describe("sublet provider", function () {
       const folder = join(network.directory, "leaver");
       const leaver = await init(folder, "--stake", "7");
       await network.fund(leaver, { ether: 1, tokens: 7 });
+      const dear = await fails(["provider", "run", "--gas-max-fee", "0.000000001", "--home", folder]);
+      expect(dear).to.include({ code: "GasHeld" });
       await (await serve(folder)).end("SIGINT");
       const left = await done(["provider", "exit", "--home", folder]);
       expect(left).to.include({ done: true, resigned: 0, withdrawn: "7" });
