@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { readdir, readFile, rename } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { AlertsConfig } from "../../src/provider-node/main.ts";
@@ -129,9 +131,23 @@ describe("a provider's alerts", function () {
     expect(JSON.parse(document!)).to.include({ kind, message, provider: one.address });
   });
 
-  it("that fail, or are slow, hold up neither proofs nor the end", async () => {
+  for (const [how, command, listens] of [
+    ["fail", "exit 3", false],
+    ["never end", "sleep 1000", true],
+  ] as const) {
+    it(`that ${how} hold up neither proofs nor the end`, async () => {
+      const mute = createServer(() => undefined);
+      await once(mute.listen(0, "127.0.0.1"), "listening");
+      const { port } = mute.address() as AddressInfo;
+      if (!listens) mute.close();
+      else ground.onEnd(async () => mute.close());
+      await provesAndStops(command, `http://127.0.0.1:${port}/`);
+    });
+  }
+
+  async function provesAndStops(command: string, webhook: string): Promise<void> {
     const one = await host({
-      ...{ command: "exit 3", webhook: "http://127.0.0.1:9/", retryMs: [3_600_000] },
+      ...{ command, webhook, retryMs: [3_600_000] },
       limits: { freeStake: 0n, diskBytes: Number.MAX_SAFE_INTEGER },
     });
     const tenant = await Tenant.open(ground, one, { minSectors: 1 });
@@ -139,5 +155,5 @@ describe("a provider's alerts", function () {
     await ground.to(tenant.market.epochs.gapStart(epoch));
     await ground.until("it is proven", () => tenant.market.proven(one.address, epoch));
     await one.node.stop();
-  });
+  }
 });
