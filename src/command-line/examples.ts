@@ -78,10 +78,42 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       "sublet provider run --listen /ip4/0.0.0.0/tcp/4001 --announce /dns4/disk.example.org/tcp/4001",
     ),
   ],
+  "sublet provider enroll": [
+    example(
+      "with the owner's key, for a provider whose folder has a signer's only",
+      "sublet provider enroll --owner-keystore owner.json",
+    ),
+  ],
+  "sublet provider income": [
+    example("by deal and day, for a spreadsheet", "sublet provider income --since 2026-01-01 --csv"),
+  ],
+  "sublet provider fsck": [
+    example("every sector of a provider that is stopped", "sublet provider fsck"),
+    example("without a disk that is lost for good", "sublet provider fsck --give-up /mnt/disk"),
+  ],
+  "sublet provider move": [
+    example("the data to a larger disk; repeat it if it was interrupted", "sublet provider move /mnt/larger"),
+  ],
+  "sublet provider service": [
+    example(
+      "a unit for systemd",
+      "sublet provider service --password-file /etc/sublet.password > /etc/systemd/system/sublet.service",
+    ),
+  ],
   "sublet provider status": [example("stake, deals and proofs, as the chain knows them", "sublet provider status")],
   "sublet provider exit": [
     example("no new deals, and the money home as they end; repeat it until nothing remains", "sublet provider exit"),
   ],
+  "sublet relay": [example("how a relay begins", "sublet relay init")],
+  "sublet relay init": [example("its key; the password is asked for", "sublet relay init")],
+  "sublet relay run": [
+    example("for a tip of a hundredth of a token an epoch, behind a proxy that adds TLS", `sublet relay run ${PLACE}`),
+    example(
+      "for a dearer chain, and for everybody",
+      `sublet relay run ${PLACE} --listen 0.0.0.0:4100 --tip 0.05 --gas-per-tip 3000000`,
+    ),
+  ],
+  "sublet relay collect": [example("what was tipped so far, to its own wallet", `sublet relay collect ${PLACE}`)],
   "sublet audit": [
     example("a market from its beginning, with a page for browsers", `sublet audit ${PLACE} --html audit.html`),
     example(
