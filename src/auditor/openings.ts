@@ -83,16 +83,26 @@ function budgetOf({ event, transaction }: Scene<"DealOpened">): bigint {
 async function agreed(scene: Scene<"DealOpened">, shared: Shared, place: Place): Promise<void> {
   const { args } = scene.event;
   const { digests } = scene.rules;
-  const found = scene
+  const expected = signerIn(scene.state.provider(args.provider), scene.epoch);
+  const candidates = scene
     .asked("openDeals")
     .flatMap(({ args: [volume, items], caller }) => items.map((item) => ({ volume, item, caller })))
     .map((one) => ({ ...one, terms: termsOf(scene, one.volume, one.item) }))
-    .find(({ terms }) => digests.id(terms) === args.id);
+    .filter(({ terms }) => digests.id(terms) === args.id);
+  // A call may carry the same terms several times, wrongly signed or paid for: then those were skipped.
+  let found = candidates[0];
+  let signer: string | undefined;
+  for (const candidate of candidates) {
+    const { escrow, egress } = candidate.item;
+    const recovered = await digests.signer("Terms", candidate.terms, candidate.item.signature);
+    scene.tally.signatures++;
+    if (candidate === found) signer = recovered;
+    if (recovered !== expected || escrow * ONE !== args.escrow || egress * ONE !== args.egress) continue;
+    [found, signer] = [candidate, recovered];
+    break;
+  }
   if (!found) return scene.differ("a deal without terms", `openDeals with terms ${args.id}`, "no such", place);
-  const { volume, item, caller, terms } = found;
-  scene.tally.signatures++;
-  const signer = await digests.signer("Terms", terms, item.signature);
-  const expected = signerIn(scene.state.provider(item.provider), scene.epoch);
+  const { volume, item, caller } = found;
   scene.same("who signed a deal's terms", expected, signer ?? "nobody", place);
   for (const field of SHARED) scene.same(`a new deal's ${field}`, volume[field], shared[field], place);
   for (const field of OWN) scene.same(`a new deal's ${field}`, item[field], args[field], place);

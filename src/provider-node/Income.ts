@@ -226,6 +226,7 @@ const EVENTS = [
   "DealOpened",
   "Committed",
   "Settled",
+  "Penalised",
   "Redeemed",
   "Stopped",
   "Closed",
@@ -244,10 +245,9 @@ function amountsOf(event: Moving): [Kind, bigint][] {
   switch (event.name) {
     case "Committed":
     case "Settled":
-      return [
-        ["storage", event.args.paid],
-        ["lost", event.args.penalty],
-      ];
+      return [["storage", event.args.paid]];
+    case "Penalised":
+      return [["lost", event.args.penalty]];
     case "Redeemed":
       return [["egress", event.args.paid]];
     case "Stopped":
