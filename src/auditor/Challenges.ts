@@ -1,6 +1,15 @@
 /** Which chunks an epoch challenges: written from the protocol's text, not from anybody's code. */
 import { type Address, encodeAbiParameters, type Hex, keccak256 } from "viem";
-import { CHUNK_BYTES, CHUNKS_A_SECTOR, type Climb, climb, meeting, NODE_BYTES, pathBytes, proofBytes } from "./Trees.ts";
+import {
+  CHUNK_BYTES,
+  CHUNKS_A_SECTOR,
+  type Climb,
+  climb,
+  meeting,
+  NODE_BYTES,
+  pathBytes,
+  proofBytes,
+} from "./Trees.ts";
 
 export const CHALLENGES = 5;
 
@@ -115,7 +124,8 @@ export function* steps(draw: Draw, members: readonly Member[], proof: Buffer): G
 function continued(own: Buffer, met: number, { answer, levels }: Step): Buffer {
   if (met === 0) return answer;
   const above = answer.subarray(pathBytes(met));
-  if (met === 1) return Buffer.concat([answer.subarray(CHUNK_BYTES, 2 * CHUNK_BYTES), answer.subarray(0, CHUNK_BYTES), above]);
+  if (met === 1)
+    return Buffer.concat([answer.subarray(CHUNK_BYTES, 2 * CHUNK_BYTES), answer.subarray(0, CHUNK_BYTES), above]);
   const beside = levels[met - 2]?.node ?? Buffer.alloc(0);
   return Buffer.concat([own, beside.subarray(0, NODE_BYTES), above]);
 }

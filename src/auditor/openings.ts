@@ -97,7 +97,7 @@ async function agreed(scene: Scene<"DealOpened">, shared: Shared, place: Place):
     const recovered = await digests.signer("Terms", candidate.terms, candidate.item.signature);
     scene.tally.signatures++;
     if (candidate === found) signer = recovered;
-    if (recovered !== expected || escrow * ONE !== args.escrow || egress * ONE !== args.egress) continue;
+    if (recovered !== expected || escrow * ONE !== args.escrow || egress !== budgetOf(scene)) continue;
     [found, signer] = [candidate, recovered];
     break;
   }

@@ -103,7 +103,9 @@ export function split(
     const part = proof.subarray(at, at + bytes);
     at += bytes;
     const met = meetingBefore(challenges, index);
-    answers.push(met === undefined ? part : continued(part, met, answers[index - 1]!, challenges[index - 1]!.chunkIndex));
+    answers.push(
+      met === undefined ? part : continued(part, met, answers[index - 1]!, challenges[index - 1]!.chunkIndex),
+    );
   }
   return answers;
 }

@@ -72,7 +72,7 @@ const CALLS: Record<string, (epoch: number) => Promise<Attempt>> = {
     return (_phase, epoch) =>
       expect(market.settle([deal]))
         .to.emit(market, "Settled")
-        .withArgs(deal.id, epoch - 1, 0n, anything);
+        .withArgs(deal.id, epoch - 1, 0n);
   },
   "terminate and resign: at e + 1 and the notice": async () => {
     const deals = [await world.active(2), await world.active(2, { position: 1 })] as const;

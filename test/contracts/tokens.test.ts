@@ -231,7 +231,7 @@ describe("a token that bars accounts", () => {
     await world.live(bob, 2);
     await expect(market.settle([deal]))
       .to.emit(market, "Settled")
-      .withArgs(deal.id, anything, 2n * 2n * RATE, 0n);
+      .withArgs(deal.id, anything, 2n * 2n * RATE);
     await world.as(bob).abandon(deal);
     await world.miss(2);
     await expect(market.close([deal])).to.emit(market, "Closed");
@@ -269,7 +269,7 @@ describe("a token that rebases", () => {
     await world.live(bob, 2);
     await expect(market.settle([deal]))
       .to.emit(market, "Settled")
-      .withArgs(deal.id, anything, 2n * 2n * RATE, 0n);
+      .withArgs(deal.id, anything, 2n * 2n * RATE);
     const now = await world.ledger(bob.address);
     expect([now.locked, now.free]).to.deep.equal([locked, free + 4n * RATE]);
     const held = await token.balanceOf(market);

@@ -96,7 +96,7 @@ describe("challenges without end", () => {
     await world.live(bob);
     await expect(market.settle([deals[0]!]))
       .to.emit(market, "Settled")
-      .withArgs(deals[0]!.id, anything, 3n * RATE, 0n);
+      .withArgs(deals[0]!.id, anything, 3n * RATE);
     for (const [index, deal] of deals.entries()) {
       await market.answer(deal, world.content(deal, index === 0 ? 3 : 2).answer(1));
     }

@@ -23,7 +23,8 @@ export class Exits extends Ground {
 
   #giveNotice(deal: Deal, reason: Reason): void {
     if (deal.stopped || deal.reason !== "None" || this.epoch >= deal.stopAt) throw wrongState(deal);
-    Object.assign(deal, { reason, stopAt: Math.min(deal.stopAt, this.epoch + 1 + deal.noticeEpochs) });
+    const notice = reason === "Terminated" && deal.sectors === 0 ? 0 : deal.noticeEpochs;
+    Object.assign(deal, { reason, stopAt: Math.min(deal.stopAt, this.epoch + 1 + notice) });
     this.say("NoticeGiven", deal.id, reason, deal.stopAt);
   }
 

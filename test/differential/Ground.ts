@@ -162,7 +162,7 @@ export class Ground {
     const { last, paid, penalty } = outcome(deal, this.provider(deal.provider), through);
     if (last <= deal.settledThrough) return;
     this.move(deal, last, paid, penalty);
-    this.say("Settled", deal.id, last, paid, penalty);
+    this.say("Settled", deal.id, last, paid);
   }
 
   protected move(deal: Deal, last: number, paid: bigint, penalty: bigint): void {
@@ -172,6 +172,7 @@ export class Ground {
     this.credit(deal.provider, paid);
     this.credit(deal.client, penalty / 2n);
     this.books.burnt += penalty / 2n;
+    if (penalty > 0n) this.say("Penalised", deal.id, penalty);
   }
 
   protected resize(deal: Deal, sectors: number, effective: number): void {

@@ -2,7 +2,7 @@
 import { id, keccak256, toBeHex, Wallet } from "ethers";
 import type { Client } from "viem";
 import { rlp } from "../../src/chain/Header.ts";
-import { type Positions, SECTOR_CHUNKS } from "../../src/codec/index.ts";
+import { ChallengeProof, SECTOR_CHUNKS } from "../../src/codec/index.ts";
 import { contentOf, contentOfBytes, type Held, hex } from "../contracts/Content.ts";
 import { type Compact, compact, NO_HEAD, type Party, PENALTY_RATE, RATE, type World } from "../contracts/fixture.ts";
 import { billed, type Deal, type Provider, signerIn, total, UNIT } from "./Books.ts";
@@ -367,10 +367,11 @@ export class Moves {
   #proof(provider: Provider): string {
     const { seed } = this.#reference.books;
     if (total(provider) === 0 || seed.epoch === 0) return "0x";
-    const answers = this.#reference.challenged(provider).map(({ slot, chunkIndex }: Positions.Position) => {
+    const challenged = this.#reference.challenged(provider);
+    const answers = challenged.map(({ slot, chunkIndex }) => {
       return this.#byRoot.get(provider.deals.get(slot)!.root)!.answer(chunkIndex);
     });
-    return hex(Buffer.concat(answers));
+    return hex(ChallengeProof.join(challenged, answers));
   }
 
   /** Now and then. */

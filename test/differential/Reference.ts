@@ -19,7 +19,8 @@ import {
 } from "./Books.ts";
 import type { Commit, Extension, Offer, Signed, Volume, Voucher } from "./Calls.ts";
 import { Exits, SCOPES, sender } from "./Exits.ts";
-import { NO_ROOT, type Ref, Refusal, verify, wrongState } from "./Ground.ts";
+import { NO_ROOT, type Ref, Refusal, wrongState } from "./Ground.ts";
+import { bytesOf, climb, nodeAt, partsOf } from "./joined.ts";
 
 const MOST_RATE = (1n << 80n) - 1n;
 
@@ -141,7 +142,8 @@ export class Reference extends Exits {
       challenge: undefined,
     });
     const { position, egressRate } = offer;
-    this.say("DealOpened", offer.provider, id, slot, position, rate, egressRate, money.escrow, money.egress);
+    this.say("DealOpened", offer.provider, id, slot, position, rate, egressRate, money.escrow);
+    if (offer.egress > 0n) this.say("ToppedUp", id, client, 0n, offer.egress);
   }
 
   extend(from: string, ref: Ref, extension: Signed<Extension>): void {
@@ -227,7 +229,7 @@ export class Reference extends Exits {
     if (deal.sectors === 0 && item.sectors > 0) deal.activeSince = effective;
     Object.assign(deal, { number: item.number, root: item.root });
     if (item.sectors !== deal.sectors) this.resize(deal, item.sectors, effective);
-    this.say("Committed", deal.id, item.number, item.root, item.sectors, item.head, paid, penalty);
+    this.say("Committed", deal.id, item.number, item.root, item.sectors, item.head, paid);
     return undefined;
   }
 
@@ -325,21 +327,25 @@ export class Reference extends Exits {
   }
 
   #verify(provider: Provider, proof: Buffer): void {
-    const challenges = this.challenged(provider).map(({ slot, chunkIndex }) => {
+    const challenged = this.challenged(provider).map(({ slot, chunkIndex }) => {
       const deal = provider.deals.get(slot)!;
-      return { deal, chunkIndex, bytes: ChallengeProof.proofBytes(deal.sectors) };
+      return { deal, slot, chunkIndex, height: ChallengeProof.proofHeight(deal.sectors) };
     });
-    const expected = challenges.reduce((sum, { bytes }) => sum + bytes, 0);
-    let at = 0;
-    for (const { deal, chunkIndex, bytes } of challenges) {
-      if (this.epoch >= deal.stopAt || this.usedUp(deal, this.epoch - 1)) {
+    const parts = partsOf(challenged);
+    const { offset, levels } = parts.at(-1)!;
+    const expected = offset + bytesOf(levels);
+    for (const [i, part] of parts.entries()) {
+      const { deal, chunkIndex } = challenged[i]!;
+      const goesToRoot = part.junction === undefined;
+      if (goesToRoot && (this.epoch >= deal.stopAt || this.usedUp(deal, this.epoch - 1))) {
         throw new Refusal("Market_DealNotProvable", deal.slot);
       }
-      if (at + bytes > proof.length) throw new Refusal("Market_ProofLength", expected, proof.length);
-      verify(deal, chunkIndex, proof.subarray(at, at + bytes));
-      at += bytes;
+      if (part.levels === 0 || part.offset + bytesOf(part.levels) > proof.length) continue;
+      const goal = goesToRoot ? deal.root : nodeAt(proof, part.junction);
+      const node = climb(proof, part, chunkIndex);
+      if (node !== goal) throw new Refusal("Market_ProofRoot", goal, node);
     }
-    if (at !== proof.length) throw new Refusal("Market_ProofLength", expected, proof.length);
+    if (expected !== proof.length) throw new Refusal("Market_ProofLength", expected, proof.length);
   }
 }
 
