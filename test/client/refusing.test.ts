@@ -4,7 +4,7 @@ import { Market } from "../../src/chain/Market.ts";
 import { DealState } from "../../src/chain/MarketReader.ts";
 import type { Sublet } from "../../src/client/index.ts";
 import { SubletException } from "../../src/protocol/Errors.ts";
-import { type Host, policy } from "../provider-node/Ground.ts";
+import { type Host, keeping, policy } from "../provider-node/Ground.ts";
 import { expectError } from "./failures.ts";
 import { read, World } from "./World.ts";
 
@@ -46,7 +46,8 @@ describe("a provider that refuses the first bytes of a deal", function () {
   const bytes = randomBytes(2 * MIB);
 
   beforeEach(async () => {
-    world = await World.create(3);
+    // Nothing is committed: it is the receipt that counts.
+    world = await World.create(3, { keeping: { ...keeping, commitAfterEpochs: 100, commitGain: 2n ** 127n } });
     drive = await world.open(await world.home());
     market = await Market.connect({ rpcUrl: world.rpc.url, market: world.ground.market });
     await drive.createVolume({ ...VOLUME, bytes: 16 * MIB });

@@ -134,7 +134,10 @@ export class Coalition {
       const holding = this.live().find(({ deal }) => deal.slot === slot)!;
       return { bytes: answer(holding, chunkIndex), whole: isThere(holding, chunkIndex) };
     });
-    const bytes = ChallengeProof.join(challenged, answers.map(({ bytes }) => bytes));
+    const bytes = ChallengeProof.join(
+      challenged,
+      answers.map(({ bytes }) => bytes),
+    );
     return { bytes: hex(bytes), whole: answers.every(({ whole }) => whole) };
   }
 
