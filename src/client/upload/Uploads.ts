@@ -12,6 +12,7 @@ import type { Lanes } from "../catalogue/Heads.ts";
 import type { Database } from "../home/Database.ts";
 import { type Change, DealMirror, type Fill, headHash, type Listed, type Pending } from "../volumes/DealMirror.ts";
 import type { Providers } from "../volumes/Providers.ts";
+import { leaveIfEmpty } from "../volumes/Standing.ts";
 import { type Deal, reservedSectors, type Volume, type Volumes } from "../volumes/Volume.ts";
 import { DealPump } from "./DealPump.ts";
 import type { Journal } from "./Journal.ts";
@@ -171,6 +172,7 @@ export class Uploads {
       sign: (mirror, change, headBytes) => this.#sign(mirror, change, headBytes),
       requireCountersigned: (signed) => this.#requireCountersigned(deal.provider, signed),
       adopt: (mirror, connection, newest) => this.#adopt(mirror, connection, newest),
+      leave: (mirror) => leaveIfEmpty(this.#around, mirror),
     });
   }
 

@@ -13,7 +13,7 @@ import type { TermsDraft } from "../../protocol/Messages.ts";
 import { requireSigner, termsDigest } from "../../protocol/TypedData.ts";
 import type { ResponseOf } from "../../protocol/Verbs.ts";
 import type { Announced, Providers } from "./Providers.ts";
-import { type Candidate, draw, largest, moderate, Spread, type Wants } from "./Selection.ts";
+import { type Candidate, draw, largest, moderate, mostReserved, Spread, type Wants } from "./Selection.ts";
 import type { Volume, Volumes } from "./Volume.ts";
 
 /** What is asked of each provider. `endEpoch` is exclusive. */
@@ -144,12 +144,12 @@ export class Search {
     this.refusals.push(why);
   }
 
-  /** @throws TermsRefused where no opening could have what the candidate wants */
+  /** @throws TermsRefused where the candidate wants what no opening could have, or too large a reservation */
   async #wantsOf(candidate: Candidate): Promise<Asked> {
     const { market, providers } = this.#around;
     const ask = await providers.call(candidate.provider, (connection) => connection.ask({}, this.#options));
     const limits = {
-      minSectors: this.#wish.volume.capacity,
+      minSectors: mostReserved(this.#wish.volume.capacity),
       noticeEpochs: MAX_NOTICE_EPOCHS,
       answerBond: market.parameters.minCollateral / 2n,
     };
@@ -209,10 +209,8 @@ async function candidates(
   { volume, endEpoch }: Wish,
 ): Promise<Candidate[]> {
   const fitting = announced.filter(
-    ({ announcement: { freeSectors, maxEndEpoch, minSectors } }) =>
-      freeSectors >= volume.capacity &&
-      (maxEndEpoch === undefined || endEpoch <= maxEndEpoch) &&
-      (minSectors ?? 0) <= volume.capacity,
+    ({ announcement: { freeSectors, maxEndEpoch } }) =>
+      freeSectors >= volume.capacity && (maxEndEpoch === undefined || endEpoch <= maxEndEpoch),
   );
   const block = await market.blockNumber();
   const { minCollateral, coverEpochs } = market.parameters;

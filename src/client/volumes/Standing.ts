@@ -79,6 +79,24 @@ export async function refreshDeals(
   return standing;
 }
 
+/**
+ * Ends what is paid to a provider that refuses bytes: a deal that holds nothing, neither on chain nor countersigned, is
+ * given notice, which counts from the next epoch, and its position is one to repair. @returns whether it was
+ */
+export async function leaveIfEmpty(
+  { market, volumes }: Pick<StandingSurroundings, "market" | "volumes">,
+  { deal, sectors }: DealMirror,
+): Promise<boolean> {
+  const { provider, slot, id } = deal;
+  const onChain = await market.deal(provider, slot);
+  if (sectors > 0 || onChain.id !== id || onChain.state !== DealState.Open) return false;
+  // First: whatever becomes of the notice, this provider is not to be drawn for the position again.
+  volumes.setProblem(id, "Refused");
+  await market.terminate({ provider, slot, id });
+  volumes.retire(id);
+  return true;
+}
+
 /** How each position of a volume stands, asking every provider. */
 export async function standingOf(
   around: StandingSurroundings,
