@@ -18,9 +18,11 @@ import { completeSlabs, learnSegments, type Recovered, recover } from "./restore
 import { download } from "./retrieve/Download.ts";
 import { Publisher } from "./upload/Publisher.ts";
 import { type PutOptions, put, type Receipt, type Writable } from "./upload/Put.ts";
+import { type Quote, type QuoteOptions, quote } from "./upload/Quote.ts";
 import type { Source } from "./upload/Source.ts";
 import { createVolume, type VolumeOptions } from "./volumes/Creation.ts";
 import { type TopUp, topUp } from "./volumes/Funding.ts";
+import { type Prices, pricesNow } from "./volumes/Prices.ts";
 import { standingOf, type VolumeStatus } from "./volumes/Standing.ts";
 import type { Volume } from "./volumes/Volume.ts";
 
@@ -172,6 +174,19 @@ export class Sublet {
    */
   async createVolume(options: VolumeOptions): Promise<Volume> {
     return createVolume(this.#writable().parts, options);
+  }
+
+  /** What the market's providers ask now. @throws SubletException TooFewProviders when none answers that has room */
+  prices(signal?: AbortSignal): Promise<Prices> {
+    return pricesNow(this.#parts, signal);
+  }
+
+  /**
+   * What a file or folder of this machine, or so many bytes, would cost: in the newest volume, else in one to be rented.
+   * @throws SubletException NoSuchPath, TooFewProviders, BadArgument
+   */
+  quote(what: string | number, options: QuoteOptions = {}): Promise<Quote> {
+    return quote(this.#parts, what, options);
   }
 
   /** How everything stands; asks every provider. */

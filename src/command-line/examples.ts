@@ -22,6 +22,11 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example("in ~/.sublet; the password is asked for", `sublet init ${PLACE}`),
     example("elsewhere, without being asked", `sublet init ${PLACE} --home ./drive --password-file ./password`),
   ],
+  "sublet price": [
+    example("what providers ask now", "sublet price"),
+    example("what a folder would cost", "sublet price photos"),
+    example("what so much would cost in a volume that is yet to be rented", "sublet price 10GiB --k 4 --n 12"),
+  ],
   "sublet volume": [
     example("10 GiB that survive the loss of eight of twelve", "sublet volume create --k 4 --n 12 --size 10GiB"),
   ],

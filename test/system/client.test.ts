@@ -57,7 +57,7 @@ describe("sublet", function () {
         network.command([]),
         network.command(["frobnicate"]),
       ]);
-      const names = ["init", "volume", "put", "get", "ls", "rm", "status", "repair", "topup", "restore"];
+      const names = ["init", "price", "volume", "put", "get", "ls", "rm", "status", "repair", "topup", "restore"];
       for (const name of [...names, "provider", "audit"]) {
         expect(`${help.stdout}`).to.match(new RegExp(`^  ${name} `, "m"));
         expect(none.stderr).to.match(new RegExp(`^  ${name} `, "m"));
@@ -100,6 +100,22 @@ describe("sublet", function () {
       expect(error.also).to.include({ asset: "gas", account: address, have: "0" });
       expect(error.message).to.contain(`send it ${error.missing} more`).and.to.contain(error.also.missing);
       expect((await stat(join(poor, "drive.sqlite"))).mode & 0o077).to.equal(0);
+    });
+  });
+
+  describe("price", () => {
+    it("tells what providers ask, and what a file would cost", async () => {
+      const [document, words] = await Promise.all([
+        done(["price", join(folder, "film.bin"), ...at]),
+        text(["price", "1GiB", "--k", "1", "--n", "2"]),
+      ]);
+      expect(document).to.deep.include({ decimals: 6, asked: 5, answered: 5 });
+      expect(document.quote).to.include({ files: 1, bytes: film.length, k: K, n: N, sectors: 2 });
+      expect(Number(document.quote.term) > Number(document.quote.month)).to.equal(true);
+      expect(words).to.match(
+        /5 of 5 providers answered.*\n.*10\^12 bytes.*\n.*\n1\.0 GiB in a new volume of 2 providers/,
+      );
+      expect(await fails(["price", "nowhere", ...at])).to.include({ code: "BadArgument", name: "what" });
     });
   });
 

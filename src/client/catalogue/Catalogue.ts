@@ -192,6 +192,12 @@ export class Catalogue {
       .count;
   }
 
+  /** How far the slab is filled up that small files of a volume go into next; undefined: they begin one. */
+  openLength(volume: bigint): number | undefined {
+    const sql = "SELECT length FROM volume JOIN slab ON slab.id = open_slab WHERE volume.id = ? AND journaled = 1";
+    return this.#database.get<{ length: number }>(sql, `${volume}`)?.length;
+  }
+
   /** Slabs of one lane that hold no object and no segment; the one that is still written to is not among them. */
   deadSlabs(volume: bigint, lane: bigint): Slab.SlabId[] {
     const least = Slab.idBytes({ lane, sequence: 0 });

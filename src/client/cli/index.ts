@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { getCommand } from "./get.ts";
 import { initCommand } from "./init.ts";
 import { lsCommand } from "./ls.ts";
+import { priceCommand } from "./price.ts";
 import { putCommand } from "./put.ts";
 import { repairCommand } from "./repair.ts";
 import { restoreCommand } from "./restore.ts";
@@ -14,6 +15,7 @@ import { volumeCommand } from "./volume.ts";
 export function clientCommands(): Command[] {
   return [
     initCommand(),
+    priceCommand(),
     volumeCommand(),
     putCommand(),
     getCommand(),
