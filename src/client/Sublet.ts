@@ -16,6 +16,7 @@ import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
 import { type RepairReport, repairVolume } from "./repair/Repair.ts";
 import { completeSlabs, learnSegments, type Recovered, recover } from "./restore/Recovery.ts";
 import { download } from "./retrieve/Download.ts";
+import { type Plan, type PlanOptions, plan } from "./upload/Plan.ts";
 import { Publisher } from "./upload/Publisher.ts";
 import { type PutOptions, put, type Receipt, type Writable } from "./upload/Put.ts";
 import { type Quote, type QuoteOptions, quote } from "./upload/Quote.ts";
@@ -107,6 +108,14 @@ export class Sublet {
    */
   async put(path: string, source: Source, options: PutOptions = {}): Promise<Receipt> {
     return put(this.#writable(), path, source, options);
+  }
+
+  /**
+   * What {@link put} of the same would do and cost; moves no money and changes nothing. Reads a stream to its end.
+   * @throws SubletException what the put would end with, as far as it can be known before
+   */
+  plan(path: string, source: Source, options: PlanOptions = {}): Promise<Plan> {
+    return plan(this.#parts, path, source, options);
   }
 
   /**

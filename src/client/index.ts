@@ -5,6 +5,7 @@ export type { RepairReport, Replacement } from "./repair/Repair.ts";
 export type { Recovered } from "./restore/Recovery.ts";
 export type { Incident } from "./retrieve/ShardReader.ts";
 export { type GetOptions, type Range, type Status, Sublet } from "./Sublet.ts";
+export type { Plan, PlanOptions } from "./upload/Plan.ts";
 export type { PositionReceipt, PutOptions, PutState, Receipt } from "./upload/Put.ts";
 export type { Quote, QuoteOptions } from "./upload/Quote.ts";
 export type { Source } from "./upload/Source.ts";

@@ -40,6 +40,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "sublet put": [
     example("a file", "sublet put holiday.jpg /photos/holiday.jpg"),
     example("a folder, waiting until it is on chain", "sublet put photos /2026/photos --until committed"),
+    example("what it would take and cost, without doing it", "sublet put photos /2026/photos --dry-run"),
     example("what another program writes", "tar c photos | sublet put - /backups/photos.tar"),
   ],
   "sublet get": [

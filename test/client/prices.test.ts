@@ -70,8 +70,8 @@ describe("prices", function () {
     const quoted = await drive.quote(8 * MIB);
     // 2 sectors at each of 12 providers, for 30 epochs.
     expect(quoted).to.deep.equal({
-      ...{ files: 1, bytes: 8 * MIB, k: 4, n: 12, sectors: 2, epochs: 30 },
-      ...{ month: 2n * 12n * 30n * 1_000n, term: 2n * 12n * 30n * 1_000n },
+      ...{ files: 1, bytes: 8 * MIB, k: 4, n: 12, sectors: 2, epochs: 30, deals: 12 },
+      ...{ missing: 2n * 12n * 30n * 1_000n, month: 2n * 12n * 30n * 1_000n, term: 2n * 12n * 30n * 1_000n },
     });
     const other = await drive.quote(8 * MIB, { k: 1, n: 3, epochs: 60 });
     expect(other).to.include({ sectors: 8, month: 8n * 3n * 30n * 1_000n, term: 8n * 3n * 60n * 1_000n });

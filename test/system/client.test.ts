@@ -119,6 +119,16 @@ describe("sublet", function () {
     });
   });
 
+  describe("put --dry-run", () => {
+    it("tells what it would take and cost, and stores nothing", async () => {
+      const args = ["put", join(folder, "film.bin"), "/planned", "--dry-run"];
+      const [document, words] = await Promise.all([done([...args, ...at]), text(args)]);
+      expect(document).to.include({ path: "planned", bytes: film.length, sectors: 2, deals: N, transactions: 0 });
+      expect(words).to.match(/would take 2 of 8 free sectors at each of 4 providers.*\n.* is paid in already\.$/m);
+      expect((await done(["ls", ...at])).files).to.deep.equal([]);
+    });
+  });
+
   describe("put, get, ls and rm", () => {
     it("store a file, and fetch it whole, in part, and through pipes", async () => {
       const receipt = await done(["put", join(folder, "film.bin"), ...at]);

@@ -63,12 +63,17 @@ export class Uploads {
     return writing;
   }
 
+  /** The last sectors are the catalogue's alone, the room left in them too: a full volume can still be emptied. */
+  freeSectors(volume: Volume): number {
+    return volume.capacity - reservedSectors(volume.capacity) - this.#around.catalogue.slabCount(volume.id);
+  }
+
   /**
-   * The last sectors are the catalogue's alone, the room left in them too: a full volume can still be emptied.
+   * @param besides sectors that will be free before they are taken
    * @throws SubletException VolumeFull unless files may take `sectors` more at each position
    */
-  requireRoom(volume: Volume, sectors: number): void {
-    const free = volume.capacity - reservedSectors(volume.capacity) - this.#around.catalogue.slabCount(volume.id);
+  requireRoom(volume: Volume, sectors: number, besides = 0): void {
+    const free = this.freeSectors(volume) + besides;
     if (sectors <= free) return;
     const fields = { needSectors: Math.max(1, sectors), freeSectors: Math.max(0, free) };
     throw new SubletException({ code: "VolumeFull", volume: volume.id, ...fields });

@@ -1,6 +1,6 @@
 /** What the market asks now, by asking its providers; and what it costs to keep something, there or in a volume. */
 import { randomInt } from "node:crypto";
-import { baseUnits } from "../../chain/MarketReader.ts";
+import { baseUnits, type Deal } from "../../chain/MarketReader.ts";
 import { SECTOR_BYTES } from "../../codec/index.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Parts } from "../Parts.ts";
@@ -32,6 +32,9 @@ export interface Cost {
   readonly month: bigint;
   readonly term: bigint;
   readonly epochs: number;
+  readonly deals: number;
+  /** What has to be paid in first: it is not in the deals' escrow yet. */
+  readonly missing: bigint;
 }
 
 /** Epochs of the month that prices are told for. */
@@ -60,47 +63,47 @@ export async function pricesNow(parts: Parts, signal?: AbortSignal): Promise<Pri
 /** At the deals of a volume, until each of them ends. */
 export async function costInVolume(parts: Parts, volume: Volume, sectors: number): Promise<Cost> {
   const { market, volumes, catalogue } = parts;
+  const { id, k, n } = volume;
   const live = await liveDeals(parts, volume);
   const epoch = market.epochs.at(await market.blockNumber());
-  const held = catalogue.slabCount(volume.id);
-  let [perEpoch, term, epochs] = [0n, 0n, 0];
-  for (const { id, startEpoch } of volumes.serving(volume.id)) {
-    const deal = live.get(id);
+  const held = catalogue.slabCount(id);
+  let [perEpoch, term, missing, epochs, deals] = [0n, 0n, 0n, 0, 0];
+  for (const { id: known, startEpoch } of volumes.serving(id)) {
+    const deal = live.get(known);
     if (!deal) continue;
     const { rate, minSectors, stopAt } = deal;
     // What is reserved is paid for anyhow.
-    const more = BigInt(Math.max(minSectors, held + sectors) - Math.max(minSectors, held));
+    const billed = Math.max(minSectors, held + sectors);
+    const more = BigInt(billed - Math.max(minSectors, held));
     const left = stopAt - Math.max(epoch, startEpoch);
+    const short = rate * BigInt(billed) * BigInt(stopAt - epoch) - escrowLeft(deal, epoch);
     perEpoch += rate * more;
     term += rate * more * BigInt(left);
+    if (short > 0n) missing += baseUnits(short);
     epochs = Math.max(epochs, left);
+    deals++;
   }
-  return {
-    k: volume.k,
-    n: volume.n,
-    sectors,
-    month: baseUnits(perEpoch * MONTH_EPOCHS),
-    term: baseUnits(term),
-    epochs,
-  };
+  const month = baseUnits(perEpoch * MONTH_EPOCHS);
+  return { k, n, sectors, month, term: baseUnits(term), epochs, deals, missing };
+}
+
+/** Ledger units of a deal's escrow that no epoch before `epoch` can claim any more. */
+export function escrowLeft({ escrow, rate, minSectors, sectors, settledThrough }: Deal, epoch: number): bigint {
+  const unsettled = Math.max(0, epoch - 1 - settledThrough);
+  const left = escrow - rate * BigInt(Math.max(minSectors, sectors)) * BigInt(unsettled);
+  return left > 0n ? left : 0n;
 }
 
 /** At what the middle one of the market's providers asks. @throws SubletException TooFewProviders */
 export async function costOnMarket(
   parts: Parts,
-  { k, n, sectors, epochs }: Pick<Cost, "k" | "n" | "sectors" | "epochs">,
+  { n, epochs, ...shape }: Pick<Cost, "k" | "n" | "sectors" | "epochs">,
   signal?: AbortSignal,
 ): Promise<Cost> {
   const { offers } = await offersNow(parts, signal);
-  const perEpoch = spread(offers.map(({ rate }) => rate)).median * BigInt(n * sectors);
-  return {
-    k,
-    n,
-    sectors,
-    month: baseUnits(perEpoch * MONTH_EPOCHS),
-    term: baseUnits(perEpoch * BigInt(epochs)),
-    epochs,
-  };
+  const perEpoch = spread(offers.map(({ rate }) => rate)).median * BigInt(n * shape.sectors);
+  const term = baseUnits(perEpoch * BigInt(epochs));
+  return { ...shape, n, epochs, month: baseUnits(perEpoch * MONTH_EPOCHS), term, deals: n, missing: term };
 }
 
 async function offersNow(
