@@ -16,6 +16,7 @@ import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
 import { type RepairReport, repairVolume } from "./repair/Repair.ts";
 import { completeSlabs, learnSegments, type Recovered, recover } from "./restore/Recovery.ts";
 import { download } from "./retrieve/Download.ts";
+import { remove, rename } from "./upload/Naming.ts";
 import { type Plan, type PlanOptions, plan } from "./upload/Plan.ts";
 import { Publisher } from "./upload/Publisher.ts";
 import { type PutOptions, put, type Receipt, type Writable } from "./upload/Put.ts";
@@ -143,9 +144,7 @@ export class Sublet {
 
   /** Whether `path` names a file, a folder (something is stored below it), or nothing. */
   kind(path: string): "file" | "folder" | undefined {
-    const name = normalizeFolder(path);
-    if (name !== "" && this.#parts.catalogue.find(name)) return "file";
-    return name === "" || this.#parts.catalogue.isFolder(name) ? "folder" : undefined;
+    return this.#parts.catalogue.kind(normalizeFolder(path));
   }
 
   /**
@@ -153,26 +152,21 @@ export class Sublet {
    * @throws SubletException NoSuchPath, BadArgument (a folder without `recursive`), NotDurable
    */
   async remove(path: string, { recursive = false }: { recursive?: boolean } = {}): Promise<number> {
-    const name = normalize(path);
-    const kind = this.kind(name);
-    if (!kind) throw new SubletException({ code: "NoSuchPath", path: name });
-    if (kind === "folder" && !recursive) {
-      const reason = "it is a folder; say that everything below it is to go";
-      throw new SubletException({ code: "BadArgument", name: "path", value: name, reason });
-    }
-    const { parts, publisher, exclusively } = this.#writable();
-    const volume = parts.volumes.latest(parts.home.path);
-    const paths = [...parts.catalogue.list(name)].map((entry) => entry.path);
-    await exclusively(async () =>
-      parts.database.transaction(() => {
-        for (const one of paths) parts.catalogue.setName(one, null, volume.id);
-      }),
-    );
-    await publisher.publish(volume);
-    for (const one of parts.volumes.all()) await exclusively(() => parts.uploads.reclaim(one));
-    const { upload } = await parts.uploads.of(volume);
-    await upload.complete(upload.target.version);
-    return paths.length;
+    return remove(this.#writable(), path, recursive);
+  }
+
+  /**
+   * Gives a file, or everything below a folder, another name: all of it or nothing, and no content is sent. `force`: files
+   * of the new names are replaced. @returns how many files
+   * @throws SubletException NoSuchPath, PathTaken, BadArgument (into itself, onto a folder, below a file), NotDurable
+   */
+  async move(from: string, to: string, { force = false }: { force?: boolean } = {}): Promise<number> {
+    return rename(this.#writable(), from, to, { force, keep: false });
+  }
+
+  /** {@link move}, but what was there stays; both names have the same content in the same place, and it is paid once. */
+  async copy(from: string, to: string, { force = false }: { force?: boolean } = {}): Promise<number> {
+    return rename(this.#writable(), from, to, { force, keep: true });
   }
 
   // ---------------------------------------------------------------- volumes

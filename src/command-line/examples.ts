@@ -49,6 +49,14 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example("the first 100 bytes", "sublet get /readme.md part --range 0-99"),
   ],
   "sublet ls": [example("everything", "sublet ls"), example("a folder, for a program", "sublet ls /photos --json")],
+  "sublet mv": [
+    example("another name", "sublet mv /photos/holiday.jpg /photos/beach.jpg"),
+    example("a folder into another one", "sublet mv /photos /2026/"),
+  ],
+  "sublet cp": [
+    example("one content under two names, paid once", "sublet cp /photos/holiday.jpg /best/"),
+    example("in place of what is there", "sublet cp /notes /kept --force"),
+  ],
   "sublet rm": [
     example("a file", "sublet rm /photos/holiday.jpg"),
     example("a folder with all that is in it", "sublet rm /2026 --recursive"),

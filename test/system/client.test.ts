@@ -57,7 +57,21 @@ describe("sublet", function () {
         network.command([]),
         network.command(["frobnicate"]),
       ]);
-      const names = ["init", "price", "volume", "put", "get", "ls", "rm", "status", "repair", "topup", "restore"];
+      const names = [
+        "init",
+        "price",
+        "volume",
+        "put",
+        "get",
+        "ls",
+        "mv",
+        "cp",
+        "rm",
+        "status",
+        "repair",
+        "topup",
+        "restore",
+      ];
       for (const name of [...names, "provider", "audit"]) {
         expect(`${help.stdout}`).to.match(new RegExp(`^  ${name} `, "m"));
         expect(none.stderr).to.match(new RegExp(`^  ${name} `, "m"));
@@ -161,7 +175,14 @@ describe("sublet", function () {
       expect(words).to.match(/^ +3 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}kept\/one\.txt$/m);
       expect(await readFile(join(folder, "back", "deep", "two.txt"), "utf8")).to.equal("two");
       expect((await readdir(join(folder, "back"))).sort()).to.deep.equal(["deep", "one.txt"]);
-      expect(await done(["rm", "-r", "kept", ...at])).to.include({ files: 2 });
+      expect(await done(["mv", "/kept/deep", "kept/low", ...at])).to.include({ path: "kept/low", files: 1 });
+      expect(await done(["cp", "/kept/one.txt", "/kept/low/", ...at])).to.include({ path: "kept/low/one.txt" });
+      expect(await fails(["cp", "kept/one.txt", "kept/low", ...at])).to.include({ code: "PathTaken" });
+      expect(await text(["cp", "kept/low/two.txt", "kept/one.txt", "--force"])).to.match(
+        /^kept\/one\.txt: 1 file copied$/m,
+      );
+      expect(`${await fetched("kept/one.txt")}${await fetched("kept/low/one.txt")}`).to.equal("twoone");
+      expect(await done(["rm", "-r", "kept", ...at])).to.include({ files: 3 });
       expect((await done(["ls", ...at])).files.map(({ path }: { path: string }) => path)).to.deep.equal([
         "film.bin",
         "piped/in",

@@ -96,6 +96,12 @@ export class Catalogue {
     yield* this.#database.each<Entry>(sql, `${folder}/`, `${folder}0`);
   }
 
+  /** Whether `path` (the whole drive: empty) names a file, a folder (something is stored below it), or nothing. */
+  kind(path: string): "file" | "folder" | undefined {
+    if (path !== "" && this.find(path)) return "file";
+    return path === "" || this.isFolder(path) ? "folder" : undefined;
+  }
+
   isFolder(path: string): boolean {
     return this.#database.get(`${NEWEST} LIMIT 1`, `${path}/`, `${path}0`) !== undefined;
   }

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { getCommand } from "./get.ts";
 import { initCommand } from "./init.ts";
 import { lsCommand } from "./ls.ts";
+import { cpCommand, mvCommand } from "./mv.ts";
 import { priceCommand } from "./price.ts";
 import { putCommand } from "./put.ts";
 import { repairCommand } from "./repair.ts";
@@ -20,6 +21,8 @@ export function clientCommands(): Command[] {
     putCommand(),
     getCommand(),
     lsCommand(),
+    mvCommand(),
+    cpCommand(),
     rmCommand(),
     statusCommand(),
     repairCommand(),

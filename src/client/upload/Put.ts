@@ -1,7 +1,7 @@
 /** Putting files: into the journal, to the providers, into the catalogue; and the receipt that says how far it came. */
 import type { Address, Hash } from "viem";
 import { SubletException } from "../../protocol/Errors.ts";
-import type { StoredObject } from "../catalogue/Catalogue.ts";
+import type { Catalogue, StoredObject } from "../catalogue/Catalogue.ts";
 import { foldersOf, normalize } from "../catalogue/Path.ts";
 import type { Parts } from "../Parts.ts";
 import { quorum, type Volume } from "../volumes/Volume.ts";
@@ -103,7 +103,7 @@ export async function filesOf(
 ): Promise<{ folder: boolean; files: Named[] }> {
   const { folder, contents } = await contentsOf(source);
   const files = contents.map((content) => ({ content, path: pathOf(path, folder, content) }));
-  for (const file of files) requireNameable(parts, file.path);
+  for (const file of files) requireNameable(parts.catalogue, file.path);
   return { folder, files };
 }
 
@@ -112,7 +112,7 @@ function pathOf(path: string, folder: boolean, { below }: Content): string {
 }
 
 /** @throws SubletException BadArgument when a file would stand where a folder is, or below a file */
-function requireNameable({ catalogue }: Parts, path: string): void {
+export function requireNameable(catalogue: Catalogue, path: string): void {
   const refuse = (reason: string): never => {
     throw new SubletException({ code: "BadArgument", name: "path", value: path, reason });
   };
