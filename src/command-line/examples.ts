@@ -70,11 +70,17 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example("2.5 tokens for storing, over the deals of all volumes", "sublet topup 2.5"),
     example("half a token for reading", "sublet topup 0.5 --egress"),
   ],
+  "sublet key": [example("24 words to write down", "sublet key export --words")],
+  "sublet key export": [
+    example("24 words to write down", "sublet key export --words"),
+    example("for a program that opens the drive", "sublet key export --hex"),
+  ],
   "sublet restore": [
     example(
       "a whole drive into an empty home, from its key alone",
       `sublet restore --from-key keystore.json ${PLACE} --home ./again`,
     ),
+    example("from the words of its key, as they are typed", `sublet restore --from-words - ${PLACE} --home ./again`),
   ],
   "sublet provider": [
     example("how a provider begins", `sublet provider init ${PLACE} --quota 500GB --stake 100 --price 1.5`),

@@ -70,6 +70,7 @@ describe("sublet", function () {
         "status",
         "repair",
         "topup",
+        "key",
         "restore",
       ];
       for (const name of [...names, "provider", "audit"]) {
@@ -309,6 +310,30 @@ describe("sublet", function () {
       ]);
       expect(there).to.deep.equal(here);
       expect(Buffer.compare(stdout, film)).to.equal(0);
+    });
+
+    it("brings everything back from the words of the key, under another password", async () => {
+      const [{ words, address }, printed, hex] = await Promise.all([
+        done(["key", "export", "--words", ...at]),
+        text(["key", "export"]),
+        text(["key", "export", "--hex"]),
+      ]);
+      expect(words).to.have.length(24);
+      expect(printed.trim().split(/\s+/)).to.deep.equal(words);
+      expect(hex).to.match(/^0x[0-9a-f]{64}\n$/);
+      const rewritten = ["--home", join(folder, "rewritten")];
+      const from = ["restore", "--from-words", "-", "--local-network", ...place(), ...rewritten];
+      const input = (list: string[]) => ({ input: Buffer.from(`${list.join("\n")}\n`), password: "another" });
+      const [one, two, ...others] = words;
+      expect(await fails(from, input([two, one, ...others]))).to.include({ code: "BadArgument", name: "words" });
+      expect(await fails(["restore", ...place(), ...rewritten])).to.include({
+        code: "BadArgument",
+        name: "--from-key",
+      });
+      expect(await readdir(folder)).not.to.include("rewritten");
+      expect(await done(from, input(words))).to.include({ address, volumes: 1 });
+      const there = await done(["ls", ...rewritten], { password: "another" });
+      expect(there).to.deep.equal(await done(["ls", ...at]));
     });
 
     it("refuses the home of another key", async () => {

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { getCommand } from "./get.ts";
 import { initCommand } from "./init.ts";
+import { keyCommand } from "./key.ts";
 import { lsCommand } from "./ls.ts";
 import { cpCommand, mvCommand } from "./mv.ts";
 import { priceCommand } from "./price.ts";
@@ -27,6 +28,7 @@ export function clientCommands(): Command[] {
     statusCommand(),
     repairCommand(),
     topupCommand(),
+    keyCommand(),
     restoreCommand(),
   ];
 }
