@@ -27,6 +27,7 @@ import { type TopUp, topUp } from "./volumes/Funding.ts";
 import { type Prices, pricesNow } from "./volumes/Prices.ts";
 import { standingOf, type VolumeStatus } from "./volumes/Standing.ts";
 import type { Volume } from "./volumes/Volume.ts";
+import { WARN_EPOCHS, type Warning, warningsOf } from "./volumes/Warnings.ts";
 
 /** Bytes `first` to `last` of a file, both included; without `last` to its end. */
 export interface Range {
@@ -53,6 +54,8 @@ export interface Status {
   readonly unfinished: number;
   readonly journalBytes: number;
   readonly volumes: readonly VolumeStatus[];
+  /** Of time or money that ends soon. */
+  readonly warnings: readonly Warning[];
 }
 
 export class Sublet {
@@ -192,8 +195,18 @@ export class Sublet {
     return quote(this.#parts, what, options);
   }
 
-  /** How everything stands; asks every provider. */
-  async status(signal?: AbortSignal): Promise<Status> {
+  /**
+   * What ends or runs out `within` so many epochs, of one volume or all; asks the chain only.
+   * @throws SubletException NoVolume
+   */
+  async warnings({ volume, within = WARN_EPOCHS }: { volume?: bigint; within?: number } = {}): Promise<Warning[]> {
+    const { volumes, home } = this.#parts;
+    const looked = volume === undefined ? volumes.all() : [volumes.require(volume, home.path)];
+    return warningsOf(this.#parts, looked, within);
+  }
+
+  /** How everything stands; asks every provider. `warnWithin`: see {@link warnings}. */
+  async status(signal?: AbortSignal, warnWithin = WARN_EPOCHS): Promise<Status> {
     const { market, account, catalogue, volumes, segments, journal } = this.#parts;
     const [tokens, decimals, gas, block] = await Promise.all([
       market.tokenBalance(account.address),
@@ -213,6 +226,7 @@ export class Sublet {
     return {
       ...{ account: account.address, tokens, decimals, gas, epoch: market.epochs.at(block), files, bytes },
       ...{ unfinished: segments.unfinished(), journalBytes: await journal.size(), volumes: standings },
+      warnings: await this.warnings({ within: warnWithin }),
     };
   }
 

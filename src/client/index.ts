@@ -13,3 +13,4 @@ export type { Source } from "./upload/Source.ts";
 export type { VolumeOptions } from "./volumes/Creation.ts";
 export type { Cost, Prices, Spread } from "./volumes/Prices.ts";
 export type { Health, PositionStatus, VolumeStatus } from "./volumes/Standing.ts";
+export type { Warning } from "./volumes/Warnings.ts";

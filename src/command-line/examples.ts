@@ -64,6 +64,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "sublet status": [
     example("money, deals, and what each provider shows when asked", "sublet status"),
     example("of another home", "sublet status --home ./drive"),
+    example("with a warning of what ends within thirty epochs", "sublet status --within 30"),
   ],
   "sublet repair": [example("what was lost, at fresh providers; and what was interrupted", "sublet repair")],
   "sublet topup": [

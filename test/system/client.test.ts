@@ -261,7 +261,12 @@ describe("sublet", function () {
   describe("status, topup and repair", () => {
     it("show how everything stands, and add money", async () => {
       const [status, words] = await Promise.all([done(["status", ...at]), text(["status"])]);
-      expect(status).to.include({ unfinished: 0 });
+      expect(status).to.include({ unfinished: 0 }).and.to.have.deep.property("warnings", []);
+      const { warnings } = await done(["status", "--within", "1000", ...at]);
+      expect(warnings.map(({ kind }: { kind: string }) => kind)).to.deep.equal(Array(N).fill("ending"));
+      expect(await text(["status", "--within", "1000"])).to.match(
+        /^Warning: 4 deals of volume \d+ end, the first in \d+ epochs/m,
+      );
       expect(status.volumes[0]).to.include({ k: K, n: N, good: N });
       expect(words).to.match(/4 of 4 providers are good, 2 are needed/);
       const market = await marketOf(network, home);
@@ -274,6 +279,18 @@ describe("sublet", function () {
       expect((await done(["topup", "1.5", ...at])).amount).to.equal("1500000");
       // Settling takes a little out meanwhile.
       expect((await escrow()) - before > 1_400_000n).to.equal(true);
+    });
+
+    it("warn of what ends soon, and so does put, whose exit code stays that of what was asked", async () => {
+      const brief = ["--home", await network.addClient("brief")];
+      await done(["volume", "create", "--k", "1", "--n", "1", "--size", "1MiB", "--epochs", "4", ...brief]);
+      const input = Buffer.from("soon gone");
+      const put = ["put", "-", "note", ...brief];
+      expect((await done(put, { input })).warnings[0]).to.include({ kind: "ending", position: 0 });
+      const { code, stdout, stderr } = await network.command(put, { input });
+      expect(code).to.equal(0);
+      expect(stderr).to.match(/^Warning: 1 deal of volume \d+ ends, the first in \d epochs/m);
+      expect(`${stdout}`).to.match(/^note: 1 file/);
     });
 
     it("move what a provider has lost to a fresh one", async () => {

@@ -3,11 +3,14 @@ import { basename, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { formatUnits } from "viem";
 import { SubletException } from "../../protocol/Errors.ts";
-import type { PutState } from "../upload/Put.ts";
+import type { Sublet } from "../Sublet.ts";
+import type { PutState, Receipt } from "../upload/Put.ts";
 import type { Source } from "../upload/Source.ts";
+import type { Warning } from "../volumes/Warnings.ts";
 import { bad } from "./Arguments.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
-import { Progress, print, sizeText } from "./Terminal.ts";
+import { note, Progress, print, sizeText } from "./Terminal.ts";
+import { warningLines } from "./warnings.ts";
 
 interface Flags extends HomeFlags {
   readonly volume?: string;
@@ -50,7 +53,8 @@ async function put(source: string, path: string | undefined, flags: Flags): Prom
       progress.stop();
       const { path, files, bytes, state, positions, n, durable } = receipt;
       const have = positions.filter((one) => one.state !== "behind").length;
-      print(flags, { ...receipt, incidents }, () => [
+      const warnings = await warningsOf(drive, receipt);
+      print(flags, { ...receipt, warnings, incidents }, () => [
         `${filesText(path, files, bytes)}, ${state} ` +
           `(${have} of ${n} providers have signed for it, ${durable} make it durable)`,
       ]);
@@ -58,6 +62,19 @@ async function put(source: string, path: string | undefined, flags: Flags): Prom
       progress.stop();
     }
   });
+}
+
+/** What was put is there, whether or not the chain can be asked how long. */
+async function warningsOf(drive: Sublet, { volume }: Receipt): Promise<readonly Warning[]> {
+  try {
+    const warnings = await drive.warnings({ volume });
+    for (const line of warningLines(warnings, await drive.tokenDecimals())) note(line);
+    return warnings;
+  } catch (error) {
+    if (!SubletException.is(error)) throw error;
+    note(error.message);
+    return [];
+  }
 }
 
 async function dryRun(name: string, content: Source, volume: { volume?: bigint }, flags: Flags): Promise<void> {
