@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { expect } from "chai";
 import type { Sublet } from "../../src/client/index.ts";
+import { PARAMETERS } from "../provider-node/Ground.ts";
 import { expectError } from "./failures.ts";
 import { World } from "./World.ts";
 
@@ -89,5 +90,8 @@ describe("a plan of a put", function () {
     });
     const empty = await world.open(await world.home());
     await expectError(empty.plan("x", randomBytes(1)), "NoVolume");
+    await empty.createVolume({ k: 1, n: 3, bytes: MIB, epochs: 1 });
+    await world.ground.mine(2 * PARAMETERS.epochBlocks);
+    expect(await expectError(empty.plan("x", randomBytes(1)), "TooFewProviders")).to.include({ have: 0, need: 2 });
   });
 });

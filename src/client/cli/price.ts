@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { formatUnits } from "viem";
 import type { Quote } from "../upload/Quote.ts";
 import type { Prices, Spread } from "../volumes/Prices.ts";
-import { size, wholeNumber } from "./Arguments.ts";
+import { bad, size, wholeNumber } from "./Arguments.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
 import { print, sizeText } from "./Terminal.ts";
 
@@ -29,6 +29,7 @@ async function price(what: string | undefined, flags: Flags): Promise<void> {
       return value === undefined ? [] : [[name, wholeNumber(`--${name}`, value)]];
     }),
   );
+  if (what === undefined && Object.keys(shape).length > 0) throw bad("what", "", "a volume's shape prices something");
   const there = what !== undefined && (await stat(what).catch(() => undefined)) !== undefined;
   const wanted = what === undefined || there ? what : size("what", what);
   await withDrive(flags, async ({ drive, signal }) => {

@@ -1,7 +1,9 @@
 /** What a put would do and cost, without doing any of it. */
+import { SubletException } from "../../protocol/Errors.ts";
 import { normalize } from "../catalogue/Path.ts";
 import type { Parts } from "../Parts.ts";
 import { type Cost, costInVolume } from "../volumes/Prices.ts";
+import { quorum } from "../volumes/Volume.ts";
 import { chooseVolume, filesOf } from "./Put.ts";
 import type { Content, Source } from "./Source.ts";
 import { slabsNeeded } from "./Storing.ts";
@@ -39,10 +41,13 @@ export async function plan(
   const lane = lanes.drawn();
   const reclaimed = lane === undefined ? 0 : catalogue.deadSlabs(volume.id, lane).length;
   uploads.requireRoom(volume, sectors, reclaimed);
+  const cost = await costInVolume(parts, volume, sectors);
+  const need = quorum(volume);
+  if (cost.deals < need) throw new SubletException({ code: "TooFewProviders", have: cost.deals, need });
   return {
     ...{ path: normalize(path), files: files.length, bytes: lengths.reduce((sum, length) => sum + length, 0) },
     ...{ volume: volume.id, freeSectors: uploads.freeSectors(volume) + reclaimed, transactions: 0 },
-    ...(await costInVolume(parts, volume, sectors)),
+    ...cost,
   };
 }
 
