@@ -62,6 +62,7 @@ export interface Local {
 
   // ---- files
   NoSuchPath: { path: string };
+  PathTaken: { path: string };
   NoVolume: { home: string };
   VolumeFull: { volume: bigint; needSectors: number; freeSectors: number };
   CatalogueTooLarge: { limit: number; actual: number };
@@ -187,6 +188,10 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
   NoSuchPath: {
     happened: (e) => `${e.path} does not exist`,
     advice: () => "list what there is with ls",
+  },
+  PathTaken: {
+    happened: (e) => `there is a file at ${e.path} already; nothing was changed`,
+    advice: () => "choose another name, or say with --force that it is to be replaced",
   },
   NoVolume: {
     happened: (e) => `there is no volume yet in ${e.home}`,

@@ -60,8 +60,8 @@ const PROBES = 8;
 
 const ANSWER_MS = 10_000;
 
-/** Retires the deals that are over on chain. @returns how the others stand there */
-export async function refreshDeals(
+/** The deals of a volume that are not over, as they stand on chain. */
+export async function liveDeals(
   { market, volumes }: Pick<StandingSurroundings, "market" | "volumes">,
   volume: Volume,
 ): Promise<Map<Hash, ChainDeal>> {
@@ -73,7 +73,6 @@ export async function refreshDeals(
       const live =
         onChain.state === DealState.Open || onChain.state === DealState.Active || onChain.state === DealState.Notice;
       if (onChain.id === deal.id && live && epoch < onChain.stopAt) standing.set(deal.id, onChain);
-      else volumes.retire(deal.id);
     }),
   );
   return standing;
@@ -95,6 +94,17 @@ export async function leaveIfEmpty(
   await market.terminate({ provider, slot, id });
   volumes.retire(id);
   return true;
+}
+
+/** Retires the deals that are over on chain. @returns how the others stand there */
+export async function refreshDeals(
+  around: Pick<StandingSurroundings, "market" | "volumes">,
+  volume: Volume,
+): Promise<Map<Hash, ChainDeal>> {
+  const before = around.volumes.deals(volume.id);
+  const standing = await liveDeals(around, volume);
+  for (const { id } of before) if (!standing.has(id)) around.volumes.retire(id);
+  return standing;
 }
 
 /** How each position of a volume stands, asking every provider. */
