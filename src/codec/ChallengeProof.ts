@@ -93,16 +93,15 @@ export function split(
 ): Uint8Array[] {
   const own = challenges.map(({ sectors }, index) => {
     const met = meetingBefore(challenges, index);
-    return pathBytes(met === undefined ? proofHeight(sectors) : met - 1);
+    return { met, bytes: pathBytes(met === undefined ? proofHeight(sectors) : met - 1) };
   });
-  const total = own.reduce((sum, bytes) => sum + bytes, 0);
+  const total = own.reduce((sum, { bytes }) => sum + bytes, 0);
   requireLength("an epoch proof", proof, total);
   const answers: Uint8Array[] = [];
   let at = 0;
-  for (const [index, bytes] of own.entries()) {
+  for (const [index, { met, bytes }] of own.entries()) {
     const part = proof.subarray(at, at + bytes);
     at += bytes;
-    const met = meetingBefore(challenges, index);
     answers.push(
       met === undefined ? part : continued(part, met, answers[index - 1]!, challenges[index - 1]!.chunkIndex),
     );
