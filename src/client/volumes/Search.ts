@@ -5,7 +5,7 @@
 import { type Address, isAddressEqual, type LocalAccount } from "viem";
 import type { DealItem } from "../../chain/Calls.ts";
 import type { Market } from "../../chain/Market.ts";
-import { LEDGER_ONE, MAX_NOTICE_EPOCHS } from "../../chain/MarketReader.ts";
+import { baseUnits, LEDGER_ONE, MAX_NOTICE_EPOCHS } from "../../chain/MarketReader.ts";
 import { SECTOR_BYTES } from "../../codec/index.ts";
 import type { CallOptions } from "../../network/Client.ts";
 import { SubletException } from "../../protocol/Errors.ts";
@@ -182,9 +182,9 @@ export class Search {
     await requireSigner("offer", termsDigest(place, terms), signature, signer);
     const epochs = BigInt(endEpoch - market.epochs.at(await market.blockNumber()));
     return {
-      ...{ terms, signature, escrow: roundUp(BigInt(capacity) * rate * epochs) },
+      ...{ terms, signature, escrow: baseUnits(BigInt(capacity) * rate * epochs) },
       // Enough to have every byte sent back once.
-      egress: roundUp(BigInt(capacity * SECTOR_BYTES) * egressRate),
+      egress: baseUnits(BigInt(capacity * SECTOR_BYTES) * egressRate),
     };
   }
 }
@@ -233,10 +233,6 @@ async function candidates(
       };
     }),
   );
-}
-
-function roundUp(ledger: bigint): bigint {
-  return (ledger + LEDGER_ONE - 1n) / LEDGER_ONE;
 }
 
 function sample<Item>(items: readonly Item[], most: number): Item[] {
