@@ -2,11 +2,10 @@
  * Telling the operator what cannot wait: to the log, and to a command or a webhook. What holds on is told once and again
  * each day; what could not be told is tried again for a few minutes.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Address } from "viem";
+import { postDocument, runCommand } from "../../alerts/channels.ts";
 import { toJson } from "../../protocol/Json.ts";
 
 export type AlertKind =
@@ -60,8 +59,10 @@ export class Alerts {
     log.error({ alert: kind, ...details }, message);
     onRaised(kind);
     const document = toJson({ kind, message, provider, at: new Date().toISOString(), ...details });
-    if (command !== undefined) this.#tell(`alert command for ${kind}`, () => run(command, kind, message, document));
-    if (webhook !== undefined) this.#tell(`alert webhook for ${kind}`, () => post(webhook, document));
+    const alert = { kind, message, document };
+    const limits = { limitMs: TOLD_MS, output: "ignore" } as const;
+    if (command !== undefined) this.#tell(`alert command for ${kind}`, () => runCommand(command, alert, limits));
+    if (webhook !== undefined) this.#tell(`alert webhook for ${kind}`, () => postDocument(webhook, alert, TOLD_MS));
   }
 
   /** It holds no more: the next time it is told again. */
@@ -93,29 +94,4 @@ export class Alerts {
       if (this.#stop.signal.aborted) return;
     }
   }
-}
-
-async function run(command: string, kind: string, message: string, document: string): Promise<void> {
-  // In a group of its own, so that nothing it has started outlives it.
-  const child = spawn("/bin/sh", ["-c", command, "sublet", kind, message], {
-    ...{ detached: true, stdio: ["pipe", "ignore", "ignore"] },
-  });
-  const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), TOLD_MS);
-  child.stdin?.on("error", () => undefined); // it need not read
-  child.stdin?.end(`${document}\n`);
-  try {
-    const [code, signal] = await once(child, "close");
-    if (code !== 0) throw new Error(`it ended with ${code ?? signal}`);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function post(url: string, document: string): Promise<void> {
-  const response = await fetch(url, {
-    ...{ method: "POST", body: document, headers: { "content-type": "application/json" }, redirect: "error" },
-    signal: AbortSignal.timeout(TOLD_MS),
-  });
-  await response.body?.cancel();
-  if (!response.ok) throw new Error(`it answered ${response.status}`);
 }
