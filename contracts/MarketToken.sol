@@ -14,7 +14,9 @@ contract MarketToken is ERC20Permit {
         return 6;
     }
 
-    /// @notice Creates `amount` base units (10^-6 tokens) for `to`.
+    /// @notice Creates tokens.
+    /// @param to whose they are.
+    /// @param amount base units of 10^-6 tokens.
     function mint(address to, uint256 amount) external {
         _mint(to, amount);
     }

@@ -16,12 +16,16 @@ interface IMarketAnnex {
     function register(address signer, uint96 penaltyRate) external;
 
     /// @notice Announces a new signer, in force ROTATE epochs from now.
+    /// @param signer the key.
     function setSigner(address signer) external;
 
     /// @notice Publishes up to 1,024 bytes (addresses, prices, region) as an event.
+    /// @param data see docs/PROTOCOL.md; a later one replaces it.
     function announce(bytes calldata data) external;
 
-    /// @notice A standing tip for `relay` for the first valid proof of an epoch it submits: min(tip, free balance).
+    /// @notice A standing tip for the first valid proof of an epoch that a relay submits: min(tip, free balance).
+    /// @param relay who gets it, and nobody else.
+    /// @param tip ledger units; 0: none.
     function setTip(address relay, uint96 tip) external;
 
     /// @notice Voids all terms and extensions that the caller signed so far and nobody used: new ones name the next series.
@@ -31,49 +35,71 @@ interface IMarketAnnex {
 
     /// @notice Opens deals, all of one client (the caller, or one whose REPAIR delegate the caller is). Funds come from
     /// the client's free balance, then from its token allowance. A bad item is skipped; fewer than `minOpened` revert.
+    /// @param volume what they have in common.
+    /// @param items what is each one's own, with the provider's signature of it all; 64 at most.
+    /// @param minOpened how many are of use to the caller.
+    /// @return opened how many are open now.
     function openDeals(VolumeTerms calldata volume, DealItem[] calldata items, uint256 minOpened)
         external
         returns (uint256 opened);
 
     /// @notice Client: a later end, another rate or capacity, signed by the provider. Gated; no exit given.
+    /// @param deal which.
+    /// @param extension the new figures.
+    /// @param signature of the extension, by the provider's signer.
     function extend(DealRef calldata deal, Extension calldata extension, Signature calldata signature) external;
 
     /// @notice Provider: collateral to its full figure again. Gated.
+    /// @param deal which.
     function refill(DealRef calldata deal) external;
 
-    /// @notice Anyone: more escrow and egress budget, token base units.
+    /// @notice Anyone: more escrow and egress budget.
+    /// @param deal which, unless it is closed.
+    /// @param escrow token base units for storing.
+    /// @param egress token base units for reading.
     function topUp(DealRef calldata deal, uint128 escrow, uint128 egress) external;
 
     // ---------------------------------------------------------------- exits
 
     /// @notice Client, once: stops at min(stopAt, e + 1 + notice); a deal that holds nothing at e + 1, resigned or not.
+    /// @param deal which.
     function terminate(DealRef calldata deal) external;
 
-    /// @notice Provider, once: the same, for an exit fee.
+    /// @notice Provider, once: stops at min(stopAt, e + 1 + notice), for an exit fee of EXIT x sectors x P at close.
+    /// @param deal which.
     function resign(DealRef calldata deal) external;
 
     /// @notice Client, gated: leaves at once after M missed epochs in a row; takes the rest of the collateral.
+    /// @param deal which.
     function terminateMissed(DealRef calldata deal) external;
 
     /// @notice Provider, gated: leaves at once; the rest of the collateral goes to the client.
+    /// @param deal which.
     function abandon(DealRef calldata deal) external;
 
     /// @notice Anyone, gated: removes deals that are past stopAt or whose cover is used up from the set.
+    /// @param deals 64 at most; what does not apply is skipped.
     function prune(DealRef[] calldata deals) external;
 
-    /// @notice Anyone: settles, refunds and frees stopped deals past their final epochs.
+    /// @notice Anyone: refunds and frees stopped deals past their final epochs.
+    /// @param deals 64 at most; what does not apply is skipped.
     function close(DealRef[] calldata deals) external;
 
     // ---------------------------------------------------------------- directed challenges
 
-    /// @notice Client or its AUDIT delegate: names a chunk, with the deal's bond.
+    /// @notice Client or its AUDIT delegate: names a chunk, with the deal's bond, to be shown by the end of the next epoch.
+    /// @param deal which.
+    /// @param chunk its index in the deal, from 0.
     function challenge(DealRef calldata deal, uint64 chunk) external;
 
     /// @notice Anyone, through the deadline: shows the challenged chunk; the bond goes to the provider.
     /// A chunk trimmed meanwhile gives the bond back.
+    /// @param deal which.
+    /// @param proof the chunk and its way to the root, see docs/PROTOCOL.md section 2.
     function answer(DealRef calldata deal, bytes calldata proof) external;
 
     /// @notice Anyone, past the deadline; gated if the deal is in the tree: stops the deal at once, the rest of the
     /// collateral to the client, the bond back.
+    /// @param deal which.
     function convict(DealRef calldata deal) external;
 }

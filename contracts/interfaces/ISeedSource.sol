@@ -9,15 +9,23 @@ pragma solidity 0.8.36;
 /// anybody can produce `proof` from public data.
 interface ISeedSource {
     /// @notice The block asked for is not past yet.
+    /// @param blockNumber asked for.
+    /// @param current the one that is built.
     error SeedSource_NotPast(uint256 blockNumber, uint256 current);
     /// @notice The chain no longer knows the hash of that block.
+    /// @param blockNumber asked for.
     error SeedSource_HashUnavailable(uint256 blockNumber);
     /// @notice `proof` is not the header of that block.
+    /// @param expected the block's hash.
+    /// @param actual the hash of what was given.
     error SeedSource_WrongHeader(bytes32 expected, bytes32 actual);
-    /// @notice `proof` is no block header; `offset` is the byte where reading it failed.
+    /// @notice `proof` is no block header.
+    /// @param offset the byte where reading it failed.
     error SeedSource_MalformedHeader(uint256 offset);
 
-    /// @notice The randomness of block `blockNumber`.
+    /// @notice The randomness of a block.
+    /// @param blockNumber which.
     /// @param proof for {HeaderSeedSource} the RLP of the block's header.
+    /// @return the same for whoever asks, whenever.
     function seed(uint256 blockNumber, bytes calldata proof) external view returns (bytes32);
 }
