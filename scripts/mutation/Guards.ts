@@ -122,7 +122,10 @@ class GuardedFile {
   text(): string {
     const { text } = this.source;
     const { start, end } = this.source.range(this.source.root);
-    return `${text.slice(0, start)}${this.#render(this.source.root)}${text.slice(end)}${[...this.#imports].join("\n")}\n`;
+    const guarded = `${text.slice(0, start)}${this.#render(this.source.root)}${text.slice(end)}`;
+    // Without the promise, the compiler keeps all variables on the stack, where those of a guarded function find no room.
+    const promised = guarded.replaceAll(/\bassembly\s*\{/g, 'assembly ("memory-safe") {');
+    return `${promised}${[...this.#imports].join("\n")}\n`;
   }
 
   #render(node: Node): string {

@@ -8,6 +8,7 @@ import { type Citation, citations } from "../../test/style/Citations.ts";
 import type { Reply } from "./jobs.ts";
 import type { Mutant } from "./Mutant.ts";
 import type { Project } from "./Project.ts";
+import type { Node } from "./Tree.ts";
 import { share, Worker } from "./Workers.ts";
 import type { Build } from "./Workspace.ts";
 
@@ -64,9 +65,8 @@ export async function judgeKept(
     const told: string[] = [];
     for (const citation of cited.get(breaks) ?? []) {
       const { file, titles } = citation;
-      const failures = failed(await run(project, build, worker, citation, mutant.id));
-      for (const title of titles)
-        if (failures.some((failure) => failure.includes(title))) told.push(`${file} "${title}"`);
+      const reply = await run(project, build, worker, citation, mutant.id);
+      told.push(...titles.filter((title) => notices(project, file, title, reply)).map((title) => `${file} "${title}"`));
     }
     for (const each of told) noticed.add(`${breaks} ${each}`);
     tell(`${breaks} ${how}: ${told.join(", ") || "NOTICED BY NONE"}`);
@@ -97,7 +97,29 @@ function run(
   return worker.run({ kind: "solidity", file: join(build.workspace, file), mutant, grep }, LIMIT_MS);
 }
 
-/** Title and message of each failure, with the functions that a Solidity test failed in. */
-function failed(reply: Reply | undefined): string[] {
-  return (reply?.outcomes ?? []).flatMap(({ title, failure }) => (failure ? [`${title} ${failure}`] : []));
+/** What is cited may be a test, a check within an invariant, or a remark on what several tests of a file do. */
+function notices(project: Project, file: string, title: string, reply: Reply | undefined): boolean {
+  const outcomes = reply?.outcomes ?? [];
+  const failed = outcomes.filter(({ failure }) => failure !== undefined);
+  if (title.startsWith("_")) return failed.some(({ failure }) => checksOf(project, file, failure!).includes(title));
+  const own = outcomes.filter((outcome) => outcome.title.includes(title));
+  return own.length > 0 ? failed.some((outcome) => own.includes(outcome)) : failed.length > 0;
+}
+
+/** The functions of a test that fail with this message, or with one that they are handed, where none has it. */
+function checksOf(project: Project, file: string, failure: string): string[] {
+  const source = project.sources.get(file)!;
+  const checks = source.nodes.filter(
+    ({ nodeType, name }) => nodeType === "FunctionDefinition" && name?.startsWith("_"),
+  );
+  const messages = (check: Node) =>
+    [...source.below(check)].flatMap(({ nodeType, memberName, arguments: values, expression }) =>
+      nodeType === "FunctionCall" && (memberName ?? expression?.memberName ?? "").startsWith("assert")
+        ? [values!.at(-1)!]
+        : [],
+    );
+  const having = (is: (message: Node) => boolean) =>
+    checks.filter((check) => messages(check).some(is)).map(({ name }) => name!);
+  const own = having(({ nodeType, value }) => nodeType === "Literal" && failure.startsWith(`${value}`));
+  return own.length > 0 ? own : having(({ nodeType }) => nodeType !== "Literal");
 }

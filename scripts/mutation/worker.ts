@@ -65,8 +65,10 @@ async function runMocha({ file, tests, titles = [], bail }: Job & { kind: "mocha
     await import(`${pathToFileURL(file)}?run=${++runs}`);
     const all = testsOf(mocha.suite);
     if (tests) keep(mocha.suite, new Set(tests.map((index) => all[index]!)));
-    const named = all.filter((test) => titles.some((title) => test.fullTitle().includes(title)));
-    if (named.length > 0) keep(mocha.suite, new Set(named));
+    const having = (title: string) => all.filter((test) => test.fullTitle().includes(title));
+    if (titles.length > 0 && titles.every((title) => having(title).length > 0)) {
+      keep(mocha.suite, new Set(titles.flatMap(having)));
+    }
     const outcomes = await run(mocha, all, reached);
     return { outcomes, reached: reached.list() };
   } catch (error) {
