@@ -92,8 +92,8 @@ describe("HeaderSeedSource", () => {
 
   const RETURNS: [string, string][] = [
     ["has nothing at EIP-2935's address", "0x"],
-    ["reverts there, with a word", "0x60205ffd"],
-    ["returns a word and a byte", "0x60215ff3"],
+    ["reverts there, with a word", "0x60015f5260205ffd"],
+    ["returns a word and a byte", "0x60015f5260215ff3"],
     ["knows no such block", "0x60205ff3"],
   ];
   for (const [what, code] of RETURNS) {
