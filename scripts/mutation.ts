@@ -8,7 +8,7 @@
  *     npm run test:mutation -- --invariants              those kept for the numbered invariants (--only INV-7: its own)
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -35,7 +35,7 @@ const { values } = parseArgs({
   },
 });
 
-const lastRun = join(resolve(values.workspace), "verdicts.json");
+const lastRun = join(resolve(values.workspace), "verdicts.jsonl");
 const started = performance.now();
 const project = new Project(resolve(values.root), resolve(values.workspace), values.records);
 const workers = Number(values.workers);
@@ -56,11 +56,13 @@ async function tryAll(): Promise<boolean> {
   }
   say("running them with each mutant on");
   const verdicts: Verdict[] = [];
+  writeFileSync(lastRun, "");
   await campaign.judge(built.mutants, (verdict) => {
     verdicts.push(verdict);
     if (verdict.killer === undefined) say(`survived: ${place(verdict.mutant)}`);
     if (verdicts.length % 50 === 0) say(`${verdicts.length} of ${built.mutants.length}`);
-    writeFileSync(lastRun, JSON.stringify(verdicts, undefined, 1)); // each time: a run takes long, and may be ended
+    const { edits, copies, ...mutant } = verdict.mutant;
+    appendFileSync(lastRun, `${JSON.stringify({ ...verdict, mutant })}\n`); // at once: a run takes long, and may be ended
   });
   const report = new Report(project.survivors, built, verdicts, chosen.length === all.length);
   console.log(report.text());
@@ -86,7 +88,8 @@ function choose(mutants: readonly Mutant[]): Mutant[] {
   let wanted = [...mutants];
   const { only, sample, seed, again } = values;
   if (again) {
-    const last: Verdict[] = existsSync(lastRun) ? JSON.parse(readFileSync(lastRun, "utf8")) : [];
+    const lines = existsSync(lastRun) ? readFileSync(lastRun, "utf8").split("\n").filter(Boolean) : [];
+    const last = lines.map((line): Verdict => JSON.parse(line));
     const survivors = last.filter(({ killer }) => killer === undefined);
     wanted = wanted.filter((mutant) => survivors.some((survivor) => isSame(mutant, survivor.mutant)));
   }

@@ -4,7 +4,7 @@
  */
 import { dirname, relative } from "node:path";
 import { type Host, hostsOf } from "./Hosts.ts";
-import { type Edit, edited, type Mutant } from "./Mutant.ts";
+import { type Copy, type Edit, edited, type Mutant } from "./Mutant.ts";
 import { children, type Node, type Range, type Source } from "./Tree.ts";
 
 const SWITCH_FILE = "contracts/Switch.sol";
@@ -37,6 +37,7 @@ function place(mutant: Mutant, files: ReadonlyMap<string, GuardedFile>): boolean
   const file = files.get(mutant.file)!;
   const hosts = hostsOf(file.source, mutant.edits);
   if (!hosts) return false;
+  for (const copy of mutant.copies ?? []) files.get(copy.file)!.addCopy(copy);
   for (const host of hosts) {
     if (host.kind !== "constant") file.add(mutant.id, host);
     else if (!placeConstant(mutant.id, file, host.node, host.edits, files)) return false;
@@ -74,6 +75,7 @@ class GuardedFile {
   readonly source: Source;
   readonly #hosts = new Map<Node, { id: number; host: Host }[]>();
   readonly #constants = new Map<Node, Map<string, string>>();
+  readonly #copies = new Map<Node, Map<string, string>>();
   readonly #imports = new Set<string>();
   /** Hosts and everything around them: the rest is copied. */
   readonly #touched = new Set<Node>();
@@ -90,6 +92,11 @@ class GuardedFile {
     this.#touch(host.node);
     this.import(IS_ON, SWITCH_FILE);
     if (host.kind === "yul") this.import(WHICH, SWITCH_FILE);
+  }
+
+  addCopy({ of, name, text }: Copy): void {
+    this.#copies.set(of, (this.#copies.get(of) ?? new Map<string, string>()).set(name, text));
+    this.#touch(of);
   }
 
   /** @returns whether it is new. */
@@ -129,6 +136,10 @@ class GuardedFile {
   }
 
   #render(node: Node): string {
+    return [this.#hosting(node), ...(this.#copies.get(node)?.values() ?? [])].join(" ");
+  }
+
+  #hosting(node: Node): string {
     const hosted = this.#hosts.get(node);
     switch (hosted?.[0]?.host.kind) {
       case undefined:

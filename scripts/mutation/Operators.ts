@@ -185,7 +185,7 @@ function* branch(node: Node, source: Source): Generator<Found> {
 }
 
 /** What an `if` is about that does nothing but refuse: it reverts, or returns an error. */
-function checked(node: Node, source: Source): string | undefined {
+export function checked(node: Node, source: Source): string | undefined {
   const statements = node.trueBody?.statements ?? [node.trueBody!];
   const only = statements[0];
   if (statements.length !== 1 || !only || node.falseBody != null) return undefined;
