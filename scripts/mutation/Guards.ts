@@ -3,7 +3,7 @@
  * read when it is reached. With no switch set, the build behaves as the sources do.
  */
 import { dirname, relative } from "node:path";
-import { type Host, hostsOf } from "./Hosts.ts";
+import { declarationsOf, type Host, hostsOf } from "./Hosts.ts";
 import { type Copy, type Edit, edited, type Mutant } from "./Mutant.ts";
 import { children, type Node, type Range, type Source } from "./Tree.ts";
 
@@ -181,17 +181,14 @@ class GuardedFile {
     const value = node.nodeType === "VariableDeclarationStatement" ? node.initialValue : undefined;
     if (!value) return `{ ${this.#choice(hosted, (host, id) => this.#edited(id, host), this.#plain(node))} }`;
     // What is declared must be known after the branches.
-    const declared = (node.declarations ?? []).filter((each) => each !== null);
     const names = (node.declarations ?? []).map((each) => each?.name ?? "").join(", ");
-    const range = this.source.range(value);
-    const set = (text: string) =>
-      declared.length > 1 || names !== declared[0]?.name ? `(${names}) = ${text};` : `${names} = ${text};`;
+    const set = names.includes(",") ? `(${names}) = ` : `${names} = `;
+    const from = this.source.range(value).start;
+    const rest = { start: from, end: this.source.range(node).end }; // and what an edit puts behind it
     const changed = (host: Host, id: number) =>
-      host.edits.every(({ start, end }) => start >= range.start && end <= range.end)
-        ? set(this.#edited(id, host, range))
-        : "";
-    const declarations = declared.map((each) => `${this.source.textOf(each)};`).join(" ");
-    return `${declarations} { ${this.#choice(hosted, changed, set(this.#touched.has(value) ? this.#render(value) : this.source.textOf(value)))} }`;
+      host.edits.every(({ start }) => start >= from) ? `${set}${this.#edited(id, host, rest)}` : "";
+    const kept = this.#touched.has(value) ? this.#render(value) : this.source.textOf(value);
+    return `${declarationsOf(node, this.source)} { ${this.#choice(hosted, changed, `${set}${kept};`)} }`;
   }
 
   #choice(
