@@ -7,7 +7,7 @@ import type { Project } from "./Project.ts";
 import { type Mode, share, Worker } from "./Workers.ts";
 import type { Build } from "./Workspace.ts";
 
-const PATIENCE_MS = 180_000; // beyond ten times what it took before: the machine may be busy
+const PATIENCE_MS = 120_000; // beyond ten times what it took before: the machine may be busy
 const FIRST_RUN_MS = 1_800_000;
 
 export interface Verdict {
