@@ -19,6 +19,7 @@ const ROOMS = {
   "provider-node": ["chain", "network", "protocol", "codec"],
   // Its judgement must not rest on the code it judges: it has trees, seeds and positions of its own.
   auditor: ["chain", "network", "protocol"],
+  "command-line": ["client", "provider-node", "auditor", "chain", "network", "protocol", "codec"],
 };
 
 const arrows = Object.entries(ROOMS).map(([room, allowed]) => ({

@@ -4,7 +4,7 @@ import { configVariable, defineConfig } from "hardhat/config";
 
 // No compiler is downloaded: the npm package solc carries the same compiler as WASM.
 const solc = createRequire(import.meta.url).resolve("solc/soljson.js");
-const settings = { viaIR: true, evmVersion: "prague", optimizer: { enabled: true, runs: 1 } };
+const settings = { viaIR: true, evmVersion: "prague", optimizer: { enabled: true, runs: 1_000 } };
 const build = { compilers: [{ version: "0.8.36", path: solc, settings }], isolated: false };
 const simulated = { type: "edr-simulated", chainType: "l1", hardfork: "prague" } as const;
 

@@ -1,8 +1,12 @@
 /**
- * Gas of every call, beside the peers and the project's targets: `npm run bench:gas [-- --json]`. Real transactions on
- * Hardhat's EVM by Prague rules, within Ethereum's limits of code and a block of 16M gas, calldata included; figures of
- * batches are gas a deal. `--json` prints one flat object: every row, and the peers under `peer/...`.
+ * Gas of every call, beside the peers and the project's targets: `npm run bench:gas [-- --json | --update | --check]`. Real
+ * transactions on Hardhat's EVM by Prague rules, within Ethereum's limits of code and a block of 16M gas, calldata included;
+ * figures of batches are gas a deal. `--json` prints one flat object: every row, and the peers under `peer/...`.
+ * `--update` writes gas/snapshot.json, so that a review sees what a change costs; `--check` fails where a row is not in it or
+ * differs by more than zeros in random calldata make.
  */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import hre from "hardhat";
 import peers from "./gas/peers.json" with { type: "json" };
@@ -27,8 +31,12 @@ const BUDGETED = {
 } as const;
 const TARGETS: Readonly<Record<string, number | undefined>> = BUDGETED;
 const CALL_WIDTH = 34;
+const SNAPSHOT = join(import.meta.dirname, "gas", "snapshot.json");
+/** Bytes of ids and signatures that happen to be zero, and when a block was mined. */
+const TOLERANCE = 0.005;
 
-const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
+const flag = { type: "boolean", default: false } as const;
+const { values } = parseArgs({ options: { json: flag, update: flag, check: flag } });
 
 await hre.tasks.getTask("build").run({ quiet: true });
 const measured = new Map<string, number>();
@@ -45,8 +53,23 @@ if (values.json) {
 } else {
   console.log(`\n${peers.source}`);
 }
+if (values.update) writeFileSync(SNAPSHOT, `${JSON.stringify(Object.fromEntries(measured), null, 2)}\n`);
+if (values.check) check();
 const missing = [...Object.keys(BUDGETED), ...(await calls())].filter((call) => !isMeasured(call));
 if (missing.length > 0) throw new Error(`not measured: ${missing.join(", ")}`);
+
+/** @throws Error naming each row that is not what the snapshot says. */
+function check(): void {
+  const known = new Map<string, number>(Object.entries(JSON.parse(readFileSync(SNAPSHOT, "utf8"))));
+  const rows = [...new Set([...known.keys(), ...measured.keys()])];
+  const changed = rows.filter((row) => {
+    const [before = 0, now = 0] = [known.get(row), measured.get(row)];
+    return Math.abs(now - before) > before * TOLERANCE;
+  });
+  if (changed.length === 0) return;
+  const told = changed.map((row) => `${row}: ${known.get(row) ?? "none"} -> ${measured.get(row) ?? "none"}`);
+  throw new Error(`gas/snapshot.json is not what was measured ("--update" writes it anew):\n${told.join("\n")}`);
+}
 
 /** Names of everything that can be sent to the market. */
 async function calls(): Promise<string[]> {

@@ -16,7 +16,7 @@ import {Ledger} from "./market/Ledger.sol";
 import {Proofs} from "./market/Proofs.sol";
 import {Revisions} from "./market/Revisions.sol";
 import {Views} from "./market/Views.sol";
-import {DealItem, DealRef, Extension, Parameters} from "./types/Market.sol";
+import {DealItem, DealRef, Extension, Parameters, Signature, VolumeTerms} from "./types/Market.sol";
 
 /// @title StorageMarket
 /// @notice See {IStorageMarket}. Nobody owns the market and nothing of it can be changed.
@@ -49,22 +49,22 @@ contract StorageMarket is Accounts, Revisions, Egress, Proofs, Views, Multicall 
     }
 
     /// @inheritdoc IMarketAnnex
-    function setTip(address, uint128) external {
+    function setTip(address, uint96) external {
         _annex();
     }
 
     /// @inheritdoc IMarketAnnex
-    function cancelNonce(uint256) external {
+    function cancelOffers() external {
         _annex();
     }
 
     /// @inheritdoc IMarketAnnex
-    function openDeals(DealItem[] calldata, uint256) external returns (uint256) {
+    function openDeals(VolumeTerms calldata, DealItem[] calldata, uint256) external returns (uint256) {
         _annex();
     }
 
     /// @inheritdoc IMarketAnnex
-    function extend(DealRef calldata, Extension calldata, bytes calldata) external {
+    function extend(DealRef calldata, Extension calldata, Signature calldata) external {
         _annex();
     }
 
@@ -126,7 +126,7 @@ contract StorageMarket is Accounts, Revisions, Egress, Proofs, Views, Multicall 
     /// @dev Hands the whole call to {Annex}, which has a function of the same name, and ends it with its outcome.
     function _annex() private {
         address annex = ANNEX;
-        assembly {
+        assembly ("memory-safe") {
             calldatacopy(0, 0, calldatasize())
             let done := delegatecall(gas(), annex, 0, calldatasize(), 0, 0)
             returndatacopy(0, 0, returndatasize())

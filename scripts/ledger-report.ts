@@ -39,6 +39,14 @@ async function fromEvents(rpc: JsonRpcProvider, chain: LocalChain): Promise<Omit
     if (!event) continue;
     const { args } = event;
     const deal = () => row(providerOf.get(args.id) ?? "unknown");
+    const settled = () => {
+      const { paid, penalty } = args;
+      deal().earned += tokens(paid);
+      deal().lost += tokens(penalty);
+      client.paid += tokens(paid);
+      client.compensated += tokens(penalty) / 2;
+      burnt += tokens(penalty) / 2;
+    };
     switch (event.name) {
       case "Registered":
         row(args.provider);
@@ -49,16 +57,13 @@ async function fromEvents(rpc: JsonRpcProvider, chain: LocalChain): Promise<Omit
       case "Committed":
         deal().sectors += Number(args.sectors) - (sectorsOf.get(args.id) ?? 0);
         sectorsOf.set(args.id, Number(args.sectors));
+        settled();
         break;
       case "Proven":
         row(args.provider).epochsProven += 1;
         break;
       case "Settled":
-        deal().earned += tokens(args.paid);
-        deal().lost += tokens(args.penalty);
-        client.paid += tokens(args.paid);
-        client.compensated += tokens(args.penalty) / 2;
-        burnt += tokens(args.penalty) / 2;
+        settled();
         break;
       case "Redeemed":
         deal().earned += tokens(args.paid);

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
 const ROOT = join(import.meta.dirname, "..");
-const GENERATED = /^src\/(.*\/)?(gen\/.+|abi\.ts)$/;
+const GENERATED = /^(src\/(.*\/)?(gen\/.+|abi\.ts)|docs\/(CLI|ERRORS)\.md)$/;
 /** Hang protection only: what is still running then is ended and has failed. */
 const LIMIT_MINUTES = 10;
 
@@ -113,8 +113,11 @@ async function generatedAreCurrent(): Promise<Counts> {
 }
 
 async function generatedHashes(): Promise<Map<string, string>> {
-  const paths = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
-    .map((path) => `src/${path.replaceAll("\\", "/")}`)
+  const paths = ["src", "docs"]
+    .flatMap((folder) => {
+      const within = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
+      return within.map((path) => `${folder}/${path.replaceAll("\\", "/")}`);
+    })
     .filter((path) => GENERATED.test(path));
   const hash = (path: string) =>
     createHash("sha256")

@@ -91,9 +91,7 @@ export class Stage {
     const shared = { volume, k: 10, n: BATCH, rate: RATE, egressRate: EGRESS_RATE, capacity: CAPACITY_SECTORS };
     const validUntil = BigInt(timestamp) + VALID_SECONDS;
     const all = await Promise.all(
-      hosts.map((host, position) =>
-        world.terms({ ...shared, position, nonce: this.random(256), validUntil, ...overrides }, client, host),
-      ),
+      hosts.map((host, position) => world.terms({ ...shared, position, validUntil, ...overrides }, client, host)),
     );
     const items = await Promise.all(all.map((terms, index) => world.item(terms, hosts[index]!.key, ESCROW, egress)));
     await world.token.connect(client.account).approve(world.market, 0n);
@@ -103,17 +101,20 @@ export class Stage {
       .as(client)
       .multicall([
         abi.encodeFunctionData("permit", [owner, value, deadline, v, r, s]),
-        abi.encodeFunctionData("openDeals", [items, items.length]),
+        abi.encodeFunctionData("openDeals", world.opening(items, items.length)),
       ]);
     const refs = await world.opened(transaction);
     const deals = refs.map((ref, index) => ({ ...ref, terms: all[index]!, client, host: hosts[index]! }));
     return { transaction, deals };
   }
 
-  /** The next revision of each deal, all to the same content, in one transaction. */
-  async commit(deals: Agreement[], { root, sectors }: Content): Promise<ContractTransactionResponse> {
+  /**
+   * The next revision of each deal of one provider, all to the same content, in one transaction of that provider's; of a
+   * stranger's, with the provider's signatures, where `relayed`.
+   */
+  async commit(deals: Agreement[], { root, sectors }: Content, relayed = false): Promise<ContractTransactionResponse> {
     const { world } = this;
-    const items = await Promise.all(
+    const all = await Promise.all(
       deals.map(async (deal) => {
         const { number: last } = await world.deal(deal);
         const number = (last === 0n ? LANE_TAG : last) + 65_536n;
@@ -121,7 +122,13 @@ export class Stage {
         return world.countersigned(deal, revision);
       }),
     );
-    return world.market.commit(items);
+    if (relayed) return world.commitAll(all);
+    const { host, provider } = deals[0]!;
+    return world.as(host).commit(
+      provider,
+      all.map(({ item }) => item),
+      [],
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /** Each scenario has a market of its own and yields rows of the gas table: a call, and the gas it took (a deal). */
 import type { ContractTransactionResponse } from "ethers";
-import { type Agreement, delegation, type Party, SCOPES } from "../../test/contracts/fixture.ts";
+import { type Agreement, compact, delegation, type Party, SCOPES } from "../../test/contracts/fixture.ts";
 import { BATCH, EGRESS_RATE, gas, PENALTY_RATE, RATE, Stage } from "./Stage.ts";
 
 export type Row = readonly [call: string, gas: number];
@@ -64,7 +64,8 @@ export async function* opening(): AsyncGenerator<Row> {
   await stage.open(client, [hosts[0]!]);
   const fresh = await stage.open(client, hosts, { endEpoch: 5 });
   yield ["openDeals/30/fresh", await gas(fresh.transaction, BATCH)];
-  await gas(stage.commit(fresh.deals, stage.content("short-lived", 3)));
+  const shortLived = stage.content("short-lived", 3);
+  for (const deal of fresh.deals) await gas(stage.commit([deal], shortLived));
   await world.start(5);
   yield ["prune/30", await gas(world.market.prune(fresh.deals), BATCH)];
   await world.start(7);
@@ -79,7 +80,7 @@ export async function* opening(): AsyncGenerator<Row> {
 export async function* committing(): AsyncGenerator<Row> {
   const stage = await Stage.build();
   const { world } = stage;
-  const [first, next, after] = [3, 4, 5].map((sectors) => stage.content("a deal", sectors));
+  const [first, next, after, last] = [3, 4, 5, 6].map((sectors) => stage.content("a deal", sectors));
   const host = await stage.provider();
   const client = await stage.client();
   const { deals } = await stage.open(client, new Array<Party>(BATCH).fill(host));
@@ -88,6 +89,8 @@ export async function* committing(): AsyncGenerator<Row> {
   yield ["commit/30/steady", await gas(stage.commit(deals, next!), BATCH)];
   await world.live(host);
   yield ["commit/1", await gas(stage.commit(deals.slice(0, 1), after!))];
+  await world.live(host);
+  yield ["commit/30/relayed", await gas(stage.commit(deals, last!, true), BATCH)];
 
   const large = await Stage.build();
   const thousand = await large.withDeals(1_000, large.gibibyte);
@@ -123,7 +126,7 @@ export async function* others(): AsyncGenerator<Row> {
   yield ["setSigner", await gas(world.as(stranger).setSigner(alice.key))];
   yield ["announce/300 bytes", await gas(world.as(stranger).announce(new Uint8Array(300).fill(0x41)))];
   yield ["setTip", await gas(world.as(stranger).setTip(alice.account, RATE))];
-  yield ["cancelNonce", await gas(world.as(stranger).cancelNonce(stage.random(256)))];
+  yield ["cancelOffers", await gas(world.as(stranger).cancelOffers())];
   const limits = { repairBudget: EGRESS, maxRate: RATE, maxEgressRate: EGRESS_RATE, egressCap: 2n * VOUCHER };
   const grant = delegation(SCOPES.READ | SCOPES.REPAIR, 99, limits);
   yield ["authorize", await gas(world.as(alice).authorize(bob.account, grant))];
@@ -168,7 +171,7 @@ async function* deals(stage: Stage): AsyncGenerator<Row> {
   ] as const) {
     const voucher = { deal: redeemed!.id, cumulative };
     const signature = await world.sign(client.key, "Voucher", voucher);
-    const item = { provider: redeemed!.provider, slot: redeemed!.slot, voucher, signature };
+    const item = { provider: redeemed!.provider, slot: redeemed!.slot, voucher, signature: compact(signature) };
     yield [row, await gas(market.redeem([item]))];
   }
   yield ["terminate", await gas(as(client).terminate(terminated!))];
@@ -189,7 +192,7 @@ async function* deals(stage: Stage): AsyncGenerator<Row> {
 
 async function extend(stage: Stage, deal: Agreement): Promise<number> {
   const { world } = stage;
-  const changes = { endEpoch: deal.terms.endEpoch + 10, nonce: stage.random(256) };
+  const changes = { endEpoch: deal.terms.endEpoch + 10 };
   const { extension, signature } = await world.extension(deal, changes);
   return gas(world.as(deal.client).extend(deal, extension, signature) as Promise<ContractTransactionResponse>);
 }

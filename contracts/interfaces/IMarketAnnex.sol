@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
-import {DealItem, DealRef, Extension} from "../types/Market.sol";
+import {DealItem, DealRef, Extension, Signature, VolumeTerms} from "../types/Market.sol";
 
 /// @title IMarketAnnex
 /// @notice The part of {IStorageMarket} that its annex runs: what providers say of themselves, the terms
@@ -22,19 +22,21 @@ interface IMarketAnnex {
     function announce(bytes calldata data) external;
 
     /// @notice A standing tip for `relay` for the first valid proof of an epoch it submits: min(tip, free balance).
-    function setTip(address relay, uint128 tip) external;
+    function setTip(address relay, uint96 tip) external;
 
-    /// @notice Makes terms or an extension with this nonce void.
-    function cancelNonce(uint256 nonce) external;
+    /// @notice Voids all terms and extensions that the caller signed so far and nobody used: new ones name the next series.
+    function cancelOffers() external;
 
     // ---------------------------------------------------------------- terms
 
     /// @notice Opens deals, all of one client (the caller, or one whose REPAIR delegate the caller is). Funds come from
     /// the client's free balance, then from its token allowance. A bad item is skipped; fewer than `minOpened` revert.
-    function openDeals(DealItem[] calldata items, uint256 minOpened) external returns (uint256 opened);
+    function openDeals(VolumeTerms calldata volume, DealItem[] calldata items, uint256 minOpened)
+        external
+        returns (uint256 opened);
 
     /// @notice Client: a later end, another rate or capacity, signed by the provider. Gated; no exit given.
-    function extend(DealRef calldata deal, Extension calldata extension, bytes calldata signature) external;
+    function extend(DealRef calldata deal, Extension calldata extension, Signature calldata signature) external;
 
     /// @notice Provider: collateral to its full figure again. Gated.
     function refill(DealRef calldata deal) external;

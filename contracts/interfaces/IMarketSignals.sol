@@ -11,38 +11,51 @@ interface IMarketSignals {
     event Registered(address indexed provider, address signer, uint96 penaltyRate);
     event SignerAnnounced(address indexed provider, address signer, uint32 fromEpoch);
     event Announced(address indexed provider, bytes data);
-    event TipSet(address indexed provider, address relay, uint128 tip);
+    event TipSet(address indexed provider, address relay, uint96 tip);
     event TipPaid(address indexed provider, address relay, uint128 amount);
-    event NonceCancelled(address indexed provider, uint256 nonce);
+    event OffersCancelled(address indexed provider, uint32 series);
     /// @param amount token base units.
     event Deposited(address indexed account, address from, uint128 amount);
     event Withdrawn(address indexed account, address to, uint128 amount);
     event Authorized(address indexed client, address indexed delegate, Delegation delegation);
     event Revoked(address indexed client, address indexed delegate, uint32 fromEpoch);
 
+    /// @notice What the deals have in common that the same call opens; their {DealOpened} follow.
     /// @param previousBlock the block of the client's opening before this one (0: none): recovery walks this list.
-    event DealOpened(
+    event VolumeOpened(
         address indexed client,
-        address indexed provider,
-        bytes32 indexed id,
-        uint16 slot,
-        uint64 volume,
-        uint8 position,
+        uint64 indexed volume,
+        address clientSigner,
         uint8 k,
         uint8 n,
-        uint96 rate,
-        uint96 egressRate,
         uint32 capacity,
         uint32 minSectors,
         uint32 startEpoch,
         uint32 endEpoch,
-        uint128 escrow,
-        uint128 egress,
-        uint128 collateral,
+        uint32 noticeEpochs,
+        uint128 answerBond,
         uint64 previousBlock
     );
+    event DealOpened(
+        address indexed provider,
+        bytes32 indexed id,
+        uint16 slot,
+        uint8 position,
+        uint96 rate,
+        uint96 egressRate,
+        uint128 escrow,
+        uint128 egress
+    );
+    /// @param paid and `penalty`: what {Settled} tells elsewhere. With a commit in the commit phase of epoch e the epochs
+    /// before e are settled, and its figures count from e; with a later one, through e and from e + 1.
     event Committed(
-        bytes32 indexed id, uint64 number, bytes24 root, uint32 sectors, bytes32 head, uint32 effectiveEpoch
+        bytes32 indexed id,
+        uint64 number,
+        bytes24 root,
+        uint32 sectors,
+        bytes32 head,
+        uint128 paid,
+        uint128 penalty
     );
     event SeedRecorded(uint32 indexed epoch, uint256 challengeBlock, bytes28 seed);
     /// @param sectors what the proof was drawn from; 0: an empty set.
@@ -75,11 +88,11 @@ interface IMarketSignals {
     error Market_WrongSigner(address expected, address actual);
     error Market_Unauthorized(address account);
     error Market_TooLong(uint256 limit, uint256 actual);
-    error Market_NonceUsed(uint256 nonce);
+    error Market_SlotTaken(uint16 slot);
+    error Market_WrongSeries(uint32 expected, uint32 actual);
     /// @dev Unix seconds; epochs for a challenge's deadline.
     error Market_Expired(uint256 validUntil, uint256 actual);
     error Market_BadTerms(bytes32 field);
-    error Market_TooManyDeals(uint256 limit);
     error Market_CapacityExceeded(uint256 limit, uint256 actual);
     error Market_InsufficientEscrow(uint256 expected, uint256 actual);
     error Market_InsufficientCollateral(uint256 expected, uint256 actual);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
-import {CommitItem, Deal, DealRef, Delegation, Parameters, ProofItem, Provider, RedeemItem} from "../types/Market.sol";
+import {CommitItem, Deal, DealRef, Delegation, Parameters, ProofItem, Provider, RedeemItem, Signature} from "../types/Market.sol";
 import {IMarketAnnex} from "./IMarketAnnex.sol";
 import {IMarketSignals} from "./IMarketSignals.sol";
 
@@ -28,7 +28,7 @@ interface IStorageMarket is IMarketSignals, IMarketAnnex {
     /// front-runner may have used the same signature already.
     function permit(address owner, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
 
-    /// @notice Moves up to the free balance (balance - locked) out: `amount` token base units.
+    /// @notice Moves up to the free balance out: `amount` token base units.
     function withdraw(uint128 amount, address to) external;
 
     /// @notice Lets `delegate` act for the caller within `delegation`; replaces an earlier one. A READ delegation in
@@ -40,8 +40,9 @@ interface IStorageMarket is IMarketSignals, IMarketAnnex {
 
     // ---------------------------------------------------------------- deals
 
-    /// @notice Records countersigned revisions. Gated for each item.
-    function commit(CommitItem[] calldata items) external;
+    /// @notice Records revisions of `provider`'s deals that both sides assented to. Gated.
+    /// @param assents the provider's signatures of the revisions, in their order; none where the provider or its signer sends.
+    function commit(address provider, CommitItem[] calldata items, Signature[] calldata assents) external;
 
     /// @notice Pays and penalises through the last epoch whose outcome is known.
     function settle(DealRef[] calldata deals) external;
@@ -75,14 +76,13 @@ interface IStorageMarket is IMarketSignals, IMarketAnnex {
     function proven(address provider, uint32 epoch) external view returns (bool);
     /// @notice 256 epochs of the public record: bit i of word w is epoch 256 w + i.
     function provenWord(address provider, uint256 word) external view returns (uint256);
-    /// @notice Ledger units.
-    function account(address owner) external view returns (uint128 balance, uint128 locked);
+    /// @notice Ledger units that `owner` may use or take out. What its deals lock is theirs, see {deal}.
+    function freeBalance(address owner) external view returns (uint128);
     function providerOf(address provider) external view returns (Provider memory);
     function deal(address provider, uint16 slot) external view returns (Deal memory);
     /// @notice Sector counts in slot order, `count` from slot `from`: the leaves of the sum tree.
     function leaves(address provider, uint256 from, uint256 count) external view returns (uint32[] memory);
     function lastOpening(address client) external view returns (uint64 blockNumber);
-    function nonceUsed(address provider, uint256 nonce) external view returns (bool);
     function delegationOf(address client, address delegate) external view returns (Delegation memory);
     function redeemed(bytes32 deal, address signer) external view returns (uint128);
     function burnt() external view returns (uint128);

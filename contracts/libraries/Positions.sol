@@ -9,17 +9,28 @@ library Positions {
     uint256 internal constant COUNT = 5;
 
     /// @notice The `index`-th draw: uniform in [0, 2^128), another one for every chain, market, epoch and provider.
-    function draw(bytes28 seed, uint256 chainId, address market, uint32 epoch, address provider, uint256 index)
+    /// @param preimage what {from} made.
+    function draw(bytes memory preimage, uint256 index) internal pure returns (uint128) {
+        assembly ("memory-safe") {
+            mstore(add(preimage, mload(preimage)), index) // its last word
+        }
+        return uint128(uint256(keccak256(preimage)));
+    }
+
+    /// @notice What the draws of one proof are hashed from: six words, the last of them the index.
+    function from(bytes28 seed, uint256 chainId, address market, uint256 epoch, address provider)
         internal
         pure
-        returns (uint128)
+        returns (bytes memory preimage)
     {
-        return uint128(uint256(keccak256(abi.encode(seed, chainId, market, epoch, provider, index))));
+        return abi.encode(seed, chainId, market, epoch, provider, uint256(0));
     }
 
     /// @notice The chunk that draw `random` means in stratum `index` of `total` chunks: in [0, total).
     /// @param total 1..2^46, so that no product leaves 256 bits.
     function place(uint128 random, uint256 index, uint256 total) internal pure returns (uint256) {
-        return ((index << 128) + random) * total / (COUNT << 128);
+        unchecked {
+            return ((index << 128) + random) * total / (COUNT << 128);
+        }
     }
 }

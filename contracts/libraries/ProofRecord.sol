@@ -4,26 +4,28 @@ pragma solidity 0.8.36;
 /// @title ProofRecord
 /// @notice A provider's public record, one bit an epoch: bit i of word w is epoch 256 w + i.
 library ProofRecord {
-    function get(mapping(uint256 word => uint256) storage record, uint32 epoch) internal view returns (bool) {
+    function get(uint256[1 << 16] storage record, uint256 epoch) internal view returns (bool) {
         return record[epoch >> 8] >> (epoch & 255) & 1 == 1;
     }
 
-    function set(mapping(uint256 word => uint256) storage record, uint32 epoch) internal {
+    function set(uint256[1 << 16] storage record, uint256 epoch) internal {
         record[epoch >> 8] |= 1 << (epoch & 255);
     }
 
     /// @notice How many epochs of first..last, both included, are proven. `first <= last`. Reads one word for 256.
-    function count(mapping(uint256 word => uint256) storage record, uint32 first, uint32 last)
+    function count(uint256[1 << 16] storage record, uint256 first, uint256 last)
         internal
         view
         returns (uint256 proven)
     {
-        uint256 end = last >> 8;
-        for (uint256 index = first >> 8; index <= end; ++index) {
-            uint256 word = record[index];
-            if (index == first >> 8) word = word >> (first & 255) << (first & 255);
-            if (index == end) word = word << (255 - (last & 255)) >> (255 - (last & 255));
-            proven += ones(word);
+        unchecked {
+            uint256 end = last >> 8;
+            for (uint256 index = first >> 8; index <= end; ++index) {
+                uint256 word = record[index];
+                if (index == first >> 8) word = word >> (first & 255) << (first & 255);
+                if (index == end) word = word << (255 - (last & 255)) >> (255 - (last & 255));
+                proven += ones(word);
+            }
         }
     }
 

@@ -13,9 +13,6 @@ library SectorProof {
     uint256 internal constant CHUNK_BYTES = 32;
     uint256 internal constant NODE_BYTES = 24;
 
-    /// @notice SHA-256 itself failed: the call ran out of gas.
-    error SectorProof_HashFailed();
-
     /// @notice Pairings between a chunk and the root of a deal of `sectors` sectors. `sectors >= 1`.
     function height(uint256 sectors) internal pure returns (uint256) {
         return CHUNKS_PER_SECTOR_LOG2 + Math.log2(sectors, Math.Rounding.Ceil);
@@ -23,7 +20,9 @@ library SectorProof {
 
     /// @notice Bytes of a proof of `levels` pairings.
     function length(uint256 levels) internal pure returns (uint256) {
-        return 2 * CHUNK_BYTES + (levels - 1) * NODE_BYTES;
+        unchecked {
+            return 2 * CHUNK_BYTES + (levels - 1) * NODE_BYTES;
+        }
     }
 
     /// @notice The root that the proof at `proof[offset:]` leads to. `offset + length(levels) <= proof.length`.
@@ -33,25 +32,48 @@ library SectorProof {
         view
         returns (bytes24 node)
     {
-        bool hashed = true;
         assembly ("memory-safe") {
-            // The scratch space 0x00..0x3f holds the pair; the hash goes to the side that its next bit names.
-            let sibling := add(add(proof.offset, offset), 0x20)
+            // The scratch space 0x00..0x3f holds the pair; the hash goes to the side that its next bit names. Hash and
+            // sibling write 24 bytes each, so the zeros behind them stay. A hash fails only for want of gas, and then
+            // what is left of it, 1 part in 64, is not enough to go on.
+            let sibling := add(proof.offset, offset)
             let side := shl(5, and(index, 1))
-            mstore(side, calldataload(sub(sibling, 0x20)))
-            mstore(xor(side, 0x20), calldataload(sibling))
-            sibling := add(sibling, 0x20)
-            for { let level := 1 } lt(level, levels) { level := add(level, 1) } {
+            calldatacopy(side, sibling, 0x20)
+            calldatacopy(xor(side, 0x20), add(sibling, 0x20), 0x20)
+            pop(staticcall(gas(), 2, 0x00, 0x40, 0x00, 0x20))
+            node := mload(0x00)
+            mstore(0x00, 0)
+            mstore(0x20, 0)
+            index := shr(1, index)
+            side := shl(5, and(index, 1))
+            mstore(side, and(node, not(0xffffffffffffffff)))
+            sibling := add(sibling, 0x40)
+            // Four levels a round; what is over comes first.
+            let rest := and(sub(levels, 1), 3)
+            for { } rest { rest := sub(rest, 1) } {
+                calldatacopy(sub(0x20, side), sibling, 24)
                 index := shr(1, index)
-                side := shl(5, and(index, 1))
-                hashed := and(hashed, staticcall(gas(), 2, 0x00, 0x40, side, 0x20))
-                mstore(side, and(mload(side), not(0xffffffffffffffff)))
-                mstore(xor(side, 0x20), and(calldataload(sibling), not(0xffffffffffffffff)))
+                side := and(shl(5, index), 0x20)
+                pop(staticcall(gas(), 2, 0x00, 0x40, side, 24))
                 sibling := add(sibling, 24)
             }
-            hashed := and(hashed, staticcall(gas(), 2, 0x00, 0x40, 0x00, 0x20))
-            node := and(mload(0x00), not(0xffffffffffffffff))
+            let end := add(add(proof.offset, offset), add(0x40, mul(24, sub(levels, 1))))
+            for { } lt(sibling, end) { sibling := add(sibling, 96) } {
+                calldatacopy(sub(0x20, side), sibling, 24)
+                side := and(shl(4, index), 0x20)
+                pop(staticcall(gas(), 2, 0x00, 0x40, side, 24))
+                calldatacopy(sub(0x20, side), add(sibling, 24), 24)
+                side := and(shl(3, index), 0x20)
+                pop(staticcall(gas(), 2, 0x00, 0x40, side, 24))
+                calldatacopy(sub(0x20, side), add(sibling, 48), 24)
+                side := and(shl(2, index), 0x20)
+                pop(staticcall(gas(), 2, 0x00, 0x40, side, 24))
+                calldatacopy(sub(0x20, side), add(sibling, 72), 24)
+                index := shr(4, index)
+                side := and(shl(5, index), 0x20)
+                pop(staticcall(gas(), 2, 0x00, 0x40, side, 24))
+            }
+            node := and(mload(side), not(0xffffffffffffffff))
         }
-        if (!hashed) revert SectorProof_HashFailed();
     }
 }

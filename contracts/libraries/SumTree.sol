@@ -7,40 +7,41 @@ pragma solidity 0.8.36;
 /// slot beyond that is set, and never lowered.
 /// @dev The caller keeps the sum of all counts within 2^31: then no lane overflows, and lane arithmetic needs no masks.
 library SumTree {
-    /// @notice Levels of a full tree of 4,096 slots.
-    uint8 internal constant MAX_HEIGHT = 4;
+    /// @notice Leaves of a full tree, of 4 levels.
+    uint256 internal constant MAX_SLOTS = 4096;
 
     uint256 private constant LANE = 0xffffffff;
     uint256 private constant EACH_LANE = type(uint256).max / LANE; // 1 in every lane
     uint256 private constant TOP_BITS = EACH_LANE << 31;
 
     /// @notice The count at `slot`.
-    function get(mapping(uint256 node => uint256) storage tree, uint256 slot) internal view returns (uint32) {
-        return uint32(tree[slot >> 3] >> ((slot & 7) << 5));
+    function get(uint256[1 << 14] storage tree, uint256 slot) internal view returns (uint256) {
+        return _load(tree, slot >> 3) >> ((slot & 7) << 5) & LANE;
     }
 
     /// @notice The word that spans the whole tree.
-    function root(mapping(uint256 node => uint256) storage tree, uint256 height) internal view returns (uint256) {
-        return tree[_node(height - 1, 0)];
+    function root(uint256[1 << 14] storage tree, uint256 height) internal view returns (uint256) {
+        return _load(tree, _node(height - 1, 0));
     }
 
-    /// @notice Sets the count at `slot` and every sum above it.
+    /// @notice Sets the count at `slot`, `before` until now, and every sum above it.
     /// @return raised the height after it.
-    function set(mapping(uint256 node => uint256) storage tree, uint8 height, uint256 slot, uint32 sectors)
+    function set(uint256[1 << 14] storage tree, uint256 height, uint256 slot, uint256 before, uint256 sectors)
         internal
-        returns (uint8 raised)
+        returns (uint256 raised)
     {
-        raised = height;
-        for (; slot >> (3 * uint256(raised)) != 0; ++raised) {
-            uint256 below = sum(root(tree, raised));
-            if (below != 0) tree[_node(raised, 0)] = below;
-        }
         unchecked {
-            uint256 change = uint256(sectors) - get(tree, slot); // modulo 2^256: a lane's new value is in range
-            if (change == 0) return raised;
+            raised = height;
+            for (; slot >> (3 * raised) != 0; ++raised) {
+                uint256 below = sum(root(tree, raised));
+                if (below != 0) _store(tree, _node(raised, 0), below);
+            }
+            uint256 change = sectors - before; // modulo 2^256: a lane's new value is in range
+            uint256 lane = slot;
             for (uint256 level = 0; level < raised; ++level) {
-                uint256 lane = slot >> (3 * level);
-                tree[_node(level, lane >> 3)] += change << ((lane & 7) << 5);
+                uint256 node = _node(level, lane >> 3);
+                _store(tree, node, _load(tree, node) + (change << ((lane & 7) << 5)));
+                lane >>= 3;
             }
         }
     }
@@ -49,20 +50,18 @@ library SumTree {
     /// @param position less than the sum of `top`.
     /// @param top what {root} gave.
     /// @return slot whose sectors it is among, `index` which of them, `sectors` how many they are.
-    function find(mapping(uint256 node => uint256) storage tree, uint256 height, uint256 top, uint256 position)
+    function find(uint256[1 << 14] storage tree, uint256 height, uint256 top, uint256 position)
         internal
         view
         returns (uint256 slot, uint256 index, uint256 sectors)
     {
-        uint256 word = top;
-        index = position;
-        uint256 level = height;
-        while (true) {
-            uint256 lane;
-            (lane, index, sectors) = descend(word, index);
-            slot = slot << 3 | lane;
-            if (--level == 0) return (slot, index, sectors);
-            word = tree[_node(level - 1, slot)];
+        unchecked {
+            (slot, index, sectors) = descend(top, position);
+            for (uint256 level = height - 1; level != 0; --level) {
+                uint256 lane;
+                (lane, index, sectors) = descend(_load(tree, _node(level - 1, slot)), index);
+                slot = slot << 3 | lane;
+            }
         }
     }
 
@@ -88,5 +87,18 @@ library SumTree {
 
     function _node(uint256 level, uint256 index) private pure returns (uint256) {
         return level << 12 | index;
+    }
+
+    /// @dev A node of a slot below {MAX_SLOTS}: within the array, which is not checked again.
+    function _load(uint256[1 << 14] storage tree, uint256 node) private view returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := sload(add(tree.slot, node))
+        }
+    }
+
+    function _store(uint256[1 << 14] storage tree, uint256 node, uint256 word) private {
+        assembly ("memory-safe") {
+            sstore(add(tree.slot, node), word)
+        }
     }
 }

@@ -6,6 +6,7 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
 import {Delegation, Scopes} from "../types/Market.sol";
+import {Standing} from "../types/Records.sol";
 import {Ledger} from "./Ledger.sol";
 
 /// @title Accounts
@@ -17,7 +18,7 @@ abstract contract Accounts is IStorageMarket, Ledger {
     function deposit(address owner, uint128 amount) external nonReentrant {
         address from = _msgSender();
         _pull(from, amount);
-        _accounts[owner].balance += amount << LEDGER_SHIFT;
+        _credit(owner, uint256(amount) << LEDGER_SHIFT);
         emit Deposited(owner, from, amount);
     }
 
@@ -33,9 +34,9 @@ abstract contract Accounts is IStorageMarket, Ledger {
     function withdraw(uint128 amount, address to) external nonReentrant {
         address owner = _msgSender();
         uint256 units = uint256(amount) << LEDGER_SHIFT;
-        uint256 free = _free(owner);
-        if (units > free) revert Market_InsufficientBalance(units, free);
-        _accounts[owner].balance -= uint128(units);
+        Standing standing = _holders[owner].standing;
+        if (units > standing.free()) revert Market_InsufficientBalance(units, standing.free());
+        _holders[owner].standing = standing.debited(units);
         TOKEN.safeTransfer(to, amount);
         emit Withdrawn(owner, to, amount);
     }
@@ -59,7 +60,7 @@ abstract contract Accounts is IStorageMarket, Ledger {
     function revoke(address delegate) external {
         address client = _msgSender();
         Delegation storage delegation = _delegations[client][delegate];
-        uint32 from = _epoch() + 2;
+        uint32 from = uint32(_epoch() + 2);
         if (delegation.untilEpoch < from) from = delegation.untilEpoch;
         delegation.untilEpoch = from;
         emit Revoked(client, delegate, from);

@@ -13,12 +13,12 @@ abstract contract Clock is IMarketSignals {
     uint256 internal immutable COMMIT_BLOCKS;
     uint256 internal immutable GAP_BLOCKS;
     uint256 internal immutable MULTIPLIER;
-    uint32 internal immutable COVER;
-    uint32 internal immutable MISSED;
-    uint32 internal immutable EXIT;
-    uint32 internal immutable FINAL;
-    uint32 internal immutable ROTATE;
-    uint32 internal immutable DEAL_EPOCHS;
+    uint256 internal immutable COVER;
+    uint256 internal immutable MISSED;
+    uint256 internal immutable EXIT;
+    uint256 internal immutable FINAL;
+    uint256 internal immutable ROTATE;
+    uint256 internal immutable DEAL_EPOCHS;
     uint256 internal immutable MIN_COLLATERAL; // token base units
 
     constructor(Parameters memory p) {
@@ -29,7 +29,7 @@ abstract contract Clock is IMarketSignals {
         MIN_COLLATERAL = p.minCollateral;
     }
 
-    function _epoch() internal view returns (uint32) {
+    function _epoch() internal view returns (uint256) {
         return Epochs.epochOf(block.number, GENESIS, EPOCH_BLOCKS);
     }
 
@@ -37,7 +37,7 @@ abstract contract Clock is IMarketSignals {
         return Epochs.offset(block.number, GENESIS, EPOCH_BLOCKS) < COMMIT_BLOCKS;
     }
 
-    function _challengeBlock(uint32 epoch) internal view returns (uint256) {
+    function _challengeBlock(uint256 epoch) internal view returns (uint256) {
         return Epochs.start(epoch, GENESIS, EPOCH_BLOCKS) + COMMIT_BLOCKS + GAP_BLOCKS;
     }
 }

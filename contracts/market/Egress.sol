@@ -15,18 +15,20 @@ abstract contract Egress is IStorageMarket, Records {
     /// @inheritdoc IStorageMarket
     function redeem(RedeemItem[] calldata items) external {
         _capBatch(items.length);
+        Live memory d;
         for (uint256 i = 0; i < items.length; ++i) {
-            bytes4 problem = _redeem(items[i]);
+            bytes4 problem = _redeem(d, items[i]);
             if (problem != 0) emit Skipped(i, problem);
         }
     }
 
-    function _redeem(RedeemItem calldata item) private returns (bytes4) {
+    function _redeem(Live memory d, RedeemItem calldata item) private returns (bytes4) {
         Voucher calldata voucher = item.voucher;
-        (bytes4 problem, Live memory d) = _load(item.provider, item.slot, voucher.deal);
+        bytes4 problem = _find(d, item.provider, item.slot);
+        if (d.agreed.id() != voucher.deal) return Market_WrongDeal.selector;
         if (problem != 0) return problem;
         address signer = _recover(voucher.hash(), item.signature);
-        bool delegated = signer != _clientSigner(d);
+        bool delegated = signer != _customer(d).signer;
         Delegation storage delegation = _delegations[_client(d)][signer];
         if (signer == address(0) || (delegated && !_inForce(delegation, Scopes.READ))) {
             return Market_WrongSigner.selector;

@@ -5,12 +5,12 @@ import {ERC2771Context} from "@openzeppelin/contracts/metatx/ERC2771Context.sol"
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {Account} from "../types/Records.sol";
+import {Holder} from "../types/Records.sol";
 import {Delegation} from "../types/Market.sol";
 import {Clock} from "./Clock.sol";
 
 /// @title Ledger
-/// @notice One balance a person, in ledger units; how tokens come in; who may act for whom.
+/// @notice One free balance a person, in ledger units; how tokens come in; who may act for whom.
 /// @dev A token may call back. Every function that calls it is guarded against re-entry, since arrivals are measured as
 /// a difference; the others are not, so everything is written before the token is called.
 abstract contract Ledger is Clock, ERC2771Context, ReentrancyGuardTransient {
@@ -22,7 +22,7 @@ abstract contract Ledger is Clock, ERC2771Context, ReentrancyGuardTransient {
 
     IERC20 internal immutable TOKEN;
 
-    mapping(address owner => Account) internal _accounts;
+    mapping(address owner => Holder) internal _holders;
     mapping(address client => mapping(address delegate => Delegation)) internal _delegations;
     uint128 internal _burnt;
 
@@ -34,41 +34,30 @@ abstract contract Ledger is Clock, ERC2771Context, ReentrancyGuardTransient {
         return delegation.scopes & scope != 0 && _epoch() < delegation.untilEpoch;
     }
 
-    function _free(address owner) internal view returns (uint256) {
-        Account memory of_ = _accounts[owner];
-        return of_.balance - of_.locked;
-    }
-
     /// @dev Takes `units` from the payer's free balance, and what is missing there from its token allowance. To be
     /// called when everything else is written.
     function _charge(address payer, uint256 units) internal {
-        uint256 free = _free(payer);
+        Holder storage holder = _holders[payer];
+        uint256 free = holder.standing.free();
         if (free < units) {
             uint256 missing = (units - free + (uint256(1) << LEDGER_SHIFT) - 1) >> LEDGER_SHIFT;
             _pull(payer, missing);
-            _accounts[payer].balance += uint128(missing << LEDGER_SHIFT);
+            holder.standing = holder.standing.credited(missing << LEDGER_SHIFT);
             emit Deposited(payer, payer, uint128(missing));
-            free = _free(payer); // a tip may have been paid out of it while the token was called
+            free = holder.standing.free(); // a tip may have been paid out of it while the token was called
             if (free < units) revert Market_InsufficientBalance(units, free);
         }
-        _accounts[payer].balance -= uint128(units);
+        holder.standing = holder.standing.debited(units);
     }
 
     /// @dev Collateral is lost: half of `penalty` (even) is burnt, half goes to the client.
-    function _penalise(address provider, address client, uint128 penalty) internal {
-        _seize(provider, penalty);
-        _burnt += penalty / 2;
+    function _penalise(address client, uint256 penalty) internal {
+        _burnt += uint128(penalty / 2);
         _credit(client, penalty / 2);
     }
 
-    /// @dev Locked collateral leaves the provider's account.
-    function _seize(address provider, uint128 units) internal {
-        Account memory of_ = _accounts[provider];
-        _accounts[provider] = Account({balance: of_.balance - units, locked: of_.locked - units});
-    }
-
-    function _credit(address owner, uint128 units) internal {
-        if (units != 0) _accounts[owner].balance += units;
+    function _credit(address owner, uint256 units) internal {
+        if (units != 0) _holders[owner].standing = _holders[owner].standing.credited(units);
     }
 
     function _requireSender(address expected) internal view {

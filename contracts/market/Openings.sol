@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {IMarketAnnex} from "../interfaces/IMarketAnnex.sol";
+import {SumTree} from "../libraries/SumTree.sol";
 import {TypedHashes} from "../libraries/TypedHashes.sol";
-import {Words} from "../libraries/Words.sol";
-import {DealItem, Delegation, Scopes, Terms} from "../types/Market.sol";
-import {Agreed, DealRecord, Link, Live, Opening, OpeningWords, Progress, Standing} from "../types/Records.sol";
+import {AgreedWord, ProgressWord} from "../libraries/Words.sol";
+import {DealItem, Delegation, Scopes, Terms, VolumeTerms} from "../types/Market.sol";
+import {Agreed, CLOSED, Customer, DealRecord, Holder, Link, Standing} from "../types/Records.sol";
 import {Records} from "./Records.sol";
 
 /// @title Openings
@@ -14,199 +16,196 @@ abstract contract Openings is IMarketAnnex, Records {
     using TypedHashes for Terms;
 
     uint256 private constant MAX_NOTICE_EPOCHS = 30;
-    uint256 private constant MAX_OPENINGS = type(uint32).max; // of the market: what a deal has room for
+    uint256 private constant MAX_CUSTOMERS = type(uint32).max; // what a deal has room for
 
-    /// @dev One call's running figures. `client` is that of the first item that opened.
+    /// @dev One call's figures.
     struct Batch {
+        bool delegated; // the caller is a delegate of the client
         address caller;
-        address client;
-        uint32 start;
-        uint64 previousBlock;
+        bytes32 domain;
+        uint256 start;
+        uint256 customer; // index, once an item has opened
         uint256 units; // escrow and egress to charge
-        uint256 opening; // index of the last one written, and its words; 0 before
-        uint256 first;
-        uint256 second;
     }
 
     /// @inheritdoc IMarketAnnex
-    function openDeals(DealItem[] calldata items, uint256 minOpened) external nonReentrant returns (uint256 opened) {
+    function openDeals(VolumeTerms calldata volume, DealItem[] calldata items, uint256 minOpened)
+        external
+        nonReentrant
+        returns (uint256 opened)
+    {
         _capBatch(items.length);
         Batch memory batch;
         batch.caller = _msgSender();
+        batch.delegated = batch.caller != volume.client;
+        batch.domain = _domain();
         batch.start = _inCommitPhase() ? _epoch() : _epoch() + 1;
+        _checkVolume(batch, volume);
+        Terms memory terms = _common(volume);
         for (uint256 i = 0; i < items.length; ++i) {
-            bytes4 problem = _open(batch, items[i], items[i].terms);
+            bytes4 problem = _open(batch, volume, terms, items[i]);
             if (problem == 0) ++opened;
             else emit Skipped(i, problem);
         }
         if (opened < minOpened) revert Market_TooFewOpened(minOpened, opened);
-        if (opened != 0) _charge(batch.client, batch.units);
+        if (opened != 0) _charge(volume.client, batch.units);
     }
 
-    /// @dev Every check comes before the first effect.
-    function _open(Batch memory batch, DealItem calldata item, Terms memory terms) private returns (bytes4 problem) {
-        problem = _payerProblem(batch, item, terms);
-        if (problem != 0) return problem;
-        Live memory d;
-        d.provider = terms.provider;
-        _readStanding(d.standing, terms.provider);
-        problem = _termsProblem(terms, d.standing, batch.start);
-        if (problem != 0) return problem;
-
-        uint256 need = uint256(terms.minSectors) * terms.rate * (terms.endEpoch - batch.start);
-        if (uint256(item.escrow) << LEDGER_SHIFT < need) return Market_InsufficientEscrow.selector;
-        uint256 collateral = _fullCollateral(terms.capacity, d.standing.penaltyRate);
-        if (collateral > _free(terms.provider)) return Market_InsufficientCollateral.selector;
-        d.id = _digest(terms.hash());
-        address signer = _recoverDigest(d.id, item.signature);
-        if (signer == address(0) || signer != _signerOf(terms.provider)) return Market_WrongSigner.selector;
-
-        _accounts[terms.provider].locked += uint128(collateral);
-        _takeNonce(terms.provider, terms.nonce);
-        _spend(batch, item, terms);
-        _write(batch, item, terms, d);
-        _emitOpened(batch, item, terms, d, uint128(collateral));
+    /// @dev What is wrong with all items is no item's fault.
+    function _checkVolume(Batch memory batch, VolumeTerms calldata volume) private view {
+        if (batch.delegated && !_inForce(_delegations[volume.client][batch.caller], Scopes.REPAIR)) {
+            revert Market_Unauthorized(batch.caller);
+        }
+        if (volume.k == 0 || volume.k > volume.n) revert Market_BadTerms("k");
+        if (volume.clientSigner == address(0)) revert Market_BadTerms("clientSigner");
+        if (volume.capacity > MAX_CAPACITY) revert Market_CapacityExceeded(MAX_CAPACITY, volume.capacity);
+        if (volume.capacity == 0) revert Market_BadTerms("capacity");
+        if (volume.minSectors > volume.capacity) revert Market_BadTerms("minSectors");
+        if (volume.noticeEpochs == 0 || volume.noticeEpochs > MAX_NOTICE_EPOCHS) revert Market_BadTerms("noticeEpochs");
+        if (volume.endEpoch <= batch.start || volume.endEpoch - batch.start > DEAL_EPOCHS) {
+            revert Market_BadTerms("endEpoch");
+        }
+        if (2 * uint256(volume.answerBond) > MIN_COLLATERAL) revert Market_BadTerms("answerBond");
     }
 
-    /// @dev The client is the caller, or one that lets the caller repair within its limits.
-    function _payerProblem(Batch memory batch, DealItem calldata item, Terms memory terms)
+    function _common(VolumeTerms calldata volume) private pure returns (Terms memory terms) {
+        (terms.client, terms.clientSigner, terms.volume) = (volume.client, volume.clientSigner, volume.volume);
+        (terms.k, terms.n, terms.capacity, terms.minSectors) = (volume.k, volume.n, volume.capacity, volume.minSectors);
+        (terms.endEpoch, terms.noticeEpochs) = (volume.endEpoch, volume.noticeEpochs);
+        terms.answerBond = volume.answerBond;
+    }
+
+    /// @dev Every check comes before the first effect. `terms` has what the deals share, and takes up what is this one's.
+    function _open(Batch memory batch, VolumeTerms calldata volume, Terms memory terms, DealItem calldata item)
         private
-        view
-        returns (bytes4)
+        returns (bytes4 problem)
     {
-        if (batch.client != address(0) && batch.client != terms.client) return Market_Unauthorized.selector;
-        if (item.escrow > type(uint120).max >> LEDGER_SHIFT || item.egress > type(uint96).max) {
+        (terms.provider, terms.slot, terms.position) = (item.provider, item.slot, item.position);
+        (terms.rate, terms.egressRate, terms.validUntil) = (item.rate, item.egressRate, item.validUntil);
+        (uint256 escrow, uint256 egress) = (item.escrow, item.egress);
+        Holder storage holder = _holders[terms.provider];
+        Standing standing = holder.standing;
+        (address signer, uint256 penaltyRate) = (holder.signer, holder.penaltyRate);
+        problem = _itemProblem(batch, terms, escrow, egress, standing, penaltyRate);
+        if (problem != 0) return problem;
+        uint256 collateral = _fullCollateral(terms.capacity, penaltyRate);
+        if (collateral > standing.free()) return Market_InsufficientCollateral.selector;
+        DealRecord storage record = holder.deals[terms.slot];
+        terms.previous = record.agreed.id();
+        if (terms.previous != 0 && record.progress.status() & CLOSED == 0) return Market_SlotTaken.selector;
+
+        terms.series = uint32(standing.series());
+        bytes32 digest = MessageHashUtils.toTypedDataHash(batch.domain, terms.hash());
+        if (standing.rotated()) signer = _signerOf(holder);
+        if (_recoverDigest(digest, item.signature) != signer) return Market_WrongSigner.selector;
+
+        if (batch.customer == 0) _begin(batch, volume);
+        unchecked {
+            if (terms.slot >= standing.slots()) standing = standing.withSlots(uint256(terms.slot) + 1);
+            standing = standing.withDeals(standing.deals() + 1).withCapacity(standing.capacity() + terms.capacity);
+        }
+        holder.standing = standing.debited(collateral);
+        _write(batch, terms, escrow, egress, record, AgreedWord.idOf(digest));
+    }
+
+    function _itemProblem(
+        Batch memory batch,
+        Terms memory terms,
+        uint256 escrow,
+        uint256 egress,
+        Standing standing,
+        uint256 penaltyRate
+    ) private view returns (bytes4) {
+        uint256 rate = terms.rate;
+        if (standing.treeHeight() == 0) return Market_NotRegistered.selector;
+        if (terms.slot >= SumTree.MAX_SLOTS || terms.position >= terms.n || rate > AgreedWord.MAX_RATE) {
             return Market_BadTerms.selector;
         }
-        if (terms.client != batch.caller) {
+        if (escrow > ProgressWord.MAX_ESCROW >> LEDGER_SHIFT || egress > type(uint96).max) {
+            return Market_BadTerms.selector;
+        }
+        if (batch.delegated) {
             Delegation storage delegation = _delegations[terms.client][batch.caller];
             if (
-                !_inForce(delegation, Scopes.REPAIR) || terms.rate > delegation.maxRate
-                    || terms.egressRate > delegation.maxEgressRate
-                    || uint256(item.escrow) + item.egress > delegation.repairBudget
+                rate > delegation.maxRate || terms.egressRate > delegation.maxEgressRate
+                    || escrow + egress > delegation.repairBudget
             ) return Market_Unauthorized.selector;
         }
-        return 0;
-    }
-
-    function _termsProblem(Terms memory terms, Standing memory standing, uint32 start)
-        private
-        view
-        returns (bytes4)
-    {
-        if (standing.treeHeight == 0) return Market_NotRegistered.selector;
-        if (terms.k == 0 || terms.k > terms.n || terms.position >= terms.n) return Market_BadTerms.selector;
-        if (terms.clientSigner == address(0)) return Market_BadTerms.selector;
-        if (terms.minSectors > terms.capacity || terms.capacity == 0) return Market_BadTerms.selector;
-        if (terms.noticeEpochs == 0 || terms.noticeEpochs > MAX_NOTICE_EPOCHS) return Market_BadTerms.selector;
-        if (terms.endEpoch <= start || terms.endEpoch - start > DEAL_EPOCHS) return Market_BadTerms.selector;
-        if (2 * uint256(terms.answerBond) > MIN_COLLATERAL) return Market_BadTerms.selector;
-        if (uint256(terms.rate) * MULTIPLIER > standing.penaltyRate) return Market_PenaltyRateTooLow.selector;
-        if (terms.capacity > MAX_CAPACITY || uint256(standing.capacity) + terms.capacity > MAX_PROVIDER_CAPACITY) {
-            return Market_CapacityExceeded.selector;
+        unchecked {
+            if (rate * MULTIPLIER > penaltyRate) return Market_PenaltyRateTooLow.selector;
+            if (standing.capacity() + terms.capacity > MAX_PROVIDER_CAPACITY) return Market_CapacityExceeded.selector;
+            if (block.timestamp > terms.validUntil) return Market_Expired.selector;
+            uint256 need = uint256(terms.minSectors) * rate * (terms.endEpoch - batch.start);
+            return escrow << LEDGER_SHIFT < need ? Market_InsufficientEscrow.selector : bytes4(0);
         }
-        if (standing.freeSlot == 0 && standing.slots == MAX_SLOTS) return Market_TooManyDeals.selector;
-        if (block.timestamp > terms.validUntil) return Market_Expired.selector;
-        if (_nonceUsed(terms.provider, terms.nonce)) return Market_NonceUsed.selector;
-        return 0;
     }
 
-    /// @dev Counts the item's money, against the delegate's budget too, and links the client's first opening here.
-    function _spend(Batch memory batch, DealItem calldata item, Terms memory terms) private {
-        uint128 tokens = item.escrow + item.egress;
-        batch.units += uint256(tokens) << LEDGER_SHIFT;
-        if (terms.client != batch.caller) _delegations[terms.client][batch.caller].repairBudget -= tokens;
-        if (batch.client != address(0)) return;
-        batch.client = terms.client;
-        Link memory link = _links[batch.client];
-        batch.previousBlock = link.last == block.number ? link.before : link.last;
-        _links[batch.client] = Link({last: uint64(block.number), before: batch.previousBlock});
-    }
-
-    /// @dev Takes a slot and writes the deal into it.
-    function _write(Batch memory batch, DealItem calldata item, Terms memory terms, Live memory d) private {
-        Standing memory standing = d.standing;
-        bool reused = standing.freeSlot != 0;
-        d.slot = reused ? standing.freeSlot - 1 : standing.slots++;
-        ++standing.deals;
-        standing.capacity += terms.capacity;
-        _agree(d.agreed, terms);
-        (d.agreed.opening, d.agreed.settledThrough) = (_share(batch, terms), batch.start - 1);
-        DealRecord storage record = _record(d);
-        if (reused) {
-            Words.unpack(d.progress, record.progress);
-            standing.freeSlot = uint16(d.progress.escrow);
-            _setSampled(d, 0, 0); // left non-zero by stopAt: the first commit finds a word in use, which is cheaper
+    /// @dev With the first deal: links the client's openings, finds or writes its side, and tells what the deals share.
+    function _begin(Batch memory batch, VolumeTerms calldata volume) private {
+        Link storage link = _links[volume.client];
+        uint64 previous = link.last == block.number ? link.before : link.last;
+        batch.customer = link.customer;
+        Customer storage known = _customers[batch.customer];
+        if (
+            known.client != volume.client || known.signer != volume.clientSigner
+                || known.noticeEpochs != volume.noticeEpochs || known.answerBond != volume.answerBond
+        ) {
+            batch.customer = ++_customerCount;
+            if (batch.customer > MAX_CUSTOMERS) revert Market_CapacityExceeded(MAX_CUSTOMERS, batch.customer);
+            _customers[batch.customer] = Customer({
+                client: volume.client,
+                noticeEpochs: uint8(volume.noticeEpochs),
+                answerBond: uint64(volume.answerBond),
+                signer: volume.clientSigner
+            });
         }
-        d.progress = Progress({
-            escrow: uint120(item.escrow << LEDGER_SHIFT),
-            status: 0,
-            number: 0,
-            sectors: 0,
-            activeSince: 0
-        });
-        record.id = d.id;
-        if (item.egress != 0) record.egress = item.egress << LEDGER_SHIFT;
-        _save(d);
-    }
-
-    function _agree(Agreed memory agreed, Terms memory terms) private pure {
-        agreed.rate = terms.rate;
-        agreed.capacityLessOne = uint24(terms.capacity - 1);
-        agreed.minSectors = terms.minSectors;
-        agreed.position = terms.position;
-        agreed.stopAt = terms.endEpoch;
-    }
-
-    /// @dev The place of what the deal shares with the one before it in this call, written where they differ.
-    function _share(Batch memory batch, Terms memory terms) private returns (uint32) {
-        (uint256 first, uint256 second) = Words.pack(
-            Opening({
-                client: terms.client,
-                volume: terms.volume,
-                k: terms.k,
-                n: terms.n,
-                noticeEpochs: uint8(terms.noticeEpochs),
-                clientSigner: terms.clientSigner,
-                startEpoch: batch.start,
-                answerBond: uint64(terms.answerBond)
-            })
+        _links[volume.client] =
+            Link({last: uint64(block.number), before: previous, customer: uint32(batch.customer)});
+        emit VolumeOpened(
+            volume.client,
+            volume.volume,
+            volume.clientSigner,
+            volume.k,
+            volume.n,
+            volume.capacity,
+            volume.minSectors,
+            uint32(batch.start),
+            volume.endEpoch,
+            volume.noticeEpochs,
+            volume.answerBond,
+            previous
         );
-        if (first != batch.first || second != batch.second) {
-            batch.opening = ++_openingCount;
-            if (batch.opening > MAX_OPENINGS) revert Market_TooManyDeals(MAX_OPENINGS);
-            (batch.first, batch.second) = (first, second);
-            _openings[batch.opening] = OpeningWords({first: first, second: second});
-        }
-        return uint32(batch.opening);
     }
 
-    function _emitOpened(
+    /// @dev Writes the deal into its slot, and counts its money, against the delegate's budget too.
+    function _write(
         Batch memory batch,
-        DealItem calldata item,
         Terms memory terms,
-        Live memory d,
-        uint128 collateral
+        uint256 escrow,
+        uint256 egress,
+        DealRecord storage record,
+        bytes32 id
     ) private {
+        unchecked {
+            if (batch.delegated) {
+                _delegations[terms.client][batch.caller].repairBudget -= uint128(escrow + egress); // within it: checked
+            }
+            (escrow, egress) = (escrow << LEDGER_SHIFT, egress << LEDGER_SHIFT);
+            batch.units += escrow + egress;
+            record.agreed = AgreedWord.pack(id, terms.rate, terms.capacity);
+            record.progress =
+                ProgressWord.pack(escrow, batch.start - 1, terms.endEpoch, terms.minSectors, batch.customer);
+            if (egress != 0) record.egress = uint128(egress);
+        }
         emit DealOpened(
-            terms.client,
             terms.provider,
-            d.id,
-            d.slot,
-            terms.volume,
+            id,
+            terms.slot,
             terms.position,
-            terms.k,
-            terms.n,
             terms.rate,
             terms.egressRate,
-            terms.capacity,
-            terms.minSectors,
-            batch.start,
-            terms.endEpoch,
-            item.escrow << LEDGER_SHIFT,
-            item.egress << LEDGER_SHIFT,
-            collateral,
-            batch.previousBlock
+            uint128(escrow),
+            uint128(egress)
         );
     }
 }

@@ -7,21 +7,22 @@ import {Positions} from "../libraries/Positions.sol";
 import {ProofRecord} from "../libraries/ProofRecord.sol";
 import {SectorProof} from "../libraries/SectorProof.sol";
 import {SumTree} from "../libraries/SumTree.sol";
-import {Words} from "../libraries/Words.sol";
 import {ProofItem} from "../types/Market.sol";
-import {Sampled, Seed, Standing, Tip} from "../types/Records.sol";
+import {Holder, Sampled, Seed, Standing} from "../types/Records.sol";
 import {Records} from "./Records.sol";
 
 /// @title Proofs
 /// @notice An epoch's seed, and one proof a provider.
 abstract contract Proofs is IStorageMarket, Records {
-    using SumTree for mapping(uint256 => uint256);
+    using ProofRecord for uint256[1 << 16];
+    using SumTree for uint256[1 << 14];
 
-    /// @dev Where a challenge lies.
-    struct Target {
-        uint256 slot;
-        uint256 index; // of the chunk in its deal
-        uint256 levels;
+    /// @dev What a provider's challenges are drawn from.
+    struct Draw {
+        uint256 height;
+        uint256 top;
+        uint256 chunks;
+        bytes preimage;
     }
 
     ISeedSource private immutable SOURCE;
@@ -32,7 +33,7 @@ abstract contract Proofs is IStorageMarket, Records {
 
     /// @inheritdoc IStorageMarket
     function recordSeed(bytes calldata header) external {
-        uint32 epoch = _epoch();
+        uint32 epoch = uint32(_epoch());
         if (_seed.epoch == epoch) return;
         uint256 challengeBlock = _challengeBlock(epoch);
         bytes28 value = bytes28(SOURCE.seed(challengeBlock, header));
@@ -66,13 +67,14 @@ abstract contract Proofs is IStorageMarket, Records {
 
     /// @return fault the error to revert with, encoded; empty: proven.
     function _prove(address provider, bytes28 answered, bytes calldata proof) private returns (bytes memory fault) {
-        Standing memory standing = _standingOf(provider);
-        if (standing.treeHeight == 0) return abi.encodeWithSelector(Market_NotRegistered.selector, provider);
-        uint32 epoch = _epoch();
-        if (_proven(provider, epoch)) {
+        Holder storage holder = _holders[provider];
+        Standing standing = holder.standing;
+        if (standing.treeHeight() == 0) return abi.encodeWithSelector(Market_NotRegistered.selector, provider);
+        uint256 epoch = _epoch();
+        if (holder.record.get(epoch)) {
             return abi.encodeWithSelector(Market_AlreadyProven.selector, provider, epoch);
         }
-        uint256 top = _trees[provider].root(standing.treeHeight);
+        uint256 top = holder.tree.root(standing.treeHeight());
         uint256 sectors = SumTree.sum(top);
         if (sectors == 0) {
             if (_inCommitPhase()) return abi.encodeWithSelector(Market_WrongPhase.selector, epoch, false);
@@ -83,77 +85,84 @@ abstract contract Proofs is IStorageMarket, Records {
             if (recorded.value != answered) {
                 return abi.encodeWithSelector(Market_WrongSeed.selector, recorded.value, answered);
             }
-            _countMisses(provider, standing, epoch - 1);
-            (Target[] memory targets, uint256 expected) =
-                _targets(provider, standing.treeHeight, top, epoch, answered);
-            if (proof.length != expected) {
-                return abi.encodeWithSelector(Market_ProofLength.selector, expected, proof.length);
-            }
-            fault = _verify(provider, targets, epoch, standing.missCount, proof);
+            Draw memory draw = Draw({
+                height: standing.treeHeight(),
+                top: top,
+                chunks: sectors << SectorProof.CHUNKS_PER_SECTOR_LOG2,
+                preimage: Positions.from(answered, block.chainid, address(this), epoch, provider)
+            });
+            fault = _verify(holder, draw, epoch, _missCount(holder, epoch - 1), proof);
             if (fault.length != 0) return fault;
+            // Misses are told from the record when they are asked for; once a word of it, so that nobody reads many.
+            if (standing.countedThrough() >> 8 != epoch >> 8) _countMisses(holder, epoch - 1);
         }
-        standing.countedThrough = epoch;
-        _setStanding(provider, standing);
-        ProofRecord.set(_records[provider], epoch);
-        emit Proven(provider, epoch, uint32(sectors));
-        if (standing.tipped && sectors != 0) _payTip(provider);
-    }
-
-    /// @dev The K challenges of this epoch, and how long a proof of them is.
-    function _targets(address provider, uint256 treeHeight, uint256 top, uint32 epoch, bytes28 value)
-        private
-        view
-        returns (Target[] memory targets, uint256 proofBytes)
-    {
-        mapping(uint256 => uint256) storage tree = _trees[provider];
-        uint8 perSector = SectorProof.CHUNKS_PER_SECTOR_LOG2;
-        uint256 chunks = SumTree.sum(top) << perSector;
-        targets = new Target[](Positions.COUNT);
-        for (uint256 i = 0; i < Positions.COUNT; ++i) {
-            uint128 random = Positions.draw(value, block.chainid, address(this), epoch, provider, i);
-            uint256 position = Positions.place(random, i, chunks);
-            (uint256 slot, uint256 sector, uint256 sectors) =
-                tree.find(treeHeight, top, position >> perSector);
-            uint256 chunk = position & ((uint256(1) << perSector) - 1);
-            uint256 levels = SectorProof.height(sectors);
-            targets[i] = Target({slot: slot, index: sector << perSector | chunk, levels: levels});
-            proofBytes += SectorProof.length(levels);
-        }
+        holder.record.set(epoch);
+        emit Proven(provider, uint32(epoch), uint32(sectors));
+        if (standing.tipped() && sectors != 0) _payTip(provider, holder);
     }
 
     /// @return fault empty where every challenged deal can be proved, and is.
-    function _verify(
-        address provider,
-        Target[] memory targets,
-        uint32 epoch,
-        uint32 missCount,
-        bytes calldata proof
-    ) private view returns (bytes memory fault) {
+    function _verify(Holder storage holder, Draw memory draw, uint256 epoch, uint256 misses, bytes calldata proof)
+        private
+        view
+        returns (bytes memory fault)
+    {
         uint256 offset = 0;
-        Sampled memory sampled;
-        for (uint256 i = 0; i < targets.length; ++i) {
-            Target memory target = targets[i];
-            Words.unpack(sampled, _deals[provider][target.slot].sampled);
-            if (epoch >= sampled.stopAt || missCount >= sampled.cover) {
-                return abi.encodeWithSelector(Market_DealNotProvable.selector, target.slot);
+        for (uint256 i = 0; i < Positions.COUNT; ++i) {
+            (uint256 slot, uint256 index, uint256 levels) = _target(holder, draw, i);
+            Sampled sampled = holder.deals[slot].sampled;
+            if (epoch >= sampled.stopAt() || sampled.coverLeft(misses) == 0) {
+                return abi.encodeWithSelector(Market_DealNotProvable.selector, slot);
             }
-            bytes24 root = SectorProof.root(proof, offset, target.index, target.levels);
-            if (root != sampled.root) {
-                return abi.encodeWithSelector(Market_ProofRoot.selector, sampled.root, root);
+            uint256 end = offset + SectorProof.length(levels);
+            if (end > proof.length) return _wrongLength(holder, draw, proof.length);
+            bytes24 root = SectorProof.root(proof, offset, index, levels);
+            if (root != sampled.root()) {
+                return abi.encodeWithSelector(Market_ProofRoot.selector, sampled.root(), root);
             }
-            offset += SectorProof.length(target.levels);
+            offset = end;
+        }
+        if (offset != proof.length) return _wrongLength(holder, draw, proof.length);
+    }
+
+    /// @dev Where the `i`-th challenge lies: its slot, the index of the chunk in the deal, and the pairings to its root.
+    function _target(Holder storage holder, Draw memory draw, uint256 i)
+        private
+        view
+        returns (uint256 slot, uint256 index, uint256 levels)
+    {
+        unchecked {
+            uint256 position = Positions.place(Positions.draw(draw.preimage, i), i, draw.chunks);
+            uint256 perSector = SectorProof.CHUNKS_PER_SECTOR_LOG2;
+            uint256 sectors;
+            (slot, index, sectors) = holder.tree.find(draw.height, draw.top, position >> perSector);
+            index = index << perSector | position & ((1 << perSector) - 1);
+            levels = SectorProof.height(sectors);
         }
     }
 
+    function _wrongLength(Holder storage holder, Draw memory draw, uint256 actual)
+        private
+        view
+        returns (bytes memory)
+    {
+        uint256 expected = 0;
+        for (uint256 i = 0; i < Positions.COUNT; ++i) {
+            (,, uint256 levels) = _target(holder, draw, i);
+            expected += SectorProof.length(levels);
+        }
+        return abi.encodeWithSelector(Market_ProofLength.selector, expected, actual);
+    }
+
     /// @dev Never fails a proof, and pays the relay that was named only: copying a proof pays nothing.
-    function _payTip(address provider) private {
-        Tip memory tip = _tips[provider];
-        if (tip.relay != _msgSender()) return;
-        uint256 free = _free(provider);
-        uint128 amount = free < tip.amount ? uint128(free) : tip.amount;
+    function _payTip(address provider, Holder storage holder) private {
+        address relay = holder.relay;
+        if (relay != _msgSender()) return;
+        uint256 free = holder.standing.free();
+        uint256 amount = free < holder.tip ? free : holder.tip;
         if (amount == 0) return;
-        _accounts[provider].balance -= amount;
-        _accounts[tip.relay].balance += amount;
-        emit TipPaid(provider, tip.relay, amount);
+        holder.standing = holder.standing.debited(amount);
+        _credit(relay, amount);
+        emit TipPaid(provider, relay, uint128(amount));
     }
 }

@@ -5,15 +5,18 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ProofRecord} from "../libraries/ProofRecord.sol";
 import {SumTree} from "../libraries/SumTree.sol";
-import {Words} from "../libraries/Words.sol";
-import {DealRef} from "../types/Market.sol";
-import {CLOSED, DealRecord, Link, Live, Opening, OpeningWords, Sampled, Seed, STOPPED} from "../types/Records.sol";
+import {AgreedWord, SampledWord} from "../libraries/Words.sol";
+import {DealRef, Signature} from "../types/Market.sol";
+import {CLOSED, Counted, Customer, DealRecord, Holder, Link, Live, Progress, STOPPED, Sampled, Seed, Standing} from "../types/Records.sol";
 import {Standings} from "./Standings.sol";
 
 /// @title Records
 /// @notice What is kept of a deal: finding it, its collateral and cover, and settling it.
 /// @dev Everything stored is declared here and in the bases: {StorageMarket} and {Annex} see one layout.
 abstract contract Records is Standings {
+    using ProofRecord for uint256[1 << 16];
+    using SumTree for uint256[1 << 14];
+
     uint256 internal constant MAX_CAPACITY = 1 << 24; // sectors of a deal
     uint256 internal constant MAX_PROVIDER_CAPACITY = 1 << 31; // and of all deals of a provider
 
@@ -22,170 +25,209 @@ abstract contract Records is Standings {
     bytes32 private constant NAME = keccak256("Sublet");
     bytes32 private constant VERSION = keccak256("1");
 
-    /// @dev What a settlement through `through` moves.
-    struct Outcome {
-        uint32 through;
-        uint128 paid;
-        uint128 penalty;
-    }
-
-    mapping(address provider => mapping(uint256 slot => DealRecord)) internal _deals;
-    mapping(uint256 index => OpeningWords) internal _openings;
-    uint256 internal _openingCount;
+    mapping(uint256 index => Customer) internal _customers;
+    uint256 internal _customerCount;
     mapping(address client => Link) internal _links;
     mapping(bytes32 deal => mapping(address signer => uint128)) internal _redeemed;
     Seed internal _seed;
 
-    /// @dev The deal that `id` names at (provider, slot), unless it is closed; or why there is none.
-    function _load(address provider, uint16 slot, bytes32 id) internal view returns (bytes4 problem, Live memory d) {
-        DealRecord storage record = _deals[provider][slot];
-        if (record.id != id || id == 0) return (Market_WrongDeal.selector, d);
-        (d.provider, d.slot, d.id) = (provider, slot, id);
-        Words.unpack(d.progress, record.progress);
-        if (d.progress.status & CLOSED != 0) return (Market_WrongState.selector, d);
-        Words.unpack(d.agreed, record.agreed);
-        _readStanding(d.standing, provider);
+    /// @dev Takes up the deal at (provider, slot), unless it is closed; or says why there is none.
+    function _find(Live memory d, address provider, uint256 slot) internal view returns (bytes4) {
+        _turnTo(d, provider);
+        return _take(d, slot);
+    }
+
+    function _turnTo(Live memory d, address provider) internal view {
+        Holder storage holder = _holders[provider];
+        d.provider = provider;
+        assembly ("memory-safe") {
+            mstore(add(d, 0x40), holder.slot)
+        }
+    }
+
+    /// @dev {_find}, of the provider that was turned to.
+    function _take(Live memory d, uint256 slot) internal view returns (bytes4) {
+        if (slot >= SumTree.MAX_SLOTS) return Market_WrongDeal.selector;
+        DealRecord storage record = _home(d).deals[slot];
+        d.slot = slot;
+        assembly ("memory-safe") {
+            mstore(add(d, 0x60), record.slot)
+        }
+        (d.agreed, d.progress) = (record.agreed, record.progress);
+        if (d.progress.status() & CLOSED != 0) return Market_WrongState.selector;
+        return d.agreed.id() == 0 ? Market_WrongDeal.selector : bytes4(0);
+    }
+
+    /// @dev The same, where `ref` names it.
+    function _load(Live memory d, DealRef calldata ref) internal view returns (bytes4 problem) {
+        if (d.provider != ref.provider) _turnTo(d, ref.provider);
+        problem = _take(d, ref.slot);
+        if (d.agreed.id() != ref.id) problem = Market_WrongDeal.selector;
     }
 
     /// @dev The same, or a revert.
     function _demand(DealRef calldata ref) internal view returns (Live memory d) {
-        bytes4 problem;
-        (problem, d) = _load(ref.provider, ref.slot, ref.id);
-        if (problem == Market_WrongDeal.selector) {
-            revert Market_WrongDeal(_deals[ref.provider][ref.slot].id, ref.id);
-        }
+        bytes4 problem = _load(d, ref);
+        if (problem == Market_WrongDeal.selector) revert Market_WrongDeal(d.agreed.id(), ref.id);
         if (problem != 0) revert Market_WrongState(ref.id);
     }
 
-    function _save(Live memory d) internal {
-        _saveDeal(d);
-        _setStanding(d.provider, d.standing);
+    function _home(Live memory d) internal pure returns (Holder storage holder) {
+        uint256 home = d.home;
+        assembly ("memory-safe") {
+            holder.slot := home
+        }
     }
 
-    function _saveDeal(Live memory d) internal {
-        DealRecord storage record = _record(d);
-        record.agreed = Words.pack(d.agreed);
-        record.progress = Words.pack(d.progress);
+    function _record(Live memory d) internal pure returns (DealRecord storage record) {
+        uint256 place = d.place;
+        assembly ("memory-safe") {
+            record.slot := place
+        }
     }
 
-    function _sampled(Live memory d) internal view returns (Sampled memory sampled) {
-        Words.unpack(sampled, _record(d).sampled);
-    }
-
-    function _setSampled(Live memory d, bytes24 root, uint32 cover) internal {
-        _record(d).sampled = Words.pack(Sampled({root: root, stopAt: d.agreed.stopAt, cover: cover}));
-    }
-
-    function _record(Live memory d) internal view returns (DealRecord storage) {
-        return _deals[d.provider][d.slot];
-    }
-
-    function _opening(Live memory d) internal view returns (Opening memory opening) {
-        OpeningWords storage words = _openings[d.agreed.opening];
-        Words.unpack(opening, words.first, words.second);
+    function _customer(Live memory d) internal view returns (Customer storage) {
+        return _customers[d.progress.customer()];
     }
 
     function _client(Live memory d) internal view returns (address) {
-        return address(uint160(_openings[d.agreed.opening].first));
-    }
-
-    function _clientSigner(Live memory d) internal view returns (address) {
-        return address(uint160(_openings[d.agreed.opening].second));
+        return _customer(d).client;
     }
 
     function _stopped(Live memory d) internal pure returns (bool) {
-        return d.progress.status & STOPPED != 0;
+        return d.progress.status() & STOPPED != 0;
     }
 
-    function _capacity(Live memory d) internal pure returns (uint32) {
-        return uint32(d.agreed.capacityLessOne) + 1;
+    /// @dev Nothing of a reused slot's last deal is seen before the first commit.
+    function _sampled(Live memory d) internal view returns (Sampled) {
+        return d.progress.number() == 0 ? Sampled.wrap(0) : _record(d).sampled;
+    }
+
+    /// @dev Committed sectors, also those of a deal that is stopped.
+    function _sectors(Live memory d) internal view returns (uint256) {
+        return _stopped(d) ? _sampled(d).sectors() : _home(d).tree.get(d.slot);
     }
 
     /// @dev E, or a revert where this deal takes no new figures now.
-    function _requireLive(Live memory d) internal view returns (uint32 effective) {
-        effective = _requireGate(d.provider);
-        if (_stopped(d) || effective >= d.agreed.stopAt) revert Market_WrongState(d.id);
+    function _requireLive(Live memory d) internal view returns (uint256 effective) {
+        effective = _requireGate(_home(d));
+        if (_stopped(d) || effective >= d.progress.stopAt()) revert Market_WrongState(d.agreed.id());
     }
 
-    function _setLeaf(Live memory d, uint32 sectors) internal {
-        d.standing.treeHeight = SumTree.set(_trees[d.provider], d.standing.treeHeight, d.slot, sectors);
+    function _setLeaf(Live memory d, uint256 before, uint256 sectors) internal {
+        Holder storage holder = _home(d);
+        Standing standing = holder.standing;
+        uint256 height = standing.treeHeight();
+        uint256 raised = holder.tree.set(height, d.slot, before, sectors);
+        if (raised != height) holder.standing = standing.withTreeHeight(raised);
+    }
+
+    /// @dev Keeps the end that a proof reads what the deal's is.
+    function _setSampled(Live memory d, bytes24 root, uint256 activeSince, uint256 cover) internal {
+        _record(d).sampled = SampledWord.pack(root, d.progress.stopAt(), activeSince, cover);
     }
 
     /// @dev What `sectors` cost from `effective` to the deal's end.
-    function _need(Live memory d, uint256 sectors, uint32 effective) internal pure returns (uint256) {
-        return _billed(d, sectors) * d.agreed.rate * (d.agreed.stopAt - effective);
+    function _need(Live memory d, uint256 sectors, uint256 effective) internal pure returns (uint256) {
+        unchecked {
+            return _billed(d.progress, sectors) * d.agreed.rate() * (d.progress.stopAt() - effective);
+        }
     }
 
-    /// @dev Sectors that are paid for in a proven epoch.
-    function _billed(Live memory d, uint256 sectors) internal pure returns (uint256) {
-        return sectors > d.agreed.minSectors ? sectors : d.agreed.minSectors;
+    function _billed(Progress progress, uint256 sectors) internal pure returns (uint256) {
+        uint256 least = progress.minSectors();
+        return sectors > least ? sectors : least;
     }
 
     /// @dev What a deal of `capacity` sectors locks. Even.
     function _fullCollateral(uint256 capacity, uint256 penaltyRate) internal view returns (uint256) {
-        uint256 cover = capacity * penaltyRate * COVER;
-        uint256 least = MIN_COLLATERAL << LEDGER_SHIFT;
-        return cover > least ? cover : least;
+        unchecked {
+            uint256 cover = capacity * penaltyRate * COVER; // 25, 96 and 13 bits
+            uint256 least = MIN_COLLATERAL << LEDGER_SHIFT;
+            return cover > least ? cover : least;
+        }
     }
 
-    function _collateralLeft(Live memory d) internal view returns (uint128) {
-        return uint128(_fullCollateral(_capacity(d), d.standing.penaltyRate)) - _record(d).lost;
+    function _collateralLeft(Live memory d) internal view returns (uint256) {
+        return _fullCollateral(d.agreed.capacity(), _home(d).penaltyRate) - _record(d).lost;
     }
 
-    /// @dev Whether the misses so far, counted before, have used the collateral up.
-    function _exhausted(Live memory d, uint32 cover) internal view returns (bool) {
-        return d.progress.sectors == 0 ? cover >= COVER : d.standing.missCount >= cover;
+    /// @dev Whether so many misses of its provider have used the collateral up.
+    function _exhausted(Sampled sampled, uint256 sectors, uint256 misses) internal view returns (bool) {
+        return sectors == 0 ? sampled.cover() >= COVER : sampled.coverLeft(misses) == 0;
     }
 
     /// @dev Counts misses and settles through `through`; nothing before this write's effective epoch stays open.
-    function _catchUp(Live memory d, uint32 through) internal {
-        _countMisses(d.provider, d.standing, through);
-        _apply(d, _outcome(d, through));
+    function _catchUp(Live memory d, uint256 through) internal {
+        _countMisses(_home(d), through);
+        _credit(d.provider, _settle(d, _sectors(d), through));
+    }
+
+    /// @dev Settles the epochs up to min(through, stopAt - 1). The deal's own words stay to be saved, and `paid` to be
+    /// credited.
+    function _settle(Live memory d, uint256 sectors, uint256 through) internal returns (uint256 paid) {
+        uint256 penalty;
+        (through, paid, penalty) = _outcome(d, sectors, through);
+        if (through <= d.progress.settledThrough()) return 0;
+        _apply(d, through, paid, penalty);
+        emit Settled(d.agreed.id(), uint32(through), uint128(paid), uint128(penalty));
     }
 
     /// @dev What the epochs up to min(through, stopAt - 1) that are not settled yet pay and cost.
-    function _outcome(Live memory d, uint32 through) internal view returns (Outcome memory outcome) {
-        uint32 settled = d.agreed.settledThrough;
-        if (through >= d.agreed.stopAt) through = d.agreed.stopAt - 1;
-        outcome.through = through;
-        if (through <= settled) return outcome;
-        uint256 proved = ProofRecord.count(_records[d.provider], settled + 1, through);
-        uint256 sectors = d.progress.sectors;
-        outcome.paid = uint128(proved * _billed(d, sectors) * d.agreed.rate);
-        uint256 cost = (through - settled - proved) * sectors * d.standing.penaltyRate;
-        if (cost != 0) {
-            uint256 left = _collateralLeft(d);
-            outcome.penalty = uint128(cost < left ? cost : left);
+    function _outcome(Live memory d, uint256 sectors, uint256 through)
+        internal
+        view
+        returns (uint256 last, uint256 paid, uint256 penalty)
+    {
+        Progress progress = d.progress;
+        uint256 settled = progress.settledThrough();
+        uint256 stopAt = progress.stopAt();
+        unchecked {
+            last = through < stopAt ? through : stopAt - 1;
+            if (last <= settled) return (last, 0, 0);
+            Holder storage holder = _home(d);
+            uint256 proved = _provenIn(d, settled + 1, last);
+            // 13, 25 and 80 bits: no product is near 256.
+            paid = proved * _billed(progress, sectors) * d.agreed.rate();
+            uint256 missed = last - settled - proved;
+            if (missed != 0 && sectors != 0) {
+                penalty = missed * sectors * holder.penaltyRate;
+                uint256 left = _collateralLeft(d);
+                if (penalty > left) penalty = left;
+            }
         }
     }
 
-    /// @dev Moves an outcome.
-    /// @return settled whether there was anything to settle.
-    function _apply(Live memory d, Outcome memory outcome) internal returns (bool settled) {
-        if (outcome.through <= d.agreed.settledThrough) return false;
-        d.agreed.settledThrough = outcome.through;
-        d.progress.escrow -= uint120(outcome.paid);
-        _credit(d.provider, outcome.paid);
-        if (outcome.penalty != 0) {
-            _record(d).lost += outcome.penalty;
-            _penalise(d.provider, _client(d), outcome.penalty);
+    /// @dev How many epochs of first..last are proven.
+    function _provenIn(Live memory d, uint256 first, uint256 last) private view returns (uint256) {
+        Counted memory counted = d.counted;
+        if (counted.home != d.home || counted.first != first || counted.last != last) {
+            (counted.home, counted.first, counted.last) = (d.home, first, last);
+            counted.proven = _home(d).record.count(first, last);
         }
-        emit Settled(d.id, outcome.through, outcome.paid, outcome.penalty);
-        return true;
+        return counted.proven;
     }
 
-    /// @dev Who signed `structHash` for this market; the zero address where the signature is no 65-byte, low-s one.
-    function _recover(bytes32 structHash, bytes calldata signature) internal view returns (address) {
-        return _recoverDigest(_digest(structHash), signature);
+    /// @dev Moves an outcome but for the provider's pay.
+    function _apply(Live memory d, uint256 through, uint256 paid, uint256 penalty) internal {
+        d.progress = d.progress.settled(through).withEscrow(d.progress.escrow() - paid);
+        if (penalty != 0) {
+            _record(d).lost += uint128(penalty);
+            _penalise(_client(d), penalty);
+        }
     }
 
-    /// @dev EIP-712 under this market's domain, which is built anew: it holds on every fork, and in the annex.
-    function _digest(bytes32 structHash) internal view returns (bytes32) {
-        bytes32 domain = keccak256(abi.encode(DOMAIN, NAME, VERSION, block.chainid, address(this)));
-        return MessageHashUtils.toTypedDataHash(domain, structHash);
+    /// @dev EIP-712 domain of this market, built anew: it holds on every fork, and in the annex.
+    function _domain() internal view returns (bytes32) {
+        return keccak256(abi.encode(DOMAIN, NAME, VERSION, block.chainid, address(this)));
     }
 
-    function _recoverDigest(bytes32 digest, bytes calldata signature) internal pure returns (address signer) {
-        (signer,,) = ECDSA.tryRecoverCalldata(digest, signature);
+    /// @dev Who signed `structHash` for this market; the zero address where nobody did, or in high s.
+    function _recover(bytes32 structHash, Signature calldata signature) internal view returns (address) {
+        return _recoverDigest(MessageHashUtils.toTypedDataHash(_domain(), structHash), signature);
+    }
+
+    function _recoverDigest(bytes32 digest, Signature calldata signature) internal pure returns (address signer) {
+        (signer,,) = ECDSA.tryRecover(digest, signature.r, signature.vs);
     }
 }

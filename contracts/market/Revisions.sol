@@ -1,81 +1,166 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
+import {SumTree} from "../libraries/SumTree.sol";
 import {TypedHashes} from "../libraries/TypedHashes.sol";
-import {CommitItem, DealRef, Revision} from "../types/Market.sol";
-import {Live} from "../types/Records.sol";
+import {ProgressWord, SampledWord} from "../libraries/Words.sol";
+import {CommitItem, DealRef, Signature} from "../types/Market.sol";
+import {Holder, Live, Progress, STOPPED, Sampled} from "../types/Records.sol";
 import {Records} from "./Records.sol";
 
 /// @title Revisions
-/// @notice What a deal holds, as its two sides signed it; and settling what that earned.
+/// @notice What a deal holds, once its two sides signed it; and settling what that earned.
 abstract contract Revisions is IStorageMarket, Records {
-    using TypedHashes for Revision;
+    using SumTree for uint256[1 << 14];
+    using TypedHashes for CommitItem;
+
+    /// @dev What all items of a commit have in common.
+    struct Round {
+        bytes32 domain;
+        address signer; // whose assents are needed; zero: the provider sends
+        bool open;
+        uint256 effective;
+        uint256 misses; // of the provider, before `effective`
+        uint256 customer; // of the last item, and its key
+        address key;
+    }
 
     /// @inheritdoc IStorageMarket
-    function commit(CommitItem[] calldata items) external {
+    function commit(address provider, CommitItem[] calldata items, Signature[] calldata assents) external {
         _capBatch(items.length);
+        Holder storage holder = _holders[provider];
+        Round memory round;
+        round.domain = _domain();
+        round.signer = _assenting(provider, holder, items.length, assents.length);
+        (round.effective, round.open) = _gate(holder);
+        if (round.open) {
+            _countMisses(holder, round.effective - 1);
+            round.misses = holder.standing.missCount();
+        }
+        uint256 earned = 0;
+        Live memory d;
+        _turnTo(d, provider);
         for (uint256 i = 0; i < items.length; ++i) {
-            bytes4 problem = _commit(items[i]);
+            CommitItem calldata item = items[i];
+            bytes4 problem = _take(d, item.slot);
+            uint256 paid = 0;
+            if (problem == 0) {
+                (problem, paid) = _commit(round, d, item, round.signer == address(0) ? item.signature : assents[i]);
+            }
+            earned += paid;
             if (problem != 0) emit Skipped(i, problem);
         }
+        _credit(provider, earned);
     }
 
     /// @inheritdoc IStorageMarket
     function settle(DealRef[] calldata deals) external {
         _capBatch(deals.length);
+        Live memory d;
+        uint256 known = 0; // the last epoch of the deal's provider whose outcome is
+        uint256 earned = 0; // by that provider
         for (uint256 i = 0; i < deals.length; ++i) {
-            (bytes4 problem, Live memory d) = _load(deals[i].provider, deals[i].slot, deals[i].id);
-            if (problem != 0) {
+            DealRef calldata ref = deals[i];
+            if (ref.provider != d.provider) {
+                _credit(d.provider, earned);
+                _turnTo(d, ref.provider);
+                (known, earned) = (_known(_home(d)), 0);
+            }
+            bytes4 problem = _load(d, ref);
+            if (problem == 0) {
+                unchecked {
+                    earned += _settle(d, _sectors(d), known);
+                }
+                _record(d).progress = d.progress;
+            } else {
                 emit Skipped(i, problem);
-            } else if (_apply(d, _outcome(d, _known(d.provider)))) {
-                _saveDeal(d);
             }
         }
+        _credit(d.provider, earned);
     }
 
-    /// @dev Every check comes before the first effect.
-    function _commit(CommitItem calldata item) private returns (bytes4) {
-        Revision calldata revision = item.revision;
-        (bytes4 problem, Live memory d) = _load(item.provider, item.slot, revision.deal);
-        if (problem != 0) return problem;
-        if (_stopped(d)) return Market_WrongState.selector;
-        if (revision.number <= d.progress.number) return Market_StaleRevision.selector;
-        uint32 sectors = revision.sectors;
-        if (sectors > _capacity(d)) return Market_CapacityExceeded.selector;
-        (uint32 effective, bool open) = _gate(d.provider);
-        if (!open) return Market_WrongPhase.selector;
-        if (effective >= d.agreed.stopAt) return Market_WrongState.selector;
-        if (!_countersigned(item, _clientSigner(d))) return Market_WrongSigner.selector;
+    /// @dev Who must have signed for the provider: nobody where it or its signer sends.
+    function _assenting(address provider, Holder storage holder, uint256 items, uint256 assents)
+        private
+        view
+        returns (address signer)
+    {
+        signer = _signerOf(holder);
+        address sender = _msgSender();
+        if (sender == provider || sender == signer) return address(0);
+        if (assents != items) revert Market_BadTerms("assents");
+    }
 
-        _countMisses(d.provider, d.standing, effective - 1);
-        uint32 cover = _sampled(d).cover;
+    /// @dev Every check comes before the first effect. What is `paid` stays to be credited.
+    function _commit(Round memory round, Live memory d, CommitItem calldata item, Signature calldata assent)
+        private
+        returns (bytes4 problem, uint256)
+    {
+        uint256 sectors = item.sectors;
+        problem = _revisionProblem(round, d, item.number, sectors);
+        if (problem != 0) return (problem, 0);
+        Sampled sampled = _sampled(d);
+        uint256 before = _home(d).tree.get(d.slot);
         // Its collateral is gone: it waits for a refill, or to be pruned, and must not enter a proof's sample anew.
-        if (_exhausted(d, cover)) return Market_WrongState.selector;
-        Outcome memory outcome = _outcome(d, effective - 1);
-        if (d.progress.escrow - outcome.paid < _need(d, sectors, effective)) {
-            return Market_InsufficientEscrow.selector;
-        }
-
-        _apply(d, outcome);
-        if (d.progress.sectors != sectors) {
-            if (d.progress.sectors == 0 || sectors == 0) {
-                // One formula both ways: used = missCount - missBase, and its inverse.
-                cover = d.standing.missCount + COVER - cover;
-                if (sectors != 0) d.progress.activeSince = effective;
+        if (_exhausted(sampled, before, round.misses)) return (Market_WrongState.selector, 0);
+        (uint256 through, uint256 paid, uint256 penalty) = _outcome(d, before, round.effective - 1);
+        unchecked {
+            if (d.progress.escrow() < paid + _need(d, sectors, round.effective)) {
+                return (Market_InsufficientEscrow.selector, 0);
             }
-            _setLeaf(d, sectors);
         }
-        (d.progress.number, d.progress.sectors) = (revision.number, sectors);
-        _setSampled(d, revision.root, cover);
-        _save(d);
-        emit Committed(d.id, revision.number, revision.root, sectors, revision.head, effective);
-        return 0;
+        if (!_signed(round, d, item, assent)) return (Market_WrongSigner.selector, 0);
+
+        if (through > d.progress.settledThrough()) _apply(d, through, paid, penalty);
+        _record(d).progress = d.progress.withNumber(item.number);
+        if (before != sectors) {
+            sampled = _resized(round, sampled, before, sectors);
+            _setLeaf(d, before, sectors);
+        }
+        _setSampled(d, item.root, sampled.activeSince(), sampled.cover());
+        emit Committed(d.agreed.id(), item.number, item.root, item.sectors, item.head, uint128(paid), uint128(penalty));
+        return (0, paid);
     }
 
-    function _countersigned(CommitItem calldata item, address clientSigner) private view returns (bool) {
-        bytes32 digest = _digest(item.revision.hash());
-        return _recoverDigest(digest, item.clientSignature) == clientSigner
-            && _recoverDigest(digest, item.providerSignature) == _signerOf(item.provider);
+    function _revisionProblem(Round memory round, Live memory d, uint256 number, uint256 sectors)
+        private
+        pure
+        returns (bytes4)
+    {
+        Progress progress = d.progress;
+        if (progress.status() & STOPPED != 0) return Market_WrongState.selector;
+        if (number <= progress.number()) return Market_StaleRevision.selector;
+        if (number > ProgressWord.MAX_NUMBER) return Market_BadTerms.selector;
+        if (sectors > d.agreed.capacity()) return Market_CapacityExceeded.selector;
+        if (!round.open) return Market_WrongPhase.selector;
+        return round.effective >= progress.stopAt() ? Market_WrongState.selector : bytes4(0);
+    }
+
+    function _signed(Round memory round, Live memory d, CommitItem calldata item, Signature calldata assent)
+        private
+        view
+        returns (bool)
+    {
+        uint256 customer = d.progress.customer();
+        if (round.customer != customer) (round.customer, round.key) = (customer, _customer(d).signer);
+        bytes32 digest = MessageHashUtils.toTypedDataHash(round.domain, item.hash(d.agreed.id()));
+        if (_recoverDigest(digest, item.signature) != round.key) return false;
+        return round.signer == address(0) || _recoverDigest(digest, assent) == round.signer;
+    }
+
+    /// @dev Cover counts from the first sector on, and what was used stays used while there is none.
+    function _resized(Round memory round, Sampled sampled, uint256 before, uint256 sectors)
+        private
+        view
+        returns (Sampled)
+    {
+        (uint256 since, uint256 cover) = (sampled.activeSince(), sampled.cover());
+        unchecked {
+            if (before == 0) (since, cover) = (round.effective, round.misses + COVER - cover);
+            else if (sectors == 0) cover = COVER - sampled.coverLeft(round.misses); // used
+        }
+        return SampledWord.pack(0, 0, since, cover);
     }
 }

@@ -2,17 +2,18 @@
 pragma solidity 0.8.36;
 
 import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
+import {ProofRecord} from "../libraries/ProofRecord.sol";
 import {SumTree} from "../libraries/SumTree.sol";
-import {Words} from "../libraries/Words.sol";
 import {Deal, Delegation, Parameters, Provider, Reason, State} from "../types/Market.sol";
-import {
-    Account, CLOSED, DealRecord, Live, Opening, REASON_MASK, Sampled, Signers, Standing, Tip
-} from "../types/Records.sol";
+import {CLOSED, Customer, DealRecord, Holder, Live, REASON_MASK, Sampled, Standing} from "../types/Records.sol";
 import {Records} from "./Records.sol";
 
 /// @title Views
 /// @notice Everything the market knows, for reading.
 abstract contract Views is IStorageMarket, Records {
+    using ProofRecord for uint256[1 << 16];
+    using SumTree for uint256[1 << 14];
+
     /// @inheritdoc IStorageMarket
     function parameters() external view returns (Parameters memory) {
         return Parameters({
@@ -20,12 +21,12 @@ abstract contract Views is IStorageMarket, Records {
             commitBlocks: uint32(COMMIT_BLOCKS),
             gapBlocks: uint32(GAP_BLOCKS),
             multiplier: uint32(MULTIPLIER),
-            coverEpochs: COVER,
-            missedEpochs: MISSED,
-            exitEpochs: EXIT,
-            finalEpochs: FINAL,
-            rotateEpochs: ROTATE,
-            maxDealEpochs: DEAL_EPOCHS,
+            coverEpochs: uint32(COVER),
+            missedEpochs: uint32(MISSED),
+            exitEpochs: uint32(EXIT),
+            finalEpochs: uint32(FINAL),
+            rotateEpochs: uint32(ROTATE),
+            maxDealEpochs: uint32(DEAL_EPOCHS),
             minCollateral: uint128(MIN_COLLATERAL)
         });
     }
@@ -37,7 +38,7 @@ abstract contract Views is IStorageMarket, Records {
 
     /// @inheritdoc IStorageMarket
     function currentEpoch() external view returns (uint32) {
-        return _epoch();
+        return uint32(_epoch());
     }
 
     /// @inheritdoc IStorageMarket
@@ -52,9 +53,8 @@ abstract contract Views is IStorageMarket, Records {
     }
 
     /// @inheritdoc IStorageMarket
-    function account(address owner) external view returns (uint128 balance, uint128 locked) {
-        Account memory of_ = _accounts[owner];
-        return (of_.balance, of_.locked);
+    function freeBalance(address owner) external view returns (uint128) {
+        return uint128(_holders[owner].standing.free());
     }
 
     /// @inheritdoc IStorageMarket
@@ -68,48 +68,41 @@ abstract contract Views is IStorageMarket, Records {
     }
 
     /// @inheritdoc IStorageMarket
-    function nonceUsed(address provider, uint256 nonce) external view returns (bool) {
-        return _nonceUsed(provider, nonce);
-    }
-
-    /// @inheritdoc IStorageMarket
     function proven(address provider, uint32 epoch) external view returns (bool) {
-        return _proven(provider, epoch);
+        return _holders[provider].record.get(epoch);
     }
 
     /// @inheritdoc IStorageMarket
     function provenWord(address provider, uint256 word) external view returns (uint256) {
-        return _records[provider][word];
+        return _holders[provider].record[word];
     }
 
     /// @inheritdoc IStorageMarket
     function leaves(address provider, uint256 from, uint256 count) external view returns (uint32[] memory sectors) {
-        if (from + count > MAX_SLOTS) revert Market_TooLong(MAX_SLOTS, from + count);
+        if (from + count > SumTree.MAX_SLOTS) revert Market_TooLong(SumTree.MAX_SLOTS, from + count);
         sectors = new uint32[](count);
         for (uint256 i = 0; i < count; ++i) {
-            sectors[i] = SumTree.get(_trees[provider], from + i);
+            sectors[i] = uint32(_holders[provider].tree.get(from + i));
         }
     }
 
     /// @inheritdoc IStorageMarket
-    function providerOf(address provider) external view returns (Provider memory) {
-        Standing memory standing = _standingOf(provider);
-        Signers memory signers = _signers[provider];
-        bool announced = signers.nextFrom > _epoch();
-        Tip memory tip = _tips[provider];
-        return Provider({
-            signer: _signerOf(provider),
-            nextSigner: announced ? signers.next : address(0),
-            nextSignerFrom: announced ? signers.nextFrom : 0,
-            penaltyRate: standing.penaltyRate,
-            deals: standing.deals,
-            slots: standing.slots,
-            sectors: standing.treeHeight == 0 ? 0 : uint32(_sectorsOf(provider, standing)),
-            missCount: standing.missCount,
-            countedThrough: standing.countedThrough,
-            relay: tip.relay,
-            tip: tip.amount
-        });
+    function providerOf(address provider) external view returns (Provider memory known) {
+        Holder storage holder = _holders[provider];
+        Standing standing = holder.standing;
+        if (standing.treeHeight() == 0) return known;
+        known.signer = _signerOf(holder);
+        if (standing.rotated() && holder.nextFrom > _epoch()) {
+            (known.nextSigner, known.nextSignerFrom) = (holder.nextSigner, holder.nextFrom);
+        }
+        known.penaltyRate = holder.penaltyRate;
+        known.deals = uint32(standing.deals());
+        known.slots = uint32(standing.slots());
+        known.sectors = uint32(_sectorsOf(holder));
+        known.capacity = uint32(standing.capacity());
+        known.missCount = uint32(_missCount(holder, _epoch() - 1));
+        known.series = uint32(standing.series());
+        (known.relay, known.tip) = (holder.relay, holder.tip);
     }
 
     /// @inheritdoc IStorageMarket
@@ -129,57 +122,44 @@ abstract contract Views is IStorageMarket, Records {
 
     /// @inheritdoc IStorageMarket
     function deal(address provider, uint16 slot) external view returns (Deal memory known) {
-        DealRecord storage record = _deals[provider][slot];
-        if (record.id == 0) return known;
         Live memory d;
-        (d.provider, d.slot, d.id) = (provider, slot, record.id);
-        _readStanding(d.standing, provider);
-        Words.unpack(d.agreed, record.agreed);
-        Words.unpack(d.progress, record.progress);
-        known.id = d.id;
-        known.number = d.progress.number;
-        known.sectors = d.progress.sectors;
-        known.activeSince = d.progress.activeSince;
-        known.reason = Reason(d.progress.status & REASON_MASK);
-        known.state = _stateOf(d);
-        _viewTerms(known, d);
-        Sampled memory sampled = _sampled(d);
-        known.root = sampled.root;
+        _find(d, provider, slot);
+        if (d.agreed.id() == 0) return known;
+        DealRecord storage record = _record(d);
+        Customer storage customer = _customer(d);
+        Sampled sampled = _sampled(d);
+        known.id = d.agreed.id();
+        (known.client, known.clientSigner) = (customer.client, customer.signer);
+        (known.noticeEpochs, known.answerBond) = (customer.noticeEpochs, customer.answerBond);
+        known.sectors = uint32(_sectors(d));
+        known.state = _stateOf(d, known.sectors);
+        known.reason = Reason(d.progress.status() & REASON_MASK);
+        known.rate = uint96(d.agreed.rate());
+        known.capacity = uint32(d.agreed.capacity());
+        known.minSectors = uint32(d.progress.minSectors());
+        known.stopAt = uint32(d.progress.stopAt());
+        known.settledThrough = uint32(d.progress.settledThrough());
+        known.number = uint64(d.progress.number());
+        known.root = sampled.root();
         if (!_stopped(d)) {
-            known.misses = d.progress.sectors == 0 ? sampled.cover : d.standing.missCount + COVER - sampled.cover;
+            known.activeSince = uint32(sampled.activeSince());
+            uint256 misses = _missCount(_home(d), _epoch() - 1);
+            known.misses = uint32(known.sectors == 0 ? sampled.cover() : COVER - sampled.coverLeft(misses));
         }
         if (known.state != State.Closed) {
-            known.escrow = d.progress.escrow;
+            known.escrow = uint128(d.progress.escrow());
             known.egress = record.egress;
-            known.collateral = _collateralLeft(d);
+            known.collateral = uint128(_collateralLeft(d));
         }
         known.challengeDeadline = record.challenge.deadline;
         known.challengedChunk = record.challenge.chunk;
         known.challenger = record.challenge.challenger;
     }
 
-    function _viewTerms(Deal memory known, Live memory d) private view {
-        Opening memory opening = _opening(d);
-        known.client = opening.client;
-        known.clientSigner = opening.clientSigner;
-        known.volume = opening.volume;
-        known.k = opening.k;
-        known.n = opening.n;
-        known.noticeEpochs = opening.noticeEpochs;
-        known.startEpoch = opening.startEpoch;
-        known.answerBond = opening.answerBond;
-        known.position = d.agreed.position;
-        known.rate = d.agreed.rate;
-        known.capacity = _capacity(d);
-        known.minSectors = d.agreed.minSectors;
-        known.stopAt = d.agreed.stopAt;
-        known.settledThrough = d.agreed.settledThrough;
-    }
-
-    function _stateOf(Live memory d) private pure returns (State) {
-        if (d.progress.status & CLOSED != 0) return State.Closed;
+    function _stateOf(Live memory d, uint256 sectors) private pure returns (State) {
+        if (d.progress.status() & CLOSED != 0) return State.Closed;
         if (_stopped(d)) return State.Stopped;
-        if (d.progress.status != 0) return State.Notice;
-        return d.progress.sectors == 0 ? State.Open : State.Active;
+        if (d.progress.status() != 0) return State.Notice;
+        return sectors == 0 ? State.Open : State.Active;
     }
 }

@@ -52,33 +52,61 @@ struct Parameters {
     uint128 minCollateral; // token base units
 }
 
-/// @dev EIP-712, signed by the provider's signer. The digest is the deal's id.
+/// @dev EIP-712, signed by the provider's signer. The digest, cut to its first 19 bytes, is the deal's id.
 /// Rates are in ledger units: token base units x 2^32.
 struct Terms {
     address client;
     address clientSigner; // the key that signs revisions and vouchers; fixed for the deal's life
     address provider;
+    uint16 slot; // of the provider's 4,096: one that no unclosed deal has
+    bytes32 previous; // id of the closed deal there, 0: none yet. So terms open one deal, once
+    uint32 series; // the provider's offers in force, see {IMarketAnnex-cancelOffers}
     uint64 volume;
     uint8 position;
     uint8 k;
     uint8 n;
-    uint96 rate; // per sector and epoch
+    uint96 rate; // per sector and epoch, < 2^80
     uint96 egressRate; // per byte
     uint32 capacity; // sectors, <= 2^24
     uint32 minSectors; // billed even if empty
     uint32 endEpoch; // exclusive
     uint32 noticeEpochs; // 1..30
     uint128 answerBond; // token base units
-    uint256 nonce; // of the provider, unordered
     uint64 validUntil; // unix seconds
 }
 
-/// @dev One deal to open: what the provider signed, and what the client pays in (token base units).
+/// @dev What the deals of one opening have in common.
+struct VolumeTerms {
+    address client;
+    address clientSigner;
+    uint64 volume;
+    uint8 k;
+    uint8 n;
+    uint32 capacity;
+    uint32 minSectors;
+    uint32 endEpoch;
+    uint32 noticeEpochs;
+    uint128 answerBond;
+}
+
+/// @dev A 65-byte signature in 64, as EIP-2098 has it: the only form that is taken.
+struct Signature {
+    bytes32 r;
+    bytes32 vs; // the top bit is v - 27, the rest s
+}
+
+/// @dev One deal to open: the rest of its terms (`previous` and `series` are the market's own), the signature of them all,
+/// and what the client pays in (token base units).
 struct DealItem {
-    Terms terms;
-    bytes signature;
+    address provider;
+    uint16 slot;
+    uint8 position;
+    uint96 rate;
+    uint96 egressRate;
+    uint64 validUntil;
     uint128 escrow;
     uint128 egress;
+    Signature signature;
 }
 
 /// @dev Names a deal: its place, and its id so that a reused slot is never mistaken for it.
@@ -91,28 +119,31 @@ struct DealRef {
 /// @dev EIP-712, signed by client and provider. The low 16 bits of `number` are the writer's lane tag.
 struct Revision {
     bytes32 deal;
-    uint64 number;
+    uint64 number; // < 2^48
     bytes24 root;
     uint32 sectors;
     bytes32 head;
 }
 
-/// @dev One revision to commit. `revision.deal` is the id that (provider, slot) must hold.
+/// @dev A {Revision} to commit, of the deal in a provider's slot, whose id is the market's own; and the client's signature.
 struct CommitItem {
-    address provider;
     uint16 slot;
-    Revision revision;
-    bytes clientSignature;
-    bytes providerSignature;
+    uint64 number;
+    bytes24 root;
+    uint32 sectors;
+    bytes32 head;
+    Signature signature;
 }
 
-/// @dev EIP-712, signed by the provider's signer.
+/// @dev EIP-712, signed by the provider's signer. `from` is the end it changes, and `endEpoch` is beyond it: so one extends
+/// once.
 struct Extension {
     bytes32 deal;
+    uint32 from;
     uint32 endEpoch;
     uint96 rate;
     uint32 capacity;
-    uint256 nonce;
+    uint32 series;
     uint64 validUntil;
 }
 
@@ -126,7 +157,7 @@ struct RedeemItem {
     address provider;
     uint16 slot;
     Voucher voucher;
-    bytes signature;
+    Signature signature;
 }
 
 /// @dev A provider's proof for the current epoch, see docs/PROTOCOL.md section 2 for its bytes.
@@ -158,17 +189,12 @@ struct Deal {
     bytes32 id;
     address client;
     address clientSigner;
-    uint64 volume;
-    uint8 position;
-    uint8 k;
-    uint8 n;
     State state;
     Reason reason;
     uint96 rate;
     uint32 capacity;
     uint32 minSectors;
     uint32 noticeEpochs;
-    uint32 startEpoch;
     uint32 activeSince;
     uint32 stopAt; // exclusive
     uint32 settledThrough;
@@ -192,10 +218,11 @@ struct Provider {
     uint32 nextSignerFrom; // epoch; 0: none announced
     uint96 penaltyRate;
     uint32 deals; // unclosed
-    uint32 slots; // ever used
+    uint32 slots; // one more than the highest ever used
     uint32 sectors; // in the sum tree
-    uint32 missCount;
-    uint32 countedThrough;
+    uint32 capacity; // sectors, of its unclosed deals
+    uint32 missCount; // missed epochs with something to prove, up to the last one that is over
+    uint32 series; // that its terms must name
     address relay; // of the standing tip
-    uint128 tip; // per proof
+    uint96 tip; // per proof
 }

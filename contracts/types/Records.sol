@@ -1,95 +1,62 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
+import {AgreedWord, ProgressWord, SampledWord, StandingWord} from "../libraries/Words.sol";
+
+using StandingWord for Standing global;
+using AgreedWord for Agreed global;
+using ProgressWord for Progress global;
+using SampledWord for Sampled global;
+
 /*
- * How the market stores what it knows. Standing, Agreed, Progress and Sampled are exactly one word each, kept packed by
- * {Words}: one read, one write, whatever changed.
+ * How the market stores what it knows. A deal is three words: Agreed and Progress from its opening on, Sampled from its
+ * first revision on; a fourth and fifth only where there is a budget for reading, a loss or a challenge. Each word is a
+ * value type with its members as functions, lowest first, so a call reads and writes it once.
  */
 
-/// @dev Ledger units. `locked` is part of `balance`.
-struct Account {
-    uint128 balance;
-    uint128 locked;
-}
+// ---------------------------------------------------------------- accounts and providers
 
-/// @dev A provider's figures. Registered once `treeHeight` is not 0.
-struct Standing {
+/// @dev free (128): ledger units | missCount (24) | countedThrough (24): epoch that missCount is complete to |
+/// capacity (32): sectors of unclosed deals, at most 2^31 | deals (13): unclosed | slots (13): one more than the highest
+/// used | series (17) | treeHeight (3): 0 for who is no provider | tipped (1) | rotated (1): a next signer was announced.
+type Standing is uint256;
+
+/// @dev Somebody with an account; a provider has more than the first word.
+struct Holder {
+    Standing standing;
+    address signer;
     uint96 penaltyRate;
-    uint32 missCount; // missed epochs since registration
-    uint32 countedThrough; // epoch that missCount is complete to
-    uint32 capacity; // sectors of its unclosed deals: at most 2^31
-    uint16 deals; // unclosed
-    uint16 slots; // ever used
-    uint16 freeSlot; // the first closed one, plus 1; 0: none
-    uint8 treeHeight;
-    bool tipped;
+    address nextSigner;
+    uint32 nextFrom; // epoch from which nextSigner counts
+    address relay; // of the standing tip
+    uint96 tip; // ledger units
+    uint256[1 << 16] record; // see {ProofRecord}: 2^24 epochs
+    uint256[1 << 14] tree; // see {SumTree}
+    DealRecord[1 << 12] deals;
 }
 
-struct Signers {
-    address current;
-    uint32 nextFrom; // epoch from which `next` counts; 0: none announced
-    address next;
-}
+// ---------------------------------------------------------------- deals
 
-struct Tip {
-    address relay;
-    uint128 amount;
-}
+/// @dev capacity - 1 (24): sectors | rate (80) | id (152, highest).
+type Agreed is uint256;
 
-/// @dev What deals opened by one call share. Two words, never rewritten.
-struct Opening {
-    address client;
-    uint64 volume;
-    uint8 k;
-    uint8 n;
-    uint8 noticeEpochs;
-    // second word
-    address clientSigner;
-    uint32 startEpoch;
-    uint64 answerBond; // token base units
-}
+/// @dev escrow (108) | settledThrough (24) | left (13): epochs from there to the last one it is billed for | minSectors (25) |
+/// number (48) | customer (32) | status (6): a Reason, and the flags below.
+type Progress is uint256;
 
-/// @dev An Opening, packed.
-struct OpeningWords {
-    uint256 first;
-    uint256 second;
-}
+/// @dev All that a proof reads of a deal, and meaningless before its first commit: cover (16) | activeSince (24) |
+/// stopAt (24): that of Progress | root (192, highest). cover is, with sectors, the low bits of the missCount at which the
+/// collateral is used up; without, the misses used so far. Once the leaf is removed, the first 64 bits are the sectors
+/// that it had.
+type Sampled is uint256;
 
-/// @dev All that a proof reads of a deal. All zero until its first commit.
-struct Sampled {
-    bytes24 root;
-    uint32 stopAt; // that of Agreed, for proofs; meaningless while there are no sectors
-    uint32 cover; // with sectors: the missCount at which the collateral is used up; without: misses used so far
-}
-
-struct Agreed {
-    uint32 opening;
-    uint96 rate;
-    uint24 capacityLessOne; // 1..2^24 sectors in 24 bits
-    uint32 minSectors;
-    uint8 position;
-    uint32 stopAt;
-    uint32 settledThrough;
-}
-
-struct Progress {
-    uint120 escrow; // of a closed deal: the free slot after this one, plus 1
-    uint8 status; // a Reason, and the flags below
-    uint64 number;
-    uint32 sectors;
-    uint32 activeSince;
-}
-
-/// @dev A client's last two opening blocks: the list must not point a block at itself.
-struct Link {
-    uint64 last;
-    uint64 before;
-}
-
-/// @dev The last recorded one.
-struct Seed {
-    bytes28 value;
-    uint32 epoch;
+struct DealRecord {
+    Agreed agreed;
+    Progress progress;
+    Sampled sampled;
+    uint128 lost; // of the full collateral: penalties and forfeits
+    uint128 egress;
+    Challenge challenge;
 }
 
 /// @dev `deadline`: the last epoch to answer in; 0: no challenge.
@@ -99,26 +66,48 @@ struct Challenge {
     uint32 deadline;
 }
 
-struct DealRecord {
-    bytes32 id;
-    uint256 agreed; // an Agreed
-    uint256 progress; // a Progress
-    uint256 sampled; // a Sampled
-    uint128 lost; // of the full collateral: penalties and forfeits
-    uint128 egress;
-    Challenge challenge;
-}
-
-/// @dev A deal at work on: in memory, loaded whole and saved whole. What is rarely touched stays in its record.
+/// @dev A deal at work on: where it is, and its two words, saved when they are whole. A standing is never kept like this:
+/// client and provider may be one. A batch takes up one deal after the other in the same place, and what the last ones had
+/// in common is not looked up again.
 struct Live {
     address provider;
-    uint16 slot;
-    bytes32 id;
-    Standing standing;
+    uint256 slot;
+    uint256 home; // storage slots of its Holder and of its DealRecord
+    uint256 place;
     Agreed agreed;
     Progress progress;
+    Counted counted;
 }
 
-uint8 constant REASON_MASK = 0x0f;
-uint8 constant STOPPED = 0x10; // the leaf is removed
-uint8 constant CLOSED = 0x20;
+/// @dev How many epochs of first..last a provider proved, once it was counted.
+struct Counted {
+    uint256 home;
+    uint256 first;
+    uint256 last;
+    uint256 proven;
+}
+
+/// @dev A client's side of deals; shared by all of its deals with the same figures.
+struct Customer {
+    address client;
+    uint8 noticeEpochs;
+    uint64 answerBond; // token base units
+    address signer;
+}
+
+/// @dev A client's last two opening blocks, since the list must not point a block at itself, and its last Customer.
+struct Link {
+    uint64 last;
+    uint64 before;
+    uint32 customer;
+}
+
+/// @dev The last recorded one.
+struct Seed {
+    bytes28 value;
+    uint32 epoch;
+}
+
+uint256 constant REASON_MASK = 0x0f;
+uint256 constant STOPPED = 0x10; // the leaf is removed
+uint256 constant CLOSED = 0x20;

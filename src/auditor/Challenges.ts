@@ -1,6 +1,6 @@
 /** Which chunks an epoch challenges: written from the protocol's text, not from anybody's code. */
 import { type Address, encodeAbiParameters, type Hex, keccak256 } from "viem";
-import { CHUNKS_A_SECTOR, proofBytes, showsChunk } from "./Trees.ts";
+import { CHUNKS_A_SECTOR, type Climb, climb, proofBytes } from "./Trees.ts";
 
 export const CHALLENGES = 5;
 
@@ -31,12 +31,26 @@ const DRAW = [
   { type: "uint256" },
 ] as const;
 
+const RANDOM_BITS = 128n;
+
+/** The 128 bits that choose challenge `i`. */
+export function randomness({ seed, chainId, market, epoch, provider }: Draw, i: number): bigint {
+  const digest = keccak256(encodeAbiParameters(DRAW, [seed, BigInt(chainId), market, epoch, provider, BigInt(i)]));
+  return BigInt(digest) & ((1n << RANDOM_BITS) - 1n);
+}
+
 /** Chunk `i` of CHALLENGES out of `total`, one in each of as many equal strata. */
 export function position(draw: Draw, i: number, total: bigint): bigint {
-  const { seed, chainId, market, epoch, provider } = draw;
-  const digest = keccak256(encodeAbiParameters(DRAW, [seed, BigInt(chainId), market, epoch, provider, BigInt(i)]));
-  const random = BigInt(digest) & ((1n << 128n) - 1n);
-  return (((BigInt(i) << 128n) + random) * total) / (BigInt(CHALLENGES) << 128n);
+  return scaled(i, randomness(draw, i), total);
+}
+
+/** The first and the last chunk that challenge `i` can fall on. */
+export function stratum(i: number, total: bigint): { first: bigint; last: bigint } {
+  return { first: scaled(i, 0n, total), last: scaled(i, (1n << RANDOM_BITS) - 1n, total) };
+}
+
+function scaled(i: number, random: bigint, total: bigint): bigint {
+  return (((BigInt(i) << RANDOM_BITS) + random) * total) / (BigInt(CHALLENGES) << RANDOM_BITS);
 }
 
 /** The member that holds chunk `x` of the set, and where in it. */
@@ -50,19 +64,51 @@ export function locate(members: readonly Member[], x: bigint): { member: Member;
   throw new RangeError(`chunk ${x} lies beyond the set's ${before}`);
 }
 
-/** What is wrong with a proof of a whole set for an epoch; undefined: nothing. */
-export function flaw(draw: Draw, members: readonly Member[], proof: Buffer): string | undefined {
-  const total = members.reduce((sum, { sectors }) => sum + BigInt(sectors), 0n) * CHUNKS_A_SECTOR;
-  if (total === 0n) return proof.length === 0 ? undefined : `${proof.length} bytes prove an empty set`;
+/** One of a proof's answers, and what checking it comes to. */
+export interface Step extends Climb {
+  readonly i: number;
+  /** Which chunk of the whole set. */
+  readonly x: bigint;
+  readonly member: Member;
+  /** Which chunk of the member's deal. */
+  readonly index: bigint;
+  /** Its bytes of the proof. */
+  readonly answer: Buffer;
+  readonly wrong: string | undefined;
+}
+
+/** Chunks in a whole set: T. */
+export function chunksOf(members: readonly Member[]): bigint {
+  return members.reduce((sum, { sectors }) => sum + BigInt(sectors), 0n) * CHUNKS_A_SECTOR;
+}
+
+/** Checks the answers of a proof one by one, as far as they are asked for; an empty set has none. */
+export function* steps(draw: Draw, members: readonly Member[], proof: Buffer): Generator<Step> {
+  const total = chunksOf(members);
+  if (total === 0n) return;
   let at = 0;
   for (let i = 0; i < CHALLENGES; i++) {
-    const { member, index } = locate(members, position(draw, i, total));
-    if (member.barred) return `challenge ${i} lands in slot ${member.slot}, which ${member.barred}`;
-    const width = proofBytes(member.sectors);
-    if (!showsChunk(proof.subarray(at, at + width), index, member.root, member.sectors)) {
-      return `challenge ${i}: chunk ${index} of slot ${member.slot} is not shown under root ${member.root}`;
-    }
-    at += width;
+    const x = position(draw, i, total);
+    const { member, index } = locate(members, x);
+    const answer = proof.subarray(at, at + proofBytes(member.sectors));
+    at += proofBytes(member.sectors);
+    const path = climb(answer, index, member.root, member.sectors);
+    const wrong = member.barred
+      ? `challenge ${i} lands in slot ${member.slot}, which ${member.barred}`
+      : path.shown
+        ? undefined
+        : `challenge ${i}: chunk ${index} of slot ${member.slot} is not shown under root ${member.root}`;
+    yield { i, x, member, index, answer, ...path, wrong };
+  }
+}
+
+/** What is wrong with a proof of a whole set for an epoch; undefined: nothing. */
+export function flaw(draw: Draw, members: readonly Member[], proof: Buffer): string | undefined {
+  if (chunksOf(members) === 0n) return proof.length === 0 ? undefined : `${proof.length} bytes prove an empty set`;
+  let at = 0;
+  for (const { answer, wrong } of steps(draw, members, proof)) {
+    if (wrong) return wrong;
+    at += answer.length;
   }
   return at === proof.length ? undefined : `${proof.length - at} bytes too many`;
 }

@@ -4,7 +4,7 @@ import { type MarketReader, DealState as States } from "../chain/MarketReader.ts
 import { told } from "./accounts.ts";
 import type { Replay } from "./Replay.ts";
 import type { Difference } from "./Report.ts";
-import { type DealState, missesOf, ONE, type ProviderState, sectorsOf, signerIn } from "./State.ts";
+import { type DealState, missCountThrough, missesOf, ONE, type ProviderState, sectorsOf, signerIn } from "./State.ts";
 
 /** Views asked for at once. */
 const ASKED_TOGETHER = 16;
@@ -82,10 +82,8 @@ export class Comparison {
   }
 
   async #account(owner: Address): Promise<void> {
-    const expected = this.#replay.state.account(owner);
-    const { balance, locked } = await this.#reader.account(owner, this.#block);
-    this.#same("balance of an account", expected.balance, balance, { provider: owner });
-    this.#same("locked of an account", expected.locked, locked, { provider: owner });
+    const actual = await this.#reader.freeBalance(owner, this.#block);
+    this.#same("free balance of an account", this.#replay.state.free(owner), actual, { provider: owner });
   }
 
   async #provider(provider: ProviderState): Promise<void> {
@@ -96,10 +94,18 @@ export class Comparison {
     this.#same("a provider's unclosed deals", provider.unclosed, actual.deals, place);
     this.#same("slots a provider used", provider.slots.length, actual.slots, place);
     this.#same("sectors of a provider", sectorsOf(provider), actual.sectors, place);
-    this.#same("misses of a provider", provider.missCount, actual.missCount, place);
-    this.#same("epoch that misses are counted through", provider.countedThrough, actual.countedThrough, place);
+    let capacity = 0;
+    for (const deal of provider.slots) if (deal && !deal.closed) capacity += deal.capacity;
+    this.#same("capacity of a provider's deals", capacity, actual.capacity, place);
+    this.#same("misses of a provider", this.#missCount(provider), actual.missCount, place);
+    this.#same("series of a provider's offers", provider.series, actual.series, place);
     this.#same("a provider's relay", provider.relay || zeroAddress, actual.relay.toLowerCase(), place);
     this.#same("a provider's tip", provider.tip, actual.tip, place);
+  }
+
+  /** Misses are counted when the set changes or is proven; the market tells them through the last epoch that is over. */
+  #missCount(provider: ProviderState): number {
+    return missCountThrough(provider, this.#epoch - 1);
   }
 
   async #record(provider: ProviderState): Promise<void> {
@@ -136,6 +142,7 @@ export class Comparison {
   async #deal(deal: DealState, provider: ProviderState): Promise<void> {
     const place = { provider: deal.provider, deal: deal.id };
     const actual = await this.#reader.deal(provider.address, deal.slot, this.#block);
+    const { coverEpochs } = this.#reader.parameters;
     this.views++;
     const state = deal.closed
       ? States.Closed
@@ -150,24 +157,20 @@ export class Comparison {
       id: deal.id,
       client: deal.client,
       clientSigner: deal.clientSigner,
-      volume: deal.volume,
-      position: deal.position,
-      k: deal.k,
-      n: deal.n,
       state,
       reason: deal.reason,
       rate: deal.rate,
       capacity: deal.capacity,
       minSectors: deal.minSectors,
       noticeEpochs: deal.noticeEpochs,
-      startEpoch: deal.startEpoch,
-      activeSince: deal.activeSince,
+      activeSince: deal.stopped ? 0 : deal.activeSince,
       stopAt: deal.stopAt,
       settledThrough: deal.settledThrough,
       number: deal.number,
       sectors: deal.sectors,
       root: deal.root,
-      misses: deal.stopped ? 0 : missesOf(deal, provider.missCount),
+      // Beyond what its cover bears, the market counts no more.
+      misses: deal.stopped ? 0 : Math.min(missesOf(deal, this.#missCount(provider)), coverEpochs),
       escrow: deal.escrow,
       egress: deal.egress,
       collateral: deal.collateral,

@@ -1,5 +1,5 @@
 /** The market's whole history in order, each event judged by the rules before it changes what is known. */
-import { fromRlp, type Hash, type Hex, keccak256, slice } from "viem";
+import type { Hash, Hex } from "viem";
 import type { EventName, EventOf, MarketEvent } from "../chain/Events.ts";
 import type { MarketReader } from "../chain/MarketReader.ts";
 import { accounts } from "./accounts.ts";
@@ -12,6 +12,7 @@ import { proofs } from "./proofs.ts";
 import type { Difference } from "./Report.ts";
 import { revisions } from "./revisions.ts";
 import { type Handlers, type Rules, Scene, type Tally, type Transaction, type World } from "./Scene.ts";
+import { readSeed } from "./Seeds.ts";
 import { State } from "./State.ts";
 import { Tokens } from "./Tokens.ts";
 
@@ -19,8 +20,6 @@ const HANDLERS: Handlers = { ...accounts, ...openings, ...revisions, ...payments
 
 /** Transactions fetched at once. */
 const FETCHED_TOGETHER = 16;
-/** The field of a header that carries the beacon's randomness. */
-const RANDAO_FIELD = 13;
 /** Challenge blocks whose randomness is remembered: proofs of one epoch come together. */
 const REMEMBERED_BLOCKS = 64;
 
@@ -31,13 +30,18 @@ export class Replay implements World {
   readonly found: Difference[] = [];
   readonly randomness: (block: bigint) => Promise<Hex>;
   readonly timeOf: (block: bigint) => Promise<bigint>;
+  readonly onProof: World["onProof"];
   readonly #reader: MarketReader;
   readonly #tokens: Tokens;
   #last: MarketEvent | undefined;
+  /** The first block that is not judged yet. */
+  #next: bigint;
   readonly #randomness = new Map<bigint, Promise<Hex>>();
 
-  constructor(reader: MarketReader) {
+  constructor(reader: MarketReader, onProof?: World["onProof"]) {
     this.#reader = reader;
+    this.onProof = onProof;
+    this.#next = reader.epochs.genesis;
     this.#tokens = new Tokens(reader);
     const { chainId, address: market, parameters, epochs } = reader;
     this.rules = { chainId, market, parameters, epochs, digests: new Digests(chainId, market) };
@@ -45,11 +49,15 @@ export class Replay implements World {
     this.timeOf = async (block) => (await reader.block(block)).timestamp;
   }
 
-  /** Judges everything that happened up to block `to`. */
+  /**
+   * Judges what happened since the last run, up to block `to`. Where this fails, half of it may be judged: nothing that
+   * is known here can be used any more.
+   */
   async run(to: bigint): Promise<void> {
+    const from = this.#next;
     let batch: MarketEvent[][] = [];
     let current: MarketEvent[] = [];
-    for await (const event of this.#reader.events({ to })) {
+    for await (const event of this.#reader.events({ from, to })) {
       const one = event as unknown as MarketEvent;
       if (current.length > 0 && current[0]?.transaction !== one.transaction) {
         batch.push(current);
@@ -63,7 +71,22 @@ export class Replay implements World {
     }
     if (current.length > 0) batch.push(current);
     await this.#judge(batch);
-    this.found.push(...(await this.#tokens.compare(to)));
+    this.found.push(...(await this.#tokens.compare(from, to)));
+    this.#next = to + 1n;
+  }
+
+  /**
+   * All that is known between two runs, again: what either goes on to judge is nothing to the other. A State is plain
+   * fields and functions over them, so a copy of the fields is a copy of it.
+   */
+  copy(): Replay {
+    const copy = new Replay(this.#reader, this.onProof);
+    Object.assign(copy.state, structuredClone(this.state));
+    Object.assign(copy.tally, this.tally);
+    copy.found.push(...this.found);
+    copy.#last = this.#last;
+    copy.#next = this.#next;
+    return copy;
   }
 
   async #judge(batch: readonly MarketEvent[][]): Promise<void> {
@@ -112,35 +135,25 @@ export class Replay implements World {
     this.#last = event;
   }
 
-  /** Nobody owes the market, and what is locked is there. */
+  /** Nobody owes the market. */
   #checkBalances(transaction: Transaction): void {
     const last = transaction.events.at(-1)!;
     for (const owner of this.state.touched) {
-      const { balance, locked } = this.state.account(owner);
-      if (locked >= 0n && balance >= locked) continue;
+      const free = this.state.free(owner);
+      if (free >= 0n) continue;
       const scene = new Scene(this, transaction, last as unknown as EventOf<EventName>);
-      scene.differ("an account after a transaction", "0 <= locked <= balance", `${locked} of ${balance}`, {
-        provider: owner,
-      });
+      scene.differ("an account after a transaction", ">= 0", free, { provider: owner });
     }
   }
 
   #remembered(block: bigint): Promise<Hex> {
     let value = this.#randomness.get(block);
     if (!value) {
-      value = this.#randao(block);
+      value = readSeed(this.#reader, block).then(({ seed }) => seed);
       this.#randomness.set(block, value);
       const [oldest] = this.#randomness.keys();
       if (this.#randomness.size > REMEMBERED_BLOCKS && oldest !== undefined) this.#randomness.delete(oldest);
     }
     return value;
-  }
-
-  /** Read out of the header's own bytes, which are hashed here. */
-  async #randao(block: bigint): Promise<Hex> {
-    const { header, hash } = await this.#reader.header(block);
-    if (keccak256(header) !== hash) throw new Error(`the header of block ${block} does not hash to ${hash}`);
-    const fields = fromRlp(header) as readonly Hex[];
-    return slice(fields[RANDAO_FIELD]!, 0, 28);
   }
 }

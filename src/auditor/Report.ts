@@ -14,9 +14,17 @@ export interface Difference {
   readonly actual: string;
 }
 
-export type Outcome = "no sectors" | "proven" | "missed";
+/** "not yet": the epoch is running. */
+export type Outcome = "no sectors" | "proven" | "missed" | "not yet";
 
-/** A provider's public record over the epochs that are over. */
+/** Epochs one after another that came to the same, both ends included. */
+export interface Run {
+  readonly first: number;
+  readonly last: number;
+  readonly outcome: Outcome;
+}
+
+/** A provider's public record; counts are of the epochs that are decided. */
 export interface ProviderRecord {
   readonly provider: Address;
   readonly sectors: number;
@@ -26,6 +34,8 @@ export interface ProviderRecord {
   readonly missed: number;
   readonly empty: number;
   readonly missedEpochs: readonly number[];
+  /** Every epoch since the first. */
+  readonly epochs: readonly Run[];
   /** Ledger units over the whole history. */
   readonly earned: string;
   readonly penalties: string;
@@ -48,6 +58,8 @@ export interface Report {
   readonly market: Address;
   readonly block: string;
   readonly epoch: number;
+  /** When epochs 1, 31, 61 and so on began: the times of their first blocks, ISO 8601. */
+  readonly began: readonly { readonly epoch: number; readonly time: string }[];
   readonly checked: {
     readonly events: number;
     readonly proofs: number;

@@ -4,6 +4,7 @@ import type { Epochs, Phase } from "../chain/Epochs.ts";
 import type { EventName, EventOf, MarketEvent } from "../chain/Events.ts";
 import type { Parameters } from "../chain/MarketReader.ts";
 import type { ArgsOf, Call, CallName } from "./Calls.ts";
+import type { Draw, Member } from "./Challenges.ts";
 import type { Digests } from "./Digests.ts";
 import type { Difference } from "./Report.ts";
 import { countMisses, type DealState, type ProviderState, type State, settlement } from "./State.ts";
@@ -32,6 +33,15 @@ export interface Transaction {
   readonly events: readonly MarketEvent[];
 }
 
+/** A proof that somebody sent in, and all that it is judged by. */
+export interface SentProof {
+  readonly draw: Draw;
+  readonly members: readonly Member[];
+  /** The seed that it says it answers. */
+  readonly answered: Hex;
+  readonly proof: Buffer;
+}
+
 /** What lasts over all events. */
 export interface World {
   readonly rules: Rules;
@@ -41,6 +51,8 @@ export interface World {
   readonly randomness: (block: bigint) => Promise<Hex>;
   /** A block's time, unix seconds. */
   readonly timeOf: (block: bigint) => Promise<bigint>;
+  /** Is shown each proof before it is judged. */
+  readonly onProof?: ((sent: SentProof) => void) | undefined;
 }
 
 export interface Place {
@@ -61,6 +73,7 @@ export class Judgement {
   readonly #event: MarketEvent;
   readonly #timeOf: World["timeOf"];
   readonly #found: Difference[];
+  readonly #onProof: World["onProof"];
 
   constructor(world: World, transaction: Transaction, event: MarketEvent) {
     this.rules = world.rules;
@@ -73,6 +86,7 @@ export class Judgement {
     this.phase = world.rules.epochs.phase(event.block);
     this.#event = event;
     this.#found = world.found;
+    this.#onProof = world.onProof;
   }
 
   differ(what: string, expected: unknown, actual: unknown, { provider, deal }: Place = {}): void {
@@ -102,6 +116,11 @@ export class Judgement {
   /** Unix seconds of the event's block. */
   time(): Promise<bigint> {
     return this.#timeOf(this.#event.block);
+  }
+
+  /** Shows a proof to whoever wants to see them. */
+  show(sent: SentProof): void {
+    this.#onProof?.(sent);
   }
 
   /** The deal that an event speaks of. Undefined, and named, where it was never opened or is closed. */

@@ -6,9 +6,9 @@ import { connect } from "../network/Client.ts";
 import { createNode, type Node } from "../network/Node.ts";
 import { type Announcement, decodeAnnouncement } from "../protocol/Announcement.ts";
 import { SubletException } from "../protocol/Errors.ts";
-import { CHALLENGES, type Draw, locate, type Member, position } from "./Challenges.ts";
+import { CHALLENGES, chunksOf, type Draw, locate, type Member, position } from "./Challenges.ts";
 import type { SpotCheck } from "./Report.ts";
-import { CHUNKS_A_SECTOR, showsChunk } from "./Trees.ts";
+import { showsChunk } from "./Trees.ts";
 
 /** Providers asked at once. */
 const ASKED_TOGETHER = 8;
@@ -97,7 +97,7 @@ async function ask(
   const connection = connect(node, targets(decodeAnnouncement(announcement)), { market, timeoutMs: ANSWER_MS });
   try {
     const { samples } = await connection.prove({ blockNumber: block }, signal ? { signal } : {});
-    const total = members.reduce((sum, { sectors }) => sum + BigInt(sectors), 0n) * CHUNKS_A_SECTOR;
+    const total = chunksOf(members);
     for (let i = 0; i < CHALLENGES; i++) {
       const { member, index } = locate(members, position(draw, i, total));
       const sample = samples[i];

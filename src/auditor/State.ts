@@ -7,11 +7,6 @@ export const ONE = 2n ** 32n;
 
 export const lesser = (one: bigint, other: bigint): bigint => (one < other ? one : other);
 
-export interface Account {
-  balance: bigint;
-  locked: bigint;
-}
-
 export interface Challenge {
   readonly challenger: string;
   readonly chunk: bigint;
@@ -24,15 +19,10 @@ export interface DealState {
   readonly slot: number;
   readonly client: string;
   readonly clientSigner: string;
-  readonly volume: bigint;
-  readonly position: number;
-  readonly k: number;
-  readonly n: number;
   readonly minSectors: number;
   readonly noticeEpochs: number;
   /** Token base units. */
   readonly answerBond: bigint;
-  readonly startEpoch: number;
   rate: bigint;
   capacity: number;
   /** Exclusive. */
@@ -44,7 +34,7 @@ export interface DealState {
   root: Hex;
   escrow: bigint;
   egress: bigint;
-  /** What is left of it. */
+  /** What is left of it: out of the provider's balance from the opening to the end. */
   collateral: bigint;
   /** With sectors: the provider's miss count when they began to count; without: misses used up so far. */
   missMark: number;
@@ -65,8 +55,8 @@ export interface ProviderState {
   nextSigner: { signer: string; from: number } | undefined;
   /** By slot: the deal that is or was there last. */
   readonly slots: (DealState | undefined)[];
-  /** Nonces of terms and extensions that are used or cancelled. */
-  readonly nonces: Set<bigint>;
+  /** Of terms and extensions: what was signed for an earlier one is void. */
+  series: number;
   unclosed: number;
   missCount: number;
   countedThrough: number;
@@ -95,8 +85,9 @@ export interface DelegationState {
 }
 
 export class State {
-  readonly accounts = new Map<string, Account>();
-  /** Whose account was looked up since this was last emptied. */
+  /** What everybody may use or take out. */
+  readonly accounts = new Map<string, bigint>();
+  /** Whose account changed since this was last emptied. */
   readonly touched = new Set<string>();
   readonly providers = new Map<string, ProviderState>();
   readonly deals = new Map<Hash, DealState>();
@@ -109,20 +100,18 @@ export class State {
   bonds = 0n;
   seed: { epoch: number; value: Hex } | undefined;
 
-  account(owner: string): Account {
-    const key = owner.toLowerCase();
-    this.touched.add(key);
-    let account = this.accounts.get(key);
-    if (!account) {
-      account = { balance: 0n, locked: 0n };
-      this.accounts.set(key, account);
-    }
-    return account;
+  free(owner: string): bigint {
+    return this.accounts.get(owner.toLowerCase()) ?? 0n;
   }
 
-  free(owner: string): bigint {
-    const { balance, locked } = this.account(owner);
-    return balance - locked;
+  credit(owner: string, units: bigint): void {
+    const key = owner.toLowerCase();
+    this.touched.add(key);
+    this.accounts.set(key, this.free(key) + units);
+  }
+
+  debit(owner: string, units: bigint): void {
+    this.credit(owner, -units);
   }
 
   provider(address: Address): ProviderState {
@@ -135,7 +124,7 @@ export class State {
         signer: "",
         nextSigner: undefined,
         slots: [],
-        nonces: new Set(),
+        series: 0,
         unclosed: 0,
         missCount: 0,
         countedThrough: 0,
@@ -160,8 +149,8 @@ export class State {
   /** Everything that the market owes or holds for somebody, and what is burnt. */
   total(): bigint {
     let sum = this.burnt + this.bonds * ONE;
-    for (const { balance } of this.accounts.values()) sum += balance;
-    for (const { escrow, egress } of this.deals.values()) sum += escrow + egress;
+    for (const free of this.accounts.values()) sum += free;
+    for (const { escrow, egress, collateral } of this.deals.values()) sum += escrow + egress + collateral;
     return sum;
   }
 }

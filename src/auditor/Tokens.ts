@@ -20,11 +20,11 @@ export class Tokens {
     else if (event.name === "Withdrawn") this.#add(event, market, event.args.to, event.args.amount);
   }
 
-  /** What the market told and the token did not do, and tokens that left without a word. */
-  async compare(to: bigint): Promise<Difference[]> {
+  /** What the market told of these blocks and the token did not do, and tokens that left without a word. */
+  async compare(from: bigint, to: bigint): Promise<Difference[]> {
     const differences: Difference[] = [];
     const { address, epochs } = this.#reader;
-    for await (const moved of this.#reader.tokenTransfers(epochs.genesis, to)) {
+    for await (const moved of this.#reader.tokenTransfers(from, to)) {
       const key = keyOf(moved.transaction, moved.from, moved.to, moved.amount);
       const told = this.#told.get(key);
       if (told?.pop()) {
@@ -34,6 +34,7 @@ export class Tokens {
       }
     }
     for (const event of [...this.#told.values()].flat()) differences.push(invented(event, epochs.at(event.block)));
+    this.#told.clear();
     return differences;
   }
 

@@ -1,7 +1,7 @@
 /** Events of accounts and providers, judged. */
 import type { ArgsOf } from "./Calls.ts";
-import type { Handlers, Judgement, Place } from "./Scene.ts";
-import { type DelegationState, lesser, ONE, type ProviderState, signerIn } from "./State.ts";
+import type { Handlers } from "./Scene.ts";
+import { type DelegationState, lesser, ONE, signerIn } from "./State.ts";
 
 /** Epochs before a revocation counts: vouchers given before are still honoured. */
 const REVOKE_EPOCHS = 2;
@@ -52,8 +52,8 @@ export const accounts: Handlers = {
     const free = scene.state.free(address);
     scene.same("whom a tip is paid to", provider.relay, relay, place);
     scene.same("a tip's amount", lesser(provider.tip, free), amount, place);
-    scene.state.account(address).balance -= amount;
-    scene.state.account(relay).balance += amount;
+    scene.state.debit(address, amount);
+    scene.state.credit(relay, amount);
     // Whoever copies a proof is paid nothing: the relay itself sent it.
     const proves = [...scene.asked("prove"), ...scene.asked("proveMany")].some(
       ({ caller }) => caller === relay.toLowerCase(),
@@ -61,16 +61,18 @@ export const accounts: Handlers = {
     scene.holds("who is tipped", proves, "the sender of the proof", relay, place);
   },
 
-  NonceCancelled(scene) {
-    const { provider: address, nonce } = scene.event.args;
+  OffersCancelled(scene) {
+    const { provider: address, series } = scene.event.args;
+    const provider = scene.state.provider(address);
     const place = { provider: address };
-    useNonce(scene, scene.state.provider(address), nonce, place);
-    scene.askedBy(address, "cancelNonce", ([cancelled]) => cancelled === nonce, place);
+    scene.same("series after offers are cancelled", provider.series + 1, series, place);
+    provider.series = series;
+    scene.askedBy(address, "cancelOffers", () => true, place);
   },
 
   Deposited(scene) {
     const { account, amount } = scene.event.args;
-    scene.state.account(account).balance += amount * ONE;
+    scene.state.credit(account, amount * ONE);
   },
 
   Withdrawn(scene) {
@@ -79,7 +81,7 @@ export const accounts: Handlers = {
     scene.holds("more is withdrawn than is free", amount * ONE <= free, `at most ${free}`, amount * ONE, {
       provider: account,
     });
-    scene.state.account(account).balance -= amount * ONE;
+    scene.state.debit(account, amount * ONE);
     const asked = ([units, payee]: ArgsOf<"withdraw">) => units === amount && payee === to;
     scene.askedBy(account, "withdraw", asked, { provider: account });
   },
@@ -101,12 +103,6 @@ export const accounts: Handlers = {
     scene.askedBy(client, "revoke", ([to]) => to === delegate, { provider: client });
   },
 };
-
-/** Of terms, extensions and cancellations, the first with a nonce counts. */
-export function useNonce(scene: Judgement, provider: ProviderState, nonce: bigint, place: Place): void {
-  scene.holds("a nonce is used twice", !provider.nonces.has(nonce), "a fresh one", nonce, place);
-  provider.nonces.add(nonce);
-}
 
 /** A delegation in words, to be compared. */
 export function told(delegation: DelegationState): string {

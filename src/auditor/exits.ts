@@ -83,8 +83,8 @@ export const exits: Handlers = {
     scene.same("refund to the client", deal.escrow + deal.egress, refund, place);
     scene.same("collateral unlocked", deal.collateral - exitFee, unlocked, place);
     lose(scene, deal, provider, exitFee);
-    scene.state.account(deal.provider).locked -= unlocked;
-    scene.state.account(deal.client).balance += refund;
+    scene.state.credit(deal.provider, unlocked);
+    scene.state.credit(deal.client, refund);
     deal.collateral = 0n;
     deal.escrow = 0n;
     deal.egress = 0n;
@@ -111,7 +111,7 @@ export const exits: Handlers = {
     scene.askedBy(challenger, "challenge", asked, place);
     deal.challenge = { challenger, chunk, deadline: deadlineEpoch };
     scene.state.bonds += deal.answerBond;
-    scene.state.account(challenger).balance -= deal.answerBond * ONE;
+    scene.state.debit(challenger, deal.answerBond * ONE);
   },
 
   ChallengeClosed(scene) {
@@ -142,7 +142,7 @@ export const exits: Handlers = {
     if (!proved) deal.voided = { deadline: open.deadline, transaction: scene.transaction.hash };
     deal.challenge = undefined;
     scene.state.bonds -= deal.answerBond;
-    scene.state.account(proved ? deal.provider : open.challenger).balance += bond;
+    scene.state.credit(proved ? deal.provider : open.challenger, bond);
   },
 };
 
@@ -187,10 +187,7 @@ function causeOf(scene: Scene<"Stopped">, deal: DealState, provider: ProviderSta
 /** Collateral that goes to the client. */
 function lose(scene: Judgement, deal: DealState, provider: ProviderState, amount: bigint): void {
   if (amount === 0n) return;
-  const account = scene.state.account(deal.provider);
-  account.balance -= amount;
-  account.locked -= amount;
   deal.collateral -= amount;
   provider.forfeited += amount;
-  scene.state.account(deal.client).balance += amount;
+  scene.state.credit(deal.client, amount);
 }

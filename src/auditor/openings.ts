@@ -1,124 +1,144 @@
 /** Openings, recomputed: terms, collateral, escrow, who pays. */
-import { pair, useNonce } from "./accounts.ts";
+import type { EventOf } from "../chain/Events.ts";
+import { pair } from "./accounts.ts";
 import type { ArgsOf } from "./Calls.ts";
 import type { Handlers, Place, Scene } from "./Scene.ts";
 import { type DealState, fullCollateral, NO_ROOT, ONE, signerIn } from "./State.ts";
 
 const REPAIR = 4;
-/** What an opening's event repeats of its terms. */
-const TERMS = [
-  ...(["client", "provider", "volume", "position", "k", "n"] as const),
-  ...(["rate", "egressRate", "capacity", "minSectors", "endEpoch"] as const),
+const MAX_SLOTS = 4_096;
+const NO_DEAL = `0x${"00".repeat(32)}`;
+/** What an opening's two events repeat of what was asked for. */
+const SHARED = [
+  ...(["client", "clientSigner", "volume", "k", "n"] as const),
+  ...(["capacity", "minSectors", "endEpoch", "noticeEpochs", "answerBond"] as const),
 ];
+const OWN = ["provider", "slot", "position", "rate", "egressRate"] as const;
+
+type Shared = EventOf<"VolumeOpened">["args"];
+type VolumeTerms = ArgsOf<"openDeals">[0];
+type Item = ArgsOf<"openDeals">[1][number];
 
 export const openings: Handlers = {
-  async DealOpened(scene) {
+  VolumeOpened(scene) {
     const { args } = scene.event;
-    const { parameters } = scene.rules;
-    const provider = scene.state.provider(args.provider);
-    const place = { provider: args.provider, deal: args.id };
+    const { maxDealEpochs } = scene.rules.parameters;
+    const place = { provider: args.client };
     const start = scene.phase === "commit" ? scene.epoch : scene.epoch + 1;
     scene.same("a new deal's first epoch", start, args.startEpoch, place);
-    scene.holds("a deal id is used again", !scene.state.deals.has(args.id), "a fresh id", args.id, place);
-    const full = fullCollateral(args.capacity, provider.penaltyRate, parameters.coverEpochs, parameters.minCollateral);
-    scene.same("a new deal's collateral", full, args.collateral, place);
-    const floor = args.rate * BigInt(parameters.multiplier);
-    scene.holds("penalty rate against rate", provider.penaltyRate >= floor, `>= ${floor}`, provider.penaltyRate, place);
-    const escrow = BigInt(args.minSectors) * args.rate * BigInt(args.endEpoch - start);
-    scene.holds("a new deal's escrow", args.escrow >= escrow, `>= ${escrow}`, args.escrow, place);
-    const free = scene.state.free(args.provider);
-    scene.holds("free balance for a deal's collateral", free >= args.collateral, `>= ${args.collateral}`, free, place);
     const span = args.endEpoch - start;
-    const allowed = span > 0 && span <= parameters.maxDealEpochs;
-    scene.holds("a new deal's epochs", allowed, `1 to ${parameters.maxDealEpochs}`, span, place);
-    const before = provider.slots[args.slot];
-    const vacant = before ? before.closed : args.slot === provider.slots.length;
-    scene.holds("a slot is taken", vacant, "a closed deal's slot, or the next one", args.slot, place);
+    scene.holds("a new deal's epochs", span > 0 && span <= maxDealEpochs, `1 to ${maxDealEpochs}`, span, place);
+    const opens = scene.transaction.events.some(
+      ({ name, logIndex }) => name === "DealOpened" && logIndex > scene.event.logIndex,
+    );
+    scene.holds("an opening of no deal", opens, "deals of the volume", "none", place);
     openingLink(scene);
+  },
 
-    const deal = newDeal(scene, await agreed(scene));
+  async DealOpened(scene) {
+    const { args } = scene.event;
+    const place = { provider: args.provider, deal: args.id };
+    const shared = sharedOf(scene);
+    if (!shared) return scene.differ("a deal without its volume", "an opening that tells of it", "none", place);
+    const { multiplier, coverEpochs, minCollateral } = scene.rules.parameters;
+    const provider = scene.state.provider(args.provider);
+    scene.holds("a deal id is used again", !scene.state.deals.has(args.id), "a fresh id", args.id, place);
+    const collateral = fullCollateral(shared.capacity, provider.penaltyRate, coverEpochs, minCollateral);
+    const free = scene.state.free(args.provider);
+    // Who deals with itself pays the escrow when all deals are open: its balance after the transaction tells.
+    const backed = free >= collateral || shared.client === args.provider;
+    scene.holds("free balance for a deal's collateral", backed, `>= ${collateral}`, free, place);
+    const floor = args.rate * BigInt(multiplier);
+    scene.holds("penalty rate against rate", provider.penaltyRate >= floor, `>= ${floor}`, provider.penaltyRate, place);
+    const escrow = BigInt(shared.minSectors) * args.rate * BigInt(shared.endEpoch - shared.startEpoch);
+    scene.holds("a new deal's escrow", args.escrow >= escrow, `>= ${escrow}`, args.escrow, place);
+    const vacant = args.slot < MAX_SLOTS && provider.slots[args.slot]?.closed !== false;
+    scene.holds("a slot is taken", vacant, "one without a deal that is not closed", args.slot, place);
+    await agreed(scene, shared, place);
+
+    const deal = newDeal(args, shared, collateral);
     provider.slots[args.slot] = deal;
     provider.unclosed++;
     scene.state.deals.set(args.id, deal);
-    scene.state.account(args.provider).locked += args.collateral;
+    scene.state.debit(args.provider, collateral);
     // What the client's balance lacks arrives as Deposited, later in the same transaction.
-    scene.state.account(args.client).balance -= args.escrow + args.egress;
+    scene.state.debit(shared.client, args.escrow + args.egress);
   },
 };
 
-type Item = ArgsOf<"openDeals">[0][number];
+/** What a deal has in common with the others of its call: told by the last such event before it. */
+function sharedOf({ event, transaction }: Scene<"DealOpened">): Shared | undefined {
+  const before = transaction.events.filter(({ logIndex }) => logIndex < event.logIndex);
+  const volume = before.findLast((one) => one.name === "VolumeOpened");
+  return volume?.name === "VolumeOpened" ? volume.args : undefined;
+}
 
-/** The terms whose digest is the deal's id: signed by the provider, still valid, and what the event says they are. */
-async function agreed(scene: Scene<"DealOpened">): Promise<Item | undefined> {
+/** The terms whose digest is the deal's id: signed by the provider, still valid, and what the events say they are. */
+async function agreed(scene: Scene<"DealOpened">, shared: Shared, place: Place): Promise<void> {
   const { args } = scene.event;
   const { digests } = scene.rules;
-  const place = { provider: args.provider, deal: args.id };
-  const provider = scene.state.provider(args.provider);
   const found = scene
     .asked("openDeals")
-    .flatMap(({ args: [items], caller }) => items.map((item) => ({ item, caller })))
-    .find(({ item }) => digests.of("Terms", item.terms) === args.id);
-  if (!found) {
-    scene.differ("a deal without terms", `openDeals with terms ${args.id}`, "none in the transaction", place);
-    return undefined;
-  }
-  const { item, caller } = found;
-  const { terms, signature, escrow, egress } = item;
+    .flatMap(({ args: [volume, items], caller }) => items.map((item) => ({ volume, item, caller })))
+    .map((one) => ({ ...one, terms: termsOf(scene, one.volume, one.item) }))
+    .find(({ terms }) => digests.id(terms) === args.id);
+  if (!found) return scene.differ("a deal without terms", `openDeals with terms ${args.id}`, "no such", place);
+  const { volume, item, caller, terms } = found;
   scene.tally.signatures++;
-  const signer = await digests.signer("Terms", terms, signature);
-  scene.same("who signed a deal's terms", signerIn(provider, scene.epoch), signer ?? "nobody", place);
-  for (const field of TERMS) scene.same(`a new deal's ${field}`, terms[field], args[field], place);
-  scene.same("escrow that a deal opens with", escrow * ONE, args.escrow, place);
-  scene.same("egress budget that a deal opens with", egress * ONE, args.egress, place);
+  const signer = await digests.signer("Terms", terms, item.signature);
+  const expected = signerIn(scene.state.provider(item.provider), scene.epoch);
+  scene.same("who signed a deal's terms", expected, signer ?? "nobody", place);
+  for (const field of SHARED) scene.same(`a new deal's ${field}`, volume[field], shared[field], place);
+  for (const field of OWN) scene.same(`a new deal's ${field}`, item[field], args[field], place);
+  scene.same("escrow that a deal opens with", item.escrow * ONE, args.escrow, place);
+  scene.same("egress budget that a deal opens with", item.egress * ONE, args.egress, place);
   const now = await scene.time();
-  scene.holds("terms past their time", now <= terms.validUntil, `by ${terms.validUntil}`, now, place);
-  useNonce(scene, provider, terms.nonce, place);
-  if (caller !== args.client.toLowerCase()) repairs(scene, item, caller, place);
-  return item;
+  scene.holds("terms past their time", now <= item.validUntil, `by ${item.validUntil}`, now, place);
+  if (caller !== volume.client.toLowerCase()) repairs(scene, volume.client, item, caller, place);
+}
+
+/** What a provider has signed for an item to open here and now: only the calldata's part of it can be chosen. */
+function termsOf(scene: Scene<"DealOpened">, volume: VolumeTerms, item: Item): object {
+  const { slots, series } = scene.state.provider(item.provider);
+  return { ...volume, ...item, previous: slots[item.slot]?.id ?? NO_DEAL, series };
 }
 
 /** Somebody else than the client opens: within what the client allowed it. */
-function repairs(scene: Scene<"DealOpened">, { terms, escrow, egress }: Item, caller: string, place: Place): void {
-  const delegation = scene.state.delegations.get(pair(terms.client, caller));
-  const cost = escrow + egress;
+function repairs(scene: Scene<"DealOpened">, client: string, item: Item, caller: string, place: Place): void {
+  const delegation = scene.state.delegations.get(pair(client, caller));
+  const cost = item.escrow + item.egress;
   const may =
     delegation !== undefined &&
     (delegation.scopes & REPAIR) !== 0 &&
     scene.epoch < delegation.untilEpoch &&
-    terms.rate <= delegation.maxRate &&
-    terms.egressRate <= delegation.maxEgressRate &&
+    item.rate <= delegation.maxRate &&
+    item.egressRate <= delegation.maxEgressRate &&
     cost <= delegation.repairBudget;
-  scene.holds("who opens a deal", may, `${terms.client}, or its repairing delegate within limits`, caller, place);
+  scene.holds("who opens a deal", may, `${client}, or its repairing delegate within limits`, caller, place);
   if (delegation) delegation.repairBudget -= cost;
 }
 
-function newDeal(scene: Scene<"DealOpened">, item: Item | undefined): DealState {
-  const { args } = scene.event;
+function newDeal(args: EventOf<"DealOpened">["args"], shared: Shared, collateral: bigint): DealState {
   return {
     id: args.id,
     provider: args.provider,
     slot: args.slot,
-    client: args.client,
-    clientSigner: item?.terms.clientSigner.toLowerCase() ?? "",
-    volume: args.volume,
-    position: args.position,
-    k: args.k,
-    n: args.n,
-    minSectors: args.minSectors,
-    noticeEpochs: item?.terms.noticeEpochs ?? 0,
-    answerBond: item?.terms.answerBond ?? 0n,
-    startEpoch: args.startEpoch,
+    client: shared.client,
+    clientSigner: shared.clientSigner.toLowerCase(),
+    minSectors: shared.minSectors,
+    noticeEpochs: shared.noticeEpochs,
+    answerBond: shared.answerBond,
     rate: args.rate,
-    capacity: args.capacity,
-    stopAt: args.endEpoch,
-    settledThrough: args.startEpoch - 1,
+    capacity: shared.capacity,
+    stopAt: shared.endEpoch,
+    settledThrough: shared.startEpoch - 1,
     activeSince: 0,
     number: 0n,
     sectors: 0,
     root: NO_ROOT,
     escrow: args.escrow,
     egress: args.egress,
-    collateral: args.collateral,
+    collateral,
     missMark: 0,
     reason: 0,
     inTree: false,
@@ -130,15 +150,12 @@ function newDeal(scene: Scene<"DealOpened">, item: Item | undefined): DealState 
 }
 
 /** The back-linked list: every opening names the block of the client's last one in an earlier block. */
-function openingLink(scene: Scene<"DealOpened">): void {
+function openingLink(scene: Scene<"VolumeOpened">): void {
   const { args, block } = scene.event;
   const client = args.client.toLowerCase();
   const links = scene.state.openings.get(client) ?? [];
   scene.state.openings.set(client, links);
   const previous = links.findLast((each) => each < block) ?? 0n;
-  scene.same("the block of the client's opening before", previous, args.previousBlock, {
-    provider: args.provider,
-    deal: args.id,
-  });
+  scene.same("the block of the client's opening before", previous, args.previousBlock, { provider: args.client });
   if (links.at(-1) !== block) links.push(block);
 }

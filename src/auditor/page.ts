@@ -1,5 +1,5 @@
 /** A report for people. */
-import type { Report } from "./Report.ts";
+import type { Difference, Report } from "./Report.ts";
 import { ONE } from "./State.ts";
 
 /** The whole report as plain text. */
@@ -14,12 +14,7 @@ export function page(report: Report): string {
     "",
     differences.length === 0 ? "No differences." : `${differences.length} differences:`,
   ];
-  for (const each of differences) {
-    const where = [`epoch ${each.epoch}`, `block ${each.block}`];
-    if (each.provider) where.push(`account ${each.provider}`);
-    if (each.deal) where.push(`deal ${each.deal}`);
-    lines.push(`  ${each.what}: expected ${each.expected}, found ${each.actual} (${where.join(", ")})`);
-  }
+  lines.push(...differences.map((each) => `  ${differenceLine(each)}`));
   if (spotChecks.length > 0) {
     const good = spotChecks.filter(({ ok }) => ok).length;
     lines.push(`Spot checks: ${good} of ${spotChecks.length} providers showed what they were asked for.`);
@@ -27,6 +22,14 @@ export function page(report: Report): string {
   }
   lines.push("", report.ok ? "Everything is in order." : "Something is wrong.");
   return `${lines.join("\n")}\n`;
+}
+
+/** One difference in one line. */
+export function differenceLine({ what, expected, actual, epoch, block, provider, deal }: Difference): string {
+  const where = [`epoch ${epoch}`, `block ${block}`];
+  if (provider) where.push(`account ${provider}`);
+  if (deal) where.push(`deal ${deal}`);
+  return `${what}: expected ${expected}, found ${actual} (${where.join(", ")})`;
 }
 
 function table({ providers }: Report): string[] {
@@ -48,7 +51,7 @@ function table({ providers }: Report): string[] {
 }
 
 /** Ledger units as token base units with two decimals. */
-function units(ledger: string): string {
+export function units(ledger: string): string {
   const hundredths = (BigInt(ledger) * 100n) / ONE;
   return `${hundredths / 100n}.${`${hundredths % 100n}`.padStart(2, "0")}`;
 }

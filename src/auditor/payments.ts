@@ -12,27 +12,9 @@ export const payments: Handlers = {
     const deal = scene.deal(id);
     if (!deal) return;
     const provider = scene.state.providerOf(deal);
-    const place = placeOf(deal);
-    scene.tally.settlements++;
     const known = provider.claimed.has(scene.epoch) ? scene.epoch : scene.epoch - 1;
-    scene.same("epoch a settlement reaches", Math.min(known, deal.stopAt - 1), throughEpoch, place);
-    scene.holds(
-      "epochs are settled twice",
-      throughEpoch > deal.settledThrough,
-      `after ${deal.settledThrough}`,
-      throughEpoch,
-      place,
-    );
-    const expected = settlement(deal, provider, throughEpoch);
-    scene.same("paid by a settlement", expected.paid, paid, place);
-    scene.same("penalty of a settlement", expected.penalty, penalty, place);
-    // From here on as the market has it: one wrong figure is one difference, not one in every later sum.
-    deal.settledThrough = throughEpoch;
-    deal.escrow -= paid;
-    provider.earned += paid;
-    scene.state.account(deal.provider).balance += paid;
-    if (penalty > 0n) penalise(scene, deal, provider, penalty);
-    scene.holds("escrow after a settlement", deal.escrow >= 0n, ">= 0", deal.escrow, place);
+    scene.same("epoch a settlement reaches", Math.min(known, deal.stopAt - 1), throughEpoch, placeOf(deal));
+    settle(scene, deal, provider, { throughEpoch, paid, penalty });
   },
 
   ToppedUp(scene) {
@@ -41,7 +23,7 @@ export const payments: Handlers = {
     if (!deal) return;
     deal.escrow += escrow * ONE;
     deal.egress += egress * ONE;
-    scene.state.account(from).balance -= (escrow + egress) * ONE;
+    scene.state.debit(from, (escrow + egress) * ONE);
     const asked = ([ref, more, budget]: ArgsOf<"topUp">) => ref.id === id && more === escrow && budget === egress;
     scene.askedBy(from, "topUp", asked, placeOf(deal));
   },
@@ -76,16 +58,41 @@ export const payments: Handlers = {
     scene.state.redeemed.set(key, before + paid);
     deal.egress -= paid;
     scene.state.providerOf(deal).earned += paid;
-    scene.state.account(deal.provider).balance += paid;
+    scene.state.credit(deal.provider, paid);
   },
 };
 
+/** What was settled through an epoch, as an event tells it: moved as it says, and held against what it should have been. */
+export function settle(
+  scene: Judgement,
+  deal: DealState,
+  provider: ProviderState,
+  { throughEpoch, paid, penalty }: { throughEpoch: number; paid: bigint; penalty: bigint },
+): void {
+  const place = placeOf(deal);
+  scene.tally.settlements++;
+  scene.holds(
+    "epochs are settled twice",
+    throughEpoch > deal.settledThrough,
+    `after ${deal.settledThrough}`,
+    throughEpoch,
+    place,
+  );
+  const expected = settlement(deal, provider, throughEpoch);
+  scene.same("paid by a settlement", expected.paid, paid, place);
+  scene.same("penalty of a settlement", expected.penalty, penalty, place);
+  // From here on as the market has it: one wrong figure is one difference, not one in every later sum.
+  deal.settledThrough = throughEpoch;
+  deal.escrow -= paid;
+  provider.earned += paid;
+  scene.state.credit(deal.provider, paid);
+  if (penalty > 0n) penalise(scene, deal, provider, penalty);
+  scene.holds("escrow after a settlement", deal.escrow >= 0n, ">= 0", deal.escrow, place);
+}
+
 function penalise(scene: Judgement, deal: DealState, provider: ProviderState, penalty: bigint): void {
-  const account = scene.state.account(deal.provider);
-  account.balance -= penalty;
-  account.locked -= penalty;
   deal.collateral -= penalty;
   provider.penalties += penalty;
   scene.state.burnt += penalty / 2n;
-  scene.state.account(deal.client).balance += penalty / 2n;
+  scene.state.credit(deal.client, penalty / 2n);
 }

@@ -82,11 +82,13 @@ async function flawOf(
   const members = membersOf(provider, epoch, missCount, rules.parameters.coverEpochs);
   const draw = { seed, chainId: rules.chainId, market: rules.market, epoch, provider: address };
   let wrong: string | undefined;
-  for (const { seed: answered, proof } of submitted) {
+  for (const { seed: answered, proof: hex } of submitted) {
+    const proof = Buffer.from(hexToBytes(hex));
+    scene.show({ draw, members, answered, proof });
     scene.tally.challenges += CHALLENGES;
     wrong =
       answered.toLowerCase() === seed
-        ? flaw(draw, members, Buffer.from(hexToBytes(proof)))
+        ? flaw(draw, members, proof)
         : `it answers seed ${answered}, the block's is ${seed}`;
     if (!wrong) return undefined;
   }

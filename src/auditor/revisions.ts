@@ -1,19 +1,21 @@
 /** New figures for a live deal, recomputed: its data, its term and price, its collateral. */
 import type { Hash } from "viem";
-import { useNonce } from "./accounts.ts";
 import type { ArgsOf } from "./Calls.ts";
+import { settle } from "./payments.ts";
 import { type Handlers, type Judgement, placeOf, type Scene } from "./Scene.ts";
 import { type DealState, fullCollateral, missesOf, noteSize, type ProviderState, signerIn } from "./State.ts";
 
 export const revisions: Handlers = {
   async Committed(scene) {
-    const { id, number, root, sectors, head, effectiveEpoch } = scene.event.args;
+    const { id, number, root, sectors, head, paid, penalty } = scene.event.args;
     const deal = scene.deal(id);
     if (!deal) return;
     const provider = scene.state.providerOf(deal);
     const place = placeOf(deal);
     const effective = scene.gate(provider, place);
-    scene.same("epoch a revision takes effect in", effective, effectiveEpoch, place);
+    const before = effective - 1;
+    if (before > deal.settledThrough) settle(scene, deal, provider, { throughEpoch: before, paid, penalty });
+    else scene.same("moved by a commit that settles nothing", 0n, paid + penalty, place);
     scene.upToDate(deal, effective);
     scene.holds(
       "a commit to a stopped deal",
@@ -67,7 +69,7 @@ export const revisions: Handlers = {
     );
     const live = !deal.stopped && deal.reason === 0 && effective < deal.stopAt;
     scene.holds("an extension of a deal that ends", live, "an open or active deal", `stops at ${deal.stopAt}`, place);
-    scene.holds("an extended end", endEpoch >= deal.stopAt, `>= ${deal.stopAt}`, endEpoch, place);
+    scene.holds("an extended end", endEpoch > deal.stopAt, `> ${deal.stopAt}`, endEpoch, place);
     scene.holds("an extended capacity", capacity >= deal.sectors, `>= ${deal.sectors}`, capacity, place);
     await extensionAgreed(scene, deal, provider);
     deal.stopAt = endEpoch;
@@ -91,7 +93,7 @@ export const revisions: Handlers = {
   },
 };
 
-/** Both parties' signatures, over exactly what was committed, lie in the transaction. */
+/** Both parties' word for exactly what was committed lies in the transaction; a provider's is its signature, or its call. */
 async function assents(
   scene: Scene<"Committed">,
   deal: DealState,
@@ -99,14 +101,21 @@ async function assents(
   revision: { deal: Hash; number: bigint; root: Hash; sectors: number; head: Hash },
 ): Promise<void> {
   const { digests } = scene.rules;
+  const place = placeOf(deal);
   const digest = digests.of("Revision", revision);
-  const items = scene.asked("commit").flatMap(({ args: [all] }) => [...all]);
-  const item = items.find((each) => digests.of("Revision", each.revision) === digest);
-  scene.tally.signatures += 2;
-  const client = item && (await digests.signer("Revision", revision, item.clientSignature));
-  const host = item && (await digests.signer("Revision", revision, item.providerSignature));
-  scene.same("the client's signature of a revision", deal.clientSigner, client ?? "none", placeOf(deal));
-  scene.same("the provider's signature of a revision", signerIn(provider, scene.epoch), host ?? "none", placeOf(deal));
+  const found = scene
+    .asked("commit")
+    .filter(({ args: [address] }) => address.toLowerCase() === deal.provider.toLowerCase())
+    .flatMap(({ args: [, items, words], caller }) => items.map((item, i) => ({ item, assent: words[i], caller })))
+    .find(({ item }) => item.slot === deal.slot && digests.of("Revision", { ...item, deal: deal.id }) === digest);
+  scene.tally.signatures++;
+  const client = found && (await digests.signer("Revision", revision, found.item.signature));
+  scene.same("the client's signature of a revision", deal.clientSigner, client ?? "none", place);
+  const signer = signerIn(provider, scene.epoch);
+  if (found && [provider.address.toLowerCase(), signer].includes(found.caller)) return;
+  scene.tally.signatures++;
+  const host = found?.assent && (await digests.signer("Revision", revision, found.assent));
+  scene.same("the provider's assent to a revision", signer, host ?? "none", place);
 }
 
 /** The extension that the transaction carries: asked for by the client, signed by the provider, still valid. */
@@ -129,7 +138,8 @@ async function extensionAgreed(scene: Scene<"Extended">, deal: DealState, provid
   scene.same("who signed an extension", signerIn(provider, scene.epoch), signer ?? "nobody", place);
   const now = await scene.time();
   scene.holds("an extension past its time", now <= extension.validUntil, `by ${extension.validUntil}`, now, place);
-  useNonce(scene, provider, extension.nonce, place);
+  scene.same("the end that an extension changes", deal.stopAt, extension.from, place);
+  scene.same("the series of an extension", provider.series, extension.series, place);
 }
 
 function funded(scene: Judgement, deal: DealState, sectors: number, rate: bigint, effective: number): void {
@@ -154,7 +164,7 @@ function refilled(scene: Judgement, deal: DealState, provider: ProviderState, co
   const { coverEpochs, minCollateral } = scene.rules.parameters;
   const full = fullCollateral(deal.capacity, provider.penaltyRate, coverEpochs, minCollateral);
   scene.same("a refilled deal's collateral", full, collateral, placeOf(deal));
-  scene.state.account(deal.provider).locked += collateral - deal.collateral;
+  scene.state.debit(deal.provider, collateral - deal.collateral);
   deal.collateral = collateral;
   deal.missMark = deal.sectors > 0 ? provider.missCount : 0;
 }

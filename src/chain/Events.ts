@@ -64,6 +64,25 @@ export function decode(log: RpcLog): MarketEvent | undefined {
   } as MarketEvent;
 }
 
+/** A deal's opening: its own event, and what it shares with the others of its call. */
+export type Opened = Place & {
+  readonly args: EventOf<"VolumeOpened">["args"] & EventOf<"DealOpened">["args"];
+};
+
+/** Puts openings together out of events in their order: what deals share is told once, before them. */
+export class OpeningJoin {
+  #shared: EventOf<"VolumeOpened"> | undefined;
+
+  /** @returns the opening that the event completes */
+  see(event: { readonly name: EventName }): Opened | undefined {
+    if (event.name === "VolumeOpened") this.#shared = event as EventOf<"VolumeOpened">;
+    if (event.name !== "DealOpened") return undefined;
+    const { args, name: _, ...place } = event as EventOf<"DealOpened">;
+    if (this.#shared?.transaction === place.transaction) return { ...place, args: { ...this.#shared.args, ...args } };
+    throw new Error(`deal ${args.id} was opened without a word of its volume: the node lacks logs`);
+  }
+}
+
 export interface EventFilter<Name extends EventName> {
   readonly from: bigint;
   readonly to: bigint;

@@ -5,15 +5,20 @@ import {
   decodeErrorResult,
   type Hex,
   HttpRequestError,
+  hexToString,
   ResponseBodyTooLargeError,
   RpcRequestError,
   TimeoutError,
 } from "viem";
 import { SubletException } from "../protocol/Errors.ts";
 import { marketTokenAbi, seedSourceAbi, storageMarketAbi } from "./abi.ts";
+import { refusal } from "./Refusals.ts";
 
 /** Every custom error that a market call can end with, its token's and its seed source's among them. */
 const errorAbi = [...storageMarketAbi, ...seedSourceAbi, ...marketTokenAbi].filter((item) => item.type === "error");
+
+/** Fields that hold a word, as text in 32 bytes. */
+const NAMES_A_RULE: ReadonlySet<string> = new Set(["field", "relation"]);
 
 type Args = Record<string, string | number | bigint | boolean>;
 
@@ -49,8 +54,13 @@ function rejection(call: string, data: Hex | undefined): SubletException<"ChainR
     const { errorName, abiItem, args = [] } = decodeErrorResult({ abi: errorAbi, data });
     const inputs = "inputs" in abiItem ? abiItem.inputs : [];
     const named: Args = {};
-    for (const [i, input] of inputs.entries()) named[input.name || `${i}`] = (args as unknown as Args[string][])[i]!;
-    return new SubletException({ code: "ChainRejected", call, error: errorName, args: named });
+    for (const [i, input] of inputs.entries()) {
+      const value = (args as unknown as Args[string][])[i]!;
+      named[input.name || `${i}`] = NAMES_A_RULE.has(input.name ?? "")
+        ? hexToString(value as Hex, { size: 32 })
+        : value;
+    }
+    return new SubletException({ code: "ChainRejected", call, error: errorName, args: named, ...refusal(errorName) });
   } catch {
     return undefined;
   }

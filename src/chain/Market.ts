@@ -1,8 +1,6 @@
 /** A storage market with an account to act for: one function a call of the contract. */
 import {
   type Address,
-  type ContractFunctionArgs,
-  type ContractFunctionName,
   encodeFunctionData,
   type Hash,
   type Hex,
@@ -13,31 +11,29 @@ import {
   type TransactionReceipt,
 } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { type Shortage, SubletException } from "../protocol/Errors.ts";
-import type { Revision, Terms } from "../protocol/Messages.ts";
-import type { Extension, Voucher } from "../protocol/TypedData.ts";
-import { marketTokenAbi, storageMarketAbi } from "./abi.ts";
+import { SubletException } from "../protocol/Errors.ts";
+import type { Shortage } from "../protocol/LocalErrors.ts";
+import type { Extension } from "../protocol/TypedData.ts";
+import { marketTokenAbi } from "./abi.ts";
+import {
+  type Call,
+  type CommitItem,
+  call,
+  commitCall,
+  compact,
+  type DealItem,
+  openCall,
+  type ProofItem,
+  type RedeemItem,
+  redeemCall,
+} from "./Calls.ts";
 import { type Connection, type Facts, reach } from "./Connection.ts";
 import { decode, type MarketEvent } from "./Events.ts";
 import { type DealRef, type Delegation, LEDGER_ONE, MarketReader } from "./MarketReader.ts";
 import * as Permit from "./Permit.ts";
 import { Sender, type SendOptions } from "./Sender.ts";
 
-type Abi = typeof storageMarketAbi;
-type CallName = ContractFunctionName<Abi, "nonpayable">;
-type CallArgs<Name extends CallName> = ContractFunctionArgs<Abi, "nonpayable", Name>;
-
 const multicallAbi = parseAbi(["function multicall(bytes[] data) returns (bytes[] results)"]);
-
-/** One call, ready to be sent, alone or with others in one transaction. */
-export interface Call {
-  readonly name: string;
-  readonly data: Hex;
-}
-
-export function call<Name extends CallName>(name: Name, args: CallArgs<Name>): Call {
-  return { name, data: encodeFunctionData({ abi: storageMarketAbi, functionName: name, args } as never) };
-}
 
 /** A mined transaction and what the market said in it. */
 export interface Sent {
@@ -49,34 +45,6 @@ export interface Sent {
   readonly events: readonly MarketEvent[];
 }
 
-/** `escrow`, `egress`: token base units. */
-export interface DealItem {
-  readonly terms: Terms;
-  readonly signature: Hex;
-  readonly escrow: bigint;
-  readonly egress: bigint;
-}
-
-export interface CommitItem {
-  readonly provider: Address;
-  readonly slot: number;
-  readonly revision: Revision;
-  readonly clientSignature: Hex;
-  readonly providerSignature: Hex;
-}
-
-export interface RedeemItem {
-  readonly provider: Address;
-  readonly slot: number;
-  readonly voucher: Voucher;
-  readonly signature: Hex;
-}
-
-export interface ProofItem {
-  readonly provider: Address;
-  readonly proof: Hex;
-}
-
 export interface AccountConnection extends Connection {
   /** A private key, or an account that holds one; without it everything can be read and nothing sent. */
   readonly account?: LocalAccount | Hex;
@@ -84,7 +52,7 @@ export interface AccountConnection extends Connection {
 
 /** A transaction's own gas and its permit's; and what a byte of the market's calls comes to, a storage word for each few. */
 const CALL_GAS = 150_000n;
-const BYTE_GAS = 100n;
+const BYTE_GAS = 200n;
 
 export class Market extends MarketReader {
   readonly #sender: Sender | undefined;
@@ -124,8 +92,9 @@ export class Market extends MarketReader {
     return this.send(call("setTip", [relay, tip]));
   }
 
-  cancelNonce(nonce: bigint): Promise<Sent> {
-    return this.send(call("cancelNonce", [nonce]));
+  /** Voids every offer and extension that the sender signed and nobody used. */
+  cancelOffers(): Promise<Sent> {
+    return this.send(call("cancelOffers", []));
   }
 
   /** Token base units, with a permit where the allowance is too small. */
@@ -149,20 +118,21 @@ export class Market extends MarketReader {
   // ---------------------------------------------------------------- deals
 
   /**
-   * Opens deals in one transaction, with a permit for what the free balance does not pay.
-   * @throws SubletException InsufficientFunds of the token, before anything is sent
+   * Opens deals of one volume in one transaction, with a permit for what the free balance does not pay.
+   * @throws SubletException InsufficientFunds of the token, BadArgument, before anything is sent
    */
   async openDeals(items: readonly DealItem[], minOpened: number): Promise<Sent> {
+    const wanted = openCall(items, minOpened);
     const cost = items.reduce((sum, { escrow, egress }) => sum + escrow + egress, 0n);
-    const client = items[0]?.terms.client ?? this.sender;
-    const { balance, locked } = await this.account(client);
-    const free = (balance - locked) / LEDGER_ONE;
-    const wanted = call("openDeals", [items, BigInt(minOpened)]);
+    const { client } = items[0]!.terms;
+    const free = (await this.freeBalance(client)) / LEDGER_ONE;
     return this.pay(cost > free ? cost - free : 0n, [wanted], client);
   }
 
+  /** Revisions of any providers' deals, each with both signatures. */
   commit(items: readonly CommitItem[]): Promise<Sent> {
-    return this.send(call("commit", [items]));
+    const byProvider = Map.groupBy(items, ({ provider }) => provider);
+    return this.sendAll([...byProvider].map(([provider, some]) => commitCall(provider, some, false)));
   }
 
   settle(deals: readonly DealRef[]): Promise<Sent> {
@@ -170,7 +140,7 @@ export class Market extends MarketReader {
   }
 
   extend(deal: DealRef, extension: Extension, signature: Hex): Promise<Sent> {
-    return this.send(call("extend", [deal, extension, signature]));
+    return this.send(call("extend", [deal, extension, compact(signature)]));
   }
 
   refill(deal: DealRef): Promise<Sent> {
@@ -183,7 +153,7 @@ export class Market extends MarketReader {
   }
 
   redeem(items: readonly RedeemItem[]): Promise<Sent> {
-    return this.send(call("redeem", [items]));
+    return this.send(redeemCall(items));
   }
 
   // ---------------------------------------------------------------- proofs

@@ -1,5 +1,13 @@
 /** A storage market on its chain, for reading. Everything that the node says goes through here. */
-import type { Address, ContractFunctionArgs, ContractFunctionName, ContractFunctionReturnType, Hash, Hex } from "viem";
+import {
+  type Address,
+  type ContractFunctionArgs,
+  type ContractFunctionName,
+  type ContractFunctionReturnType,
+  type Hash,
+  type Hex,
+  isAddressEqual,
+} from "viem";
 import { marketTokenAbi, storageMarketAbi } from "./abi.ts";
 import { type Block, type Head, heads } from "./Blocks.ts";
 import { type Connection, type Facts, type Node, type Parameters, reach } from "./Connection.ts";
@@ -28,6 +36,11 @@ export interface DealRef {
 
 /** `Deal.state`, as the contract numbers it. */
 export const DealState = { None: 0, Open: 1, Active: 2, Notice: 3, Stopped: 4, Closed: 5 } as const;
+/** Whether there is a deal that has its slot to itself. */
+export function isUnclosed({ state }: Pick<Deal, "state">): boolean {
+  return state !== DealState.None && state !== DealState.Closed;
+}
+
 /** `Deal.reason`, as the contract numbers it. */
 export const StopReason = {
   None: 0,
@@ -45,6 +58,13 @@ export const Scope = { Read: 1, Write: 2, Repair: 4, Audit: 8 } as const;
 
 /** Ledger units in one token base unit. */
 export const LEDGER_ONE = 1n << 32n;
+/** The most that a sector may cost in an epoch, ledger units. */
+export const MAX_RATE = 2n ** 80n - 1n;
+/** Deals that a provider may have at a time, each in a slot of its own. */
+export const MAX_SLOTS = 4_096;
+export const MAX_NOTICE_EPOCHS = 30;
+/** Views asked for at once. */
+const ASKED_TOGETHER = 16;
 
 export class MarketReader implements Facts {
   readonly node: Node;
@@ -78,10 +98,9 @@ export class MarketReader implements Facts {
 
   // ---------------------------------------------------------------- the market's views; `at` a block, latest if left out
 
-  /** Ledger units. */
-  async account(owner: Address, at?: bigint): Promise<{ balance: bigint; locked: bigint }> {
-    const [balance, locked] = await this.view("account", [owner], at);
-    return { balance, locked };
+  /** Ledger units that `owner` may use or take out. What a provider has locked is its deals' collateral. */
+  freeBalance(owner: Address, at?: bigint): Promise<bigint> {
+    return this.view("freeBalance", [owner], at);
   }
 
   provider(address: Address, at?: bigint): Promise<Provider> {
@@ -90,6 +109,17 @@ export class MarketReader implements Facts {
 
   deal(provider: Address, slot: number, at?: bigint): Promise<Deal> {
     return this.view("deal", [provider, slot], at);
+  }
+
+  /** A provider's deals that are not closed, by slot. */
+  async unclosedDeals(provider: Address): Promise<(Deal & { readonly slot: number })[]> {
+    const { slots } = await this.provider(provider);
+    const deals: (Deal & { readonly slot: number })[] = [];
+    for (let from = 0; from < slots; from += ASKED_TOGETHER) {
+      const some = Array.from({ length: Math.min(ASKED_TOGETHER, slots - from) }, (_, index) => from + index);
+      deals.push(...(await Promise.all(some.map(async (slot) => ({ slot, ...(await this.deal(provider, slot)) })))));
+    }
+    return deals.filter(isUnclosed);
   }
 
   /** Sector counts by slot, from slot `from`: the leaves of the sum tree. */
@@ -119,10 +149,6 @@ export class MarketReader implements Facts {
   /** Ledger units that `signer`'s vouchers for a deal have been paid. */
   redeemed(deal: Hash, signer: Address, at?: bigint): Promise<bigint> {
     return this.view("redeemed", [deal, signer], at);
-  }
-
-  nonceUsed(provider: Address, nonce: bigint, at?: bigint): Promise<boolean> {
-    return this.view("nonceUsed", [provider, nonce], at);
   }
 
   /** The block of the client's last opening; 0: none. */
@@ -247,12 +273,16 @@ export class MarketReader implements Facts {
   }
 
   /** A client's openings, newest first, by their back links: reads only the blocks that hold some. */
-  async *openings(client: Address): AsyncGenerator<Events.EventOf<"DealOpened">> {
+  async *openings(client: Address): AsyncGenerator<Events.Opened> {
     let block = await this.lastOpening(client);
     while (block > 0n) {
-      const opened: Events.EventOf<"DealOpened">[] = [];
-      const filter = { from: block, to: block, names: ["DealOpened"], subject: [client] } as const;
-      for await (const event of this.events(filter)) opened.push(event);
+      const opened: Events.Opened[] = [];
+      const join = new Events.OpeningJoin();
+      const filter = { from: block, to: block, names: ["VolumeOpened", "DealOpened"] } as const;
+      for await (const event of this.events(filter)) {
+        const one = join.see(event);
+        if (one && isAddressEqual(one.args.client, client)) opened.push(one);
+      }
       if (opened.length === 0) throw new Error(`block ${block} holds no opening of ${client}: the node lacks its logs`);
       // Several transactions of one block name different predecessors: the earliest leads out of the block.
       let before = block;

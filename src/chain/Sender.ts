@@ -12,7 +12,8 @@ import {
   type LocalAccount,
   type TransactionReceipt,
 } from "viem";
-import { type Shortage, SubletException } from "../protocol/Errors.ts";
+import { SubletException } from "../protocol/Errors.ts";
+import type { Shortage } from "../protocol/LocalErrors.ts";
 import type { Node } from "./Connection.ts";
 import { chainFailure, isUnanswered } from "./Failure.ts";
 

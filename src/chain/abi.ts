@@ -285,17 +285,6 @@ export const storageMarketAbi = [
   {
     inputs: [
       {
-        internalType: "uint256",
-        name: "nonce",
-        type: "uint256",
-      },
-    ],
-    name: "Market_NonceUsed",
-    type: "error",
-  },
-  {
-    inputs: [
-      {
         internalType: "uint32",
         name: "fromEpoch",
         type: "uint32",
@@ -409,6 +398,17 @@ export const storageMarketAbi = [
   {
     inputs: [
       {
+        internalType: "uint16",
+        name: "slot",
+        type: "uint16",
+      },
+    ],
+    name: "Market_SlotTaken",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint64",
         name: "above",
         type: "uint64",
@@ -452,17 +452,6 @@ export const storageMarketAbi = [
       },
     ],
     name: "Market_TooLong",
-    type: "error",
-  },
-  {
-    inputs: [
-      {
-        internalType: "uint256",
-        name: "limit",
-        type: "uint256",
-      },
-    ],
-    name: "Market_TooManyDeals",
     type: "error",
   },
   {
@@ -554,6 +543,22 @@ export const storageMarketAbi = [
   {
     inputs: [
       {
+        internalType: "uint32",
+        name: "expected",
+        type: "uint32",
+      },
+      {
+        internalType: "uint32",
+        name: "actual",
+        type: "uint32",
+      },
+    ],
+    name: "Market_WrongSeries",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "address",
         name: "expected",
         type: "address",
@@ -595,8 +600,30 @@ export const storageMarketAbi = [
     type: "error",
   },
   {
-    inputs: [],
-    name: "SectorProof_HashFailed",
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "units",
+        type: "uint256",
+      },
+    ],
+    name: "Standing_BalanceOverflow",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "have",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "units",
+        type: "uint256",
+      },
+    ],
+    name: "Standing_BalanceShort",
     type: "error",
   },
   {
@@ -797,9 +824,15 @@ export const storageMarketAbi = [
       },
       {
         indexed: false,
-        internalType: "uint32",
-        name: "effectiveEpoch",
-        type: "uint32",
+        internalType: "uint128",
+        name: "paid",
+        type: "uint128",
+      },
+      {
+        indexed: false,
+        internalType: "uint128",
+        name: "penalty",
+        type: "uint128",
       },
     ],
     name: "Committed",
@@ -808,12 +841,6 @@ export const storageMarketAbi = [
   {
     anonymous: false,
     inputs: [
-      {
-        indexed: true,
-        internalType: "address",
-        name: "client",
-        type: "address",
-      },
       {
         indexed: true,
         internalType: "address",
@@ -834,26 +861,8 @@ export const storageMarketAbi = [
       },
       {
         indexed: false,
-        internalType: "uint64",
-        name: "volume",
-        type: "uint64",
-      },
-      {
-        indexed: false,
         internalType: "uint8",
         name: "position",
-        type: "uint8",
-      },
-      {
-        indexed: false,
-        internalType: "uint8",
-        name: "k",
-        type: "uint8",
-      },
-      {
-        indexed: false,
-        internalType: "uint8",
-        name: "n",
         type: "uint8",
       },
       {
@@ -870,30 +879,6 @@ export const storageMarketAbi = [
       },
       {
         indexed: false,
-        internalType: "uint32",
-        name: "capacity",
-        type: "uint32",
-      },
-      {
-        indexed: false,
-        internalType: "uint32",
-        name: "minSectors",
-        type: "uint32",
-      },
-      {
-        indexed: false,
-        internalType: "uint32",
-        name: "startEpoch",
-        type: "uint32",
-      },
-      {
-        indexed: false,
-        internalType: "uint32",
-        name: "endEpoch",
-        type: "uint32",
-      },
-      {
-        indexed: false,
         internalType: "uint128",
         name: "escrow",
         type: "uint128",
@@ -903,18 +888,6 @@ export const storageMarketAbi = [
         internalType: "uint128",
         name: "egress",
         type: "uint128",
-      },
-      {
-        indexed: false,
-        internalType: "uint128",
-        name: "collateral",
-        type: "uint128",
-      },
-      {
-        indexed: false,
-        internalType: "uint64",
-        name: "previousBlock",
-        type: "uint64",
       },
     ],
     name: "DealOpened",
@@ -987,25 +960,6 @@ export const storageMarketAbi = [
     inputs: [
       {
         indexed: true,
-        internalType: "address",
-        name: "provider",
-        type: "address",
-      },
-      {
-        indexed: false,
-        internalType: "uint256",
-        name: "nonce",
-        type: "uint256",
-      },
-    ],
-    name: "NonceCancelled",
-    type: "event",
-  },
-  {
-    anonymous: false,
-    inputs: [
-      {
-        indexed: true,
         internalType: "bytes32",
         name: "id",
         type: "bytes32",
@@ -1024,6 +978,25 @@ export const storageMarketAbi = [
       },
     ],
     name: "NoticeGiven",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
+        name: "provider",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "series",
+        type: "uint32",
+      },
+    ],
+    name: "OffersCancelled",
     type: "event",
   },
   {
@@ -1324,9 +1297,9 @@ export const storageMarketAbi = [
       },
       {
         indexed: false,
-        internalType: "uint128",
+        internalType: "uint96",
         name: "tip",
-        type: "uint128",
+        type: "uint96",
       },
     ],
     name: "TipSet",
@@ -1361,6 +1334,85 @@ export const storageMarketAbi = [
       },
     ],
     name: "ToppedUp",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
+        name: "client",
+        type: "address",
+      },
+      {
+        indexed: true,
+        internalType: "uint64",
+        name: "volume",
+        type: "uint64",
+      },
+      {
+        indexed: false,
+        internalType: "address",
+        name: "clientSigner",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint8",
+        name: "k",
+        type: "uint8",
+      },
+      {
+        indexed: false,
+        internalType: "uint8",
+        name: "n",
+        type: "uint8",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "capacity",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "minSectors",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "startEpoch",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "endEpoch",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "noticeEpochs",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "uint128",
+        name: "answerBond",
+        type: "uint128",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "previousBlock",
+        type: "uint64",
+      },
+    ],
+    name: "VolumeOpened",
     type: "event",
   },
   {
@@ -1416,30 +1468,6 @@ export const storageMarketAbi = [
     name: "abandon",
     outputs: [],
     stateMutability: "nonpayable",
-    type: "function",
-  },
-  {
-    inputs: [
-      {
-        internalType: "address",
-        name: "owner",
-        type: "address",
-      },
-    ],
-    name: "account",
-    outputs: [
-      {
-        internalType: "uint128",
-        name: "balance",
-        type: "uint128",
-      },
-      {
-        internalType: "uint128",
-        name: "locked",
-        type: "uint128",
-      },
-    ],
-    stateMutability: "view",
     type: "function",
   },
   {
@@ -1554,14 +1582,8 @@ export const storageMarketAbi = [
     type: "function",
   },
   {
-    inputs: [
-      {
-        internalType: "uint256",
-        name: "",
-        type: "uint256",
-      },
-    ],
-    name: "cancelNonce",
+    inputs: [],
+    name: "cancelOffers",
     outputs: [],
     stateMutability: "nonpayable",
     type: "function",
@@ -1634,62 +1656,74 @@ export const storageMarketAbi = [
   {
     inputs: [
       {
+        internalType: "address",
+        name: "provider",
+        type: "address",
+      },
+      {
         components: [
-          {
-            internalType: "address",
-            name: "provider",
-            type: "address",
-          },
           {
             internalType: "uint16",
             name: "slot",
             type: "uint16",
           },
           {
+            internalType: "uint64",
+            name: "number",
+            type: "uint64",
+          },
+          {
+            internalType: "bytes24",
+            name: "root",
+            type: "bytes24",
+          },
+          {
+            internalType: "uint32",
+            name: "sectors",
+            type: "uint32",
+          },
+          {
+            internalType: "bytes32",
+            name: "head",
+            type: "bytes32",
+          },
+          {
             components: [
               {
                 internalType: "bytes32",
-                name: "deal",
+                name: "r",
                 type: "bytes32",
-              },
-              {
-                internalType: "uint64",
-                name: "number",
-                type: "uint64",
-              },
-              {
-                internalType: "bytes24",
-                name: "root",
-                type: "bytes24",
-              },
-              {
-                internalType: "uint32",
-                name: "sectors",
-                type: "uint32",
               },
               {
                 internalType: "bytes32",
-                name: "head",
+                name: "vs",
                 type: "bytes32",
               },
             ],
-            internalType: "struct Revision",
-            name: "revision",
+            internalType: "struct Signature",
+            name: "signature",
             type: "tuple",
-          },
-          {
-            internalType: "bytes",
-            name: "clientSignature",
-            type: "bytes",
-          },
-          {
-            internalType: "bytes",
-            name: "providerSignature",
-            type: "bytes",
           },
         ],
         internalType: "struct CommitItem[]",
         name: "items",
+        type: "tuple[]",
+      },
+      {
+        components: [
+          {
+            internalType: "bytes32",
+            name: "r",
+            type: "bytes32",
+          },
+          {
+            internalType: "bytes32",
+            name: "vs",
+            type: "bytes32",
+          },
+        ],
+        internalType: "struct Signature[]",
+        name: "assents",
         type: "tuple[]",
       },
     ],
@@ -1774,26 +1808,6 @@ export const storageMarketAbi = [
             type: "address",
           },
           {
-            internalType: "uint64",
-            name: "volume",
-            type: "uint64",
-          },
-          {
-            internalType: "uint8",
-            name: "position",
-            type: "uint8",
-          },
-          {
-            internalType: "uint8",
-            name: "k",
-            type: "uint8",
-          },
-          {
-            internalType: "uint8",
-            name: "n",
-            type: "uint8",
-          },
-          {
             internalType: "enum State",
             name: "state",
             type: "uint8",
@@ -1821,11 +1835,6 @@ export const storageMarketAbi = [
           {
             internalType: "uint32",
             name: "noticeEpochs",
-            type: "uint32",
-          },
-          {
-            internalType: "uint32",
-            name: "startEpoch",
             type: "uint32",
           },
           {
@@ -2038,6 +2047,11 @@ export const storageMarketAbi = [
           },
           {
             internalType: "uint32",
+            name: "from",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
             name: "endEpoch",
             type: "uint32",
           },
@@ -2052,9 +2066,9 @@ export const storageMarketAbi = [
             type: "uint32",
           },
           {
-            internalType: "uint256",
-            name: "nonce",
-            type: "uint256",
+            internalType: "uint32",
+            name: "series",
+            type: "uint32",
           },
           {
             internalType: "uint64",
@@ -2067,14 +2081,45 @@ export const storageMarketAbi = [
         type: "tuple",
       },
       {
-        internalType: "bytes",
+        components: [
+          {
+            internalType: "bytes32",
+            name: "r",
+            type: "bytes32",
+          },
+          {
+            internalType: "bytes32",
+            name: "vs",
+            type: "bytes32",
+          },
+        ],
+        internalType: "struct Signature",
         name: "",
-        type: "bytes",
+        type: "tuple",
       },
     ],
     name: "extend",
     outputs: [],
     stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+    ],
+    name: "freeBalance",
+    outputs: [
+      {
+        internalType: "uint128",
+        name: "",
+        type: "uint128",
+      },
+    ],
+    stateMutability: "view",
     type: "function",
   },
   {
@@ -2179,122 +2224,93 @@ export const storageMarketAbi = [
   {
     inputs: [
       {
-        internalType: "address",
-        name: "provider",
-        type: "address",
-      },
-      {
-        internalType: "uint256",
-        name: "nonce",
-        type: "uint256",
-      },
-    ],
-    name: "nonceUsed",
-    outputs: [
-      {
-        internalType: "bool",
+        components: [
+          {
+            internalType: "address",
+            name: "client",
+            type: "address",
+          },
+          {
+            internalType: "address",
+            name: "clientSigner",
+            type: "address",
+          },
+          {
+            internalType: "uint64",
+            name: "volume",
+            type: "uint64",
+          },
+          {
+            internalType: "uint8",
+            name: "k",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "n",
+            type: "uint8",
+          },
+          {
+            internalType: "uint32",
+            name: "capacity",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "minSectors",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "endEpoch",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "noticeEpochs",
+            type: "uint32",
+          },
+          {
+            internalType: "uint128",
+            name: "answerBond",
+            type: "uint128",
+          },
+        ],
+        internalType: "struct VolumeTerms",
         name: "",
-        type: "bool",
+        type: "tuple",
       },
-    ],
-    stateMutability: "view",
-    type: "function",
-  },
-  {
-    inputs: [
       {
         components: [
           {
-            components: [
-              {
-                internalType: "address",
-                name: "client",
-                type: "address",
-              },
-              {
-                internalType: "address",
-                name: "clientSigner",
-                type: "address",
-              },
-              {
-                internalType: "address",
-                name: "provider",
-                type: "address",
-              },
-              {
-                internalType: "uint64",
-                name: "volume",
-                type: "uint64",
-              },
-              {
-                internalType: "uint8",
-                name: "position",
-                type: "uint8",
-              },
-              {
-                internalType: "uint8",
-                name: "k",
-                type: "uint8",
-              },
-              {
-                internalType: "uint8",
-                name: "n",
-                type: "uint8",
-              },
-              {
-                internalType: "uint96",
-                name: "rate",
-                type: "uint96",
-              },
-              {
-                internalType: "uint96",
-                name: "egressRate",
-                type: "uint96",
-              },
-              {
-                internalType: "uint32",
-                name: "capacity",
-                type: "uint32",
-              },
-              {
-                internalType: "uint32",
-                name: "minSectors",
-                type: "uint32",
-              },
-              {
-                internalType: "uint32",
-                name: "endEpoch",
-                type: "uint32",
-              },
-              {
-                internalType: "uint32",
-                name: "noticeEpochs",
-                type: "uint32",
-              },
-              {
-                internalType: "uint128",
-                name: "answerBond",
-                type: "uint128",
-              },
-              {
-                internalType: "uint256",
-                name: "nonce",
-                type: "uint256",
-              },
-              {
-                internalType: "uint64",
-                name: "validUntil",
-                type: "uint64",
-              },
-            ],
-            internalType: "struct Terms",
-            name: "terms",
-            type: "tuple",
+            internalType: "address",
+            name: "provider",
+            type: "address",
           },
           {
-            internalType: "bytes",
-            name: "signature",
-            type: "bytes",
+            internalType: "uint16",
+            name: "slot",
+            type: "uint16",
+          },
+          {
+            internalType: "uint8",
+            name: "position",
+            type: "uint8",
+          },
+          {
+            internalType: "uint96",
+            name: "rate",
+            type: "uint96",
+          },
+          {
+            internalType: "uint96",
+            name: "egressRate",
+            type: "uint96",
+          },
+          {
+            internalType: "uint64",
+            name: "validUntil",
+            type: "uint64",
           },
           {
             internalType: "uint128",
@@ -2305,6 +2321,23 @@ export const storageMarketAbi = [
             internalType: "uint128",
             name: "egress",
             type: "uint128",
+          },
+          {
+            components: [
+              {
+                internalType: "bytes32",
+                name: "r",
+                type: "bytes32",
+              },
+              {
+                internalType: "bytes32",
+                name: "vs",
+                type: "bytes32",
+              },
+            ],
+            internalType: "struct Signature",
+            name: "signature",
+            type: "tuple",
           },
         ],
         internalType: "struct DealItem[]",
@@ -2586,12 +2619,17 @@ export const storageMarketAbi = [
           },
           {
             internalType: "uint32",
+            name: "capacity",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
             name: "missCount",
             type: "uint32",
           },
           {
             internalType: "uint32",
-            name: "countedThrough",
+            name: "series",
             type: "uint32",
           },
           {
@@ -2600,13 +2638,13 @@ export const storageMarketAbi = [
             type: "address",
           },
           {
-            internalType: "uint128",
+            internalType: "uint96",
             name: "tip",
-            type: "uint128",
+            type: "uint96",
           },
         ],
         internalType: "struct Provider",
-        name: "",
+        name: "known",
         type: "tuple",
       },
     ],
@@ -2688,9 +2726,21 @@ export const storageMarketAbi = [
             type: "tuple",
           },
           {
-            internalType: "bytes",
+            components: [
+              {
+                internalType: "bytes32",
+                name: "r",
+                type: "bytes32",
+              },
+              {
+                internalType: "bytes32",
+                name: "vs",
+                type: "bytes32",
+              },
+            ],
+            internalType: "struct Signature",
             name: "signature",
-            type: "bytes",
+            type: "tuple",
           },
         ],
         internalType: "struct RedeemItem[]",
@@ -2870,9 +2920,9 @@ export const storageMarketAbi = [
         type: "address",
       },
       {
-        internalType: "uint128",
+        internalType: "uint96",
         name: "",
-        type: "uint128",
+        type: "uint96",
       },
     ],
     name: "setTip",

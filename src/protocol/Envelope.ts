@@ -3,11 +3,12 @@
  * another version, or no honest peer at all, has sent.
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type ErrorOf, isWireError, type SubletError, SubletException, WIRE, type WireCode } from "./Errors.ts";
+import { describe, type ErrorOf, isWireError, type SubletError, SubletException, type WireCode } from "./Errors.ts";
 import { type Field, FieldError } from "./Fields.ts";
 import { type Failure, FailureSchema, RequestSchema, ResponseSchema } from "./gen/sublet_pb.js";
 import { MAX_SENTENCE_BYTES, MAX_TEXT_BYTES } from "./limits.ts";
 import { type Body, type RequestOf, type ResponseOf, VERBS, type Verb } from "./Verbs.ts";
+import { WIRE } from "./WireErrors.ts";
 
 /** A frame's two parts, see sublet.proto. */
 export interface Parts {
@@ -110,15 +111,12 @@ type Detail = NonNullable<Failure["detail"]>;
 
 function failureMessage(error: SubletError, reference: string): Failure {
   const sent: ErrorOf<WireCode> = isWireError(error) ? error : { code: "InternalError", reference };
-  const { field, say } = WIRE[sent.code] as unknown as {
-    field: Field<SubletError, unknown>;
-    say: (error: SubletError) => string;
-  };
+  const field = WIRE[sent.code].field as unknown as Field<SubletError, unknown>;
   const detail = {
     case: sent.code[0]!.toLowerCase() + sent.code.slice(1),
     value: field.encode(shortened(sent)),
   } as Detail;
-  return create(FailureSchema, { code: sent.code, message: cut(say(sent), MAX_SENTENCE_BYTES), detail });
+  return create(FailureSchema, { code: sent.code, message: cut(describe(sent), MAX_SENTENCE_BYTES), detail });
 }
 
 function failureError({ code, message, detail }: Failure): SubletError {

@@ -68,7 +68,6 @@ function amount(bits: number): Field<bigint, Uint8Array> {
 export const amount96 = amount(96);
 /** Ledger units, or token base units where the contract says so. */
 export const amount128 = amount(128);
-export const u256 = amount(256);
 
 // ---------------------------------------------------------------- bytes and text
 

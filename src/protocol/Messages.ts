@@ -14,9 +14,9 @@ import {
   signature,
   slab,
   u8,
+  u16,
   u32,
   u64,
-  u256,
   type Value,
 } from "./Fields.ts";
 import {
@@ -48,12 +48,12 @@ const draftFields = {
   answerBond: amount128,
 };
 
-/** What a client asks for; the provider adds nonce and validUntil. */
+/** What a client asks for; the provider adds its slot, that slot's previous deal, its series and validUntil. */
 export const termsDraft = message(TermsDraftSchema, draftFields);
 export type TermsDraft = Value<typeof termsDraft>;
 
 /** The contract's `Terms`: rates in ledger units, answerBond in token base units, validUntil in unix seconds. */
-export const terms = message(TermsSchema, { ...draftFields, nonce: u256, validUntil: u64 });
+export const terms = message(TermsSchema, { ...draftFields, slot: u16, previous: hash, series: u32, validUntil: u64 });
 export type Terms = Value<typeof terms>;
 
 /** The contract's `Revision`: `head` is the SHA-256 of the head's bytes; the low 16 bits of `number` are a lane tag. */

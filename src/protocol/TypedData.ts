@@ -2,7 +2,18 @@
  * Everything that is signed, as EIP-712 under one domain a market: a signature fits one chain, one contract, one type.
  * The contract recomputes Terms, Revision, Voucher and Extension; Hello and Capability are between peers.
  */
-import { type Address, type Hash, type Hex, hashTypedData, isHex, type LocalAccount, recoverAddress, size } from "viem";
+import {
+  type Address,
+  type Hash,
+  type Hex,
+  hashTypedData,
+  isHex,
+  type LocalAccount,
+  padHex,
+  recoverAddress,
+  size,
+  slice,
+} from "viem";
 import { privateKeyToAddress, sign } from "viem/accounts";
 import { SubletException } from "./Errors.ts";
 import type { Capability, Revision, Terms } from "./Messages.ts";
@@ -13,12 +24,14 @@ export interface Market {
   readonly address: Address;
 }
 
+/** `from`: the end that it changes. */
 export interface Extension {
   readonly deal: Hash;
+  readonly from: number;
   readonly endEpoch: number;
   readonly rate: bigint;
   readonly capacity: number;
-  readonly nonce: bigint;
+  readonly series: number;
   readonly validUntil: bigint;
 }
 
@@ -46,6 +59,9 @@ export const TYPES = {
     { name: "client", type: "address" },
     { name: "clientSigner", type: "address" },
     { name: "provider", type: "address" },
+    { name: "slot", type: "uint16" },
+    { name: "previous", type: "bytes32" },
+    { name: "series", type: "uint32" },
     { name: "volume", type: "uint64" },
     { name: "position", type: "uint8" },
     { name: "k", type: "uint8" },
@@ -57,7 +73,6 @@ export const TYPES = {
     { name: "endEpoch", type: "uint32" },
     { name: "noticeEpochs", type: "uint32" },
     { name: "answerBond", type: "uint128" },
-    { name: "nonce", type: "uint256" },
     { name: "validUntil", type: "uint64" },
   ],
   Revision: [
@@ -73,10 +88,11 @@ export const TYPES = {
   ],
   Extension: [
     { name: "deal", type: "bytes32" },
+    { name: "from", type: "uint32" },
     { name: "endEpoch", type: "uint32" },
     { name: "rate", type: "uint96" },
     { name: "capacity", type: "uint32" },
-    { name: "nonce", type: "uint256" },
+    { name: "series", type: "uint32" },
     { name: "validUntil", type: "uint64" },
   ],
   Hello: [
@@ -100,8 +116,13 @@ export function domain(market: Market) {
   return { name: "Sublet", version: "1", chainId: market.chainId, verifyingContract: market.address } as const;
 }
 
-/** The digest of the terms is the deal's id. */
-export const dealId = (market: Market, message: Terms): Hash => digest(market, "Terms", message);
+const DEAL_ID_BYTES = 19;
+
+export const termsDigest = (market: Market, message: Terms): Hash => digest(market, "Terms", message);
+/** Of the terms' digest, as much as the market has room for; zeros stand for the rest. */
+export function dealId(market: Market, message: Terms): Hash {
+  return padHex(slice(termsDigest(market, message), 0, DEAL_ID_BYTES), { dir: "right", size: 32 });
+}
 export const revisionDigest = (market: Market, message: Revision): Hash => digest(market, "Revision", message);
 export const voucherDigest = (market: Market, message: Voucher): Hash => digest(market, "Voucher", message);
 export const extensionDigest = (market: Market, message: Extension): Hash => digest(market, "Extension", message);
@@ -162,6 +183,7 @@ export async function requireSigner(what: string, hash: Hash, signature: Hex, ex
 
 const LANE_TAG_BITS = 16n;
 const LANE_TAG_MASK = (1n << LANE_TAG_BITS) - 1n;
+export const MAX_NUMBER = 2n ** 48n - 1n;
 
 /** The writer's tag in a revision number: two devices with two tags never sign one number for two contents. */
 export function laneTag(number: bigint): number {
@@ -170,7 +192,7 @@ export function laneTag(number: bigint): number {
 
 /**
  * The lowest revision number above `previous` that carries `tag`.
- * @throws SubletException BadArgument when the tag is not 0 to 65,535 or no number below 2^64 is left
+ * @throws SubletException BadArgument when the tag is not 0 to 65,535 or no number below 2^48 is left
  */
 export function nextNumber(previous: bigint, tag: number): bigint {
   const bad = (): SubletException =>
@@ -178,11 +200,11 @@ export function nextNumber(previous: bigint, tag: number): bigint {
       code: "BadArgument",
       name: "revision number",
       value: `${previous} with tag ${tag}`,
-      reason: "tags are 0 to 65,535 and numbers end at 2^64",
+      reason: "tags are 0 to 65,535 and numbers end at 2^48",
     });
   if (!Number.isInteger(tag) || tag < 0 || tag > 0xffff) throw bad();
   const tagged = (previous & ~LANE_TAG_MASK) | BigInt(tag);
   const next = tagged > previous ? tagged : tagged + (1n << LANE_TAG_BITS);
-  if (next >> 64n !== 0n) throw bad();
+  if (next > MAX_NUMBER) throw bad();
   return next;
 }

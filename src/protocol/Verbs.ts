@@ -124,7 +124,7 @@ export const VERBS = {
     ),
   },
 
-  /** Terms for a draft, signed, with nonce and validUntil filled in. Reserves nothing. */
+  /** Terms for a draft, signed, with the provider's place and validUntil filled in. Reserves nothing. */
   offer: {
     open: true,
     request: plain(message(wire.OfferRequestSchema, { terms: required(termsDraft) })),

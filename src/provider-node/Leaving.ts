@@ -3,7 +3,8 @@
  * home. Each call does what is due now; the provider has to run and prove until the last deal has stopped.
  */
 import type { Hex } from "viem";
-import { call, type Market } from "../chain/Market.ts";
+import { call } from "../chain/Calls.ts";
+import type { Market } from "../chain/Market.ts";
 import { type Deal, type DealRef, DealState, LEDGER_ONE } from "../chain/MarketReader.ts";
 import { isUnstopped } from "./deals/DealBook.ts";
 
@@ -12,11 +13,10 @@ type Chain = Pick<
   | "sender"
   | "epochs"
   | "parameters"
-  | "provider"
-  | "deal"
+  | "unclosedDeals"
   | "blockNumber"
   | "proven"
-  | "account"
+  | "freeBalance"
   | "sendAll"
   | "withdraw"
 >;
@@ -49,44 +49,29 @@ export async function leave(chain: Chain): Promise<Left> {
   const closed = await batched(chain, "close", (deal) => {
     return deal.state === DealState.Stopped && epoch > deal.stopAt + finalEpochs && deal.challengeDeadline === 0;
   });
-  const { balance, locked } = await chain.account(chain.sender);
-  const withdrawn = (balance - locked) / LEDGER_ONE;
+  const withdrawn = (await chain.freeBalance(chain.sender)) / LEDGER_ONE;
   if (withdrawn > 0n) await chain.withdraw(withdrawn, chain.sender);
-  const left = await deals(chain, ({ state }) => state !== DealState.Closed);
-  const remaining = left.map(({ ref, deal }) => {
-    return { deal: ref.id, provenThrough: deal.stopAt - 1, closesIn: deal.stopAt + finalEpochs + 1 };
+  const remaining = (await chain.unclosedDeals(chain.sender)).map(({ id, stopAt }) => {
+    return { deal: id, provenThrough: stopAt - 1, closesIn: stopAt + finalEpochs + 1 };
   });
   return { resigned, pruned, closed, withdrawn, remaining };
 }
 
-interface Held {
-  readonly ref: DealRef;
-  readonly deal: Deal;
-}
-
-async function deals(chain: Chain, wanted: (deal: Deal) => boolean): Promise<Held[]> {
+async function refs(chain: Chain, wanted: (deal: Deal) => boolean): Promise<DealRef[]> {
   const provider = chain.sender;
-  const { slots } = await chain.provider(provider);
-  const held: Held[] = [];
-  for (let slot = 0; slot < slots; slot++) {
-    const deal = await chain.deal(provider, slot);
-    if (deal.state !== DealState.None && wanted(deal)) held.push({ ref: { provider, slot, id: deal.id }, deal });
-  }
-  return held;
+  return (await chain.unclosedDeals(provider)).filter(wanted).map(({ slot, id }) => ({ provider, slot, id }));
 }
 
 async function each(chain: Chain, name: "resign", due: (deal: Deal) => boolean): Promise<number> {
-  const held = await deals(chain, due);
-  for (let at = 0; at < held.length; at += BATCH) {
-    await chain.sendAll(held.slice(at, at + BATCH).map(({ ref }) => call(name, [ref])));
+  const deals = await refs(chain, due);
+  for (let at = 0; at < deals.length; at += BATCH) {
+    await chain.sendAll(deals.slice(at, at + BATCH).map((ref) => call(name, [ref])));
   }
-  return held.length;
+  return deals.length;
 }
 
 async function batched(chain: Chain, name: "prune" | "close", due: (deal: Deal) => boolean): Promise<number> {
-  const held = await deals(chain, due);
-  for (let at = 0; at < held.length; at += BATCH) {
-    await chain.sendAll([call(name, [held.slice(at, at + BATCH).map(({ ref }) => ref)])]);
-  }
-  return held.length;
+  const deals = await refs(chain, due);
+  for (let at = 0; at < deals.length; at += BATCH) await chain.sendAll([call(name, [deals.slice(at, at + BATCH)])]);
+  return deals.length;
 }

@@ -10,7 +10,16 @@ import { SubletException } from "../protocol/Errors.ts";
 
 type Chain = Pick<
   Market,
-  "sender" | "address" | "parameters" | "provider" | "account" | "register" | "deposit" | "announce" | "requireFunds"
+  | "sender"
+  | "address"
+  | "parameters"
+  | "provider"
+  | "freeBalance"
+  | "unclosedDeals"
+  | "register"
+  | "deposit"
+  | "announce"
+  | "requireFunds"
 >;
 
 /** Registering, depositing and announcing together take less. */
@@ -31,8 +40,9 @@ export async function enroll(chain: Chain, rate: bigint, wanted: bigint, stake: 
   const { sender, parameters } = chain;
   const standing = await chain.provider(sender);
   const registered = standing.penaltyRate > 0n;
-  const { balance } = await chain.account(sender);
-  const missing = stake - balance / LEDGER_ONE;
+  let held = await chain.freeBalance(sender);
+  for (const { collateral } of await chain.unclosedDeals(sender)) held += collateral;
+  const missing = stake - held / LEDGER_ONE;
   if (!registered || missing > 0n) await chain.requireFunds(missing, FIRST_GAS);
   let { penaltyRate } = standing;
   if (!registered || (penaltyRate !== wanted && standing.deals === 0)) {

@@ -6,7 +6,7 @@ import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { type Address, getAddress, isAddress, parseUnits } from "viem";
 import { z } from "zod";
-import { LEDGER_ONE, type Parameters } from "../chain/MarketReader.ts";
+import { LEDGER_ONE, MAX_RATE, type Parameters } from "../chain/MarketReader.ts";
 import { SECTOR_BYTES } from "../codec/index.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import type { Policy } from "./pricing/Policy.ts";
@@ -105,13 +105,14 @@ export function checkSettings(settings: Settings): Settings {
   throw new SubletException({ code: "BadArgument", name: path.join("."), value, reason: message });
 }
 
-/** What the settings mean on a market whose token has so many decimals. @throws BadArgument when a price is too small */
+/** What the settings mean on a market whose token has so many decimals. @throws BadArgument when a price is too small, or too large */
 export function policyOf(settings: Settings, parameters: Parameters, decimals: number): Policy {
   const { price, egressPrice, minSectors, operator, region } = settings;
   const perTerabyte = (text: string): bigint => parseUnits(text, decimals) * LEDGER_ONE;
   const rate = (perTerabyte(price) * BigInt(SECTOR_BYTES)) / TERABYTE / MONTH_EPOCHS;
-  if (rate === 0n) {
-    const reason = "it comes to nothing for a sector and epoch; ask more";
+  if (rate === 0n || rate > MAX_RATE) {
+    const reason =
+      rate === 0n ? "it comes to nothing for a sector and epoch; ask more" : "no market takes so much; ask less";
     throw new SubletException({ code: "BadArgument", name: "--price", value: price, reason });
   }
   return {

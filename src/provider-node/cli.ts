@@ -133,21 +133,19 @@ async function status(flags: Flags): Promise<void> {
   const settings = await folderOf(flags).read();
   const chain = await MarketReader.connect(settings);
   const provider = settings.address as Hex;
-  const [standing, { balance, locked }, decimals, block] = await Promise.all([
+  const [standing, free, held, decimals, block] = await Promise.all([
     chain.provider(provider),
-    chain.account(provider),
+    chain.freeBalance(provider),
+    chain.unclosedDeals(provider),
     chain.tokenDecimals(),
     chain.blockNumber(),
   ]);
   const epoch = chain.epochs.at(block);
   const tokens = (units: bigint): string => formatUnits(units / LEDGER_ONE, decimals);
-  const slots = Array.from({ length: standing.slots }, (_, slot) => slot);
-  const held = await Promise.all(slots.map(async (slot) => ({ slot, ...(await chain.deal(provider, slot)) })));
-  const deals = held
-    .filter(({ state }) => state !== DealState.None && state !== DealState.Closed)
-    .map(({ id, slot, client, state, sectors, capacity, stopAt, misses }) => {
-      return { id, slot, client, state: STATES[state]!, sectors, capacity, stopAt, misses };
-    });
+  const locked = held.reduce((sum, { collateral }) => sum + collateral, 0n);
+  const deals = held.map(({ id, slot, client, state, sectors, capacity, stopAt, misses }) => {
+    return { id, slot, client, state: STATES[state]!, sectors, capacity, stopAt, misses };
+  });
   const [provenBefore, provenNow] = [
     epoch > 1 && (await chain.proven(provider, epoch - 1)),
     await chain.proven(provider, epoch),
@@ -155,7 +153,7 @@ async function status(flags: Flags): Promise<void> {
   const registered = standing.penaltyRate > 0n;
   const document = {
     ...{ address: provider, registered, epoch, provenBefore, provenNow, sectors: standing.sectors },
-    ...{ balance: tokens(balance), locked: tokens(locked), free: tokens(balance - locked), deals },
+    ...{ balance: tokens(free + locked), locked: tokens(locked), free: tokens(free), deals },
   };
   print(flags, document, () => [
     `Provider ${provider}${registered ? "" : ", not registered yet"}`,

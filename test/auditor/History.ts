@@ -3,18 +3,22 @@ import { concat, getBytes } from "ethers";
 import type { Address, EIP1193RequestFn, Hex } from "viem";
 import { type AuditOptions, audit } from "../../src/auditor/audit.ts";
 import type { Report } from "../../src/auditor/Report.ts";
-import { type Agreement, LEDGER, type Party, RATE, type World } from "../contracts/fixture.ts";
+import { type Agreement, compact, LEDGER, type Party, RATE, type World } from "../contracts/fixture.ts";
 import { FORWARD_REQUEST } from "../contracts/signing.ts";
 
 export const SCOPES = { read: 1, write: 2, repair: 4, audit: 8 } as const;
 const FAR = 10_000;
 
-/** Audits a world from inside its process, without spot checks. */
-export async function audited(world: World, options: Partial<AuditOptions> = {}): Promise<Report> {
+/** A world's market, read from inside its process. */
+export async function inProcess(world: World): Promise<AuditOptions> {
   const { provider } = world.connection;
   const request = provider.request.bind(provider) as unknown as EIP1193RequestFn;
-  const market = (await world.market.getAddress()) as Address;
-  return audit({ rpcUrl: "in process", market, request, spotCheck: false, ...options });
+  return { rpcUrl: "in process", market: (await world.market.getAddress()) as Address, request };
+}
+
+/** Audits a world without spot checks. */
+export async function audited(world: World, options: Partial<AuditOptions> = {}): Promise<Report> {
+  return audit({ ...(await inProcess(world)), spotCheck: false, ...options });
 }
 
 export const ref = ({ provider, slot, id }: Agreement) => ({ provider, slot, id });
@@ -26,17 +30,21 @@ export function delegation(scopes: number, limits: object = {}) {
 
 export async function redeem(world: World, deal: Agreement, key: Party["key"], cumulative: bigint) {
   const voucher = { deal: deal.id, cumulative };
-  const signature = await world.sign(key, "Voucher", voucher);
+  const signature = compact(await world.sign(key, "Voucher", voucher));
   return world.market.redeem([{ provider: deal.provider, slot: deal.slot, voucher, signature }]);
 }
 
 export async function extend(world: World, deal: Agreement, changes: object = {}) {
   const { stopAt, rate, capacity } = await world.deal(deal);
-  const nonce = 7_000_000n + BigInt(await world.block());
-  const same = { deal: deal.id, endEpoch: Number(stopAt) + 5, rate, capacity, nonce, validUntil: 1n << 60n };
-  const extension = { ...same, ...changes };
-  const signature = await world.sign(deal.host.key, "Extension", extension);
+  const now = { from: Number(stopAt), endEpoch: Number(stopAt) + 5, rate, capacity: Number(capacity) };
+  const { extension, signature } = await world.extension(deal, { ...now, ...changes });
   return world.as(deal.client).extend(ref(deal), extension, signature);
+}
+
+/** The provider commits its deal's next revision itself: its sending is its assent. */
+export async function commitOwn(world: World, deal: Agreement, sectors: number) {
+  const { provider, item } = await world.countersigned(deal, await world.revision(deal, sectors));
+  return world.as(deal.host).commit(provider, [item], []);
 }
 
 /** The answer to a challenge of `chunk`, from what the deal's provider holds. */
@@ -86,7 +94,7 @@ export async function everything(world: World): Promise<{ running: Agreement }> 
   await forward(world, dave, market.interface.encodeFunctionData("announce", ["0x01"]));
   await world.as(bob).setTip(relay.address, 50n * LEDGER);
   await world.as(dave).setSigner(dave.key.address);
-  await world.as(bob).cancelNonce(999n);
+  await world.as(bob).cancelOffers();
   const deposit = market.interface.encodeFunctionData("deposit", [alice.address, 5_000n]);
   await world.as(alice).multicall([deposit, deposit]);
   await world.as(alice).authorize(stranger.key.address, delegation(SCOPES.read, { egressCap: 400n * LEDGER }));
@@ -99,9 +107,9 @@ export async function everything(world: World): Promise<{ running: Agreement }> 
   const third = await world.active(2, {}, { client: carol, host: dave });
   const reserved = await world.open({ minSectors: 1 }, { host: dave });
   const terms = await world.terms({ position: 3 }, alice, bob);
-  const opening = await world.as(stranger).openDeals([await world.item(terms, bob.key)], 1);
+  const opening = await world.openDeals(stranger, [await world.item(terms, bob.key)], 1);
   const repaired = { ...(await world.opened(opening))[0]!, terms, client: alice, host: bob };
-  await world.commit(repaired, 1);
+  await commitOwn(world, repaired, 1);
   await proveBoth(world);
 
   // A missed epoch; vouchers of the client and of a reader, one over its cap.

@@ -55,20 +55,28 @@ function another(type: ParamType, value: unknown): unknown {
 }
 
 /**
- * Where the market keeps a word of a mapping from addresses (to a mapping from words, if `inner` is given), found by
- * what is there now: storage layouts change, values do not lie.
+ * Where the market keeps a word of a mapping from addresses to structs, found by what is there now: storage layouts
+ * change, values do not lie.
  */
-export async function storageSlot(world: World, owner: string, now: bigint, inner?: bigint): Promise<string> {
+export async function storageSlot(world: World, owner: string, now: bigint): Promise<string> {
   const market = await world.market.getAddress();
-  for (let base = 0; base < 64; base++) {
-    const outer = solidityPackedKeccak256(["uint256", "uint256"], [owner, base]);
-    const slot = inner === undefined ? outer : solidityPackedKeccak256(["uint256", "bytes32"], [inner, outer]);
-    if (BigInt(await world.ethers.provider.getStorage(market, slot)) === now) return slot;
+  for (let base = 0; base < 16; base++) {
+    const first = BigInt(solidityPackedKeccak256(["uint256", "uint256"], [owner, base]));
+    for (let word = 0n; word < 16n; word++) {
+      const slot = toBeHex(first + word, 32);
+      if (BigInt(await world.ethers.provider.getStorage(market, slot)) === now) return slot;
+    }
   }
-  throw new Error(`the market keeps ${now} of ${owner} nowhere among its first 64 variables`);
+  throw new Error(`the market keeps ${now} of ${owner} nowhere among its first 16 variables`);
 }
 
 export async function setStorage(world: World, slot: string, value: bigint): Promise<void> {
   const params = [await world.market.getAddress(), slot, toBeHex(value, 32)];
   await world.connection.provider.request({ method: "hardhat_setStorageAt", params });
+}
+
+/** Has the market's record say that `host` proved an epoch, so that the next settlement pays for it. */
+export async function recordAsProven(world: World, host: { address: string }, epoch: number): Promise<void> {
+  const word = await world.market.provenWord(host.address, 0);
+  await setStorage(world, await storageSlot(world, host.address, word), word | (1n << BigInt(epoch)));
 }

@@ -1,35 +1,12 @@
 /** `sublet audit` as a process of its own. */
-import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import type { ProofReport } from "../../src/auditor/ProofReplay.ts";
 import type { Report } from "../../src/auditor/Report.ts";
 import { LocalMarket } from "../chain/LocalMarket.ts";
-
-const CLI = fileURLToPath(new URL("../../src/sublet.ts", import.meta.url));
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function sublet(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.on("data", (text) => {
-    stdout += text;
-  });
-  child.stderr.on("data", (text) => {
-    stderr += text;
-  });
-  const code = await new Promise<number>((done) => child.on("close", (status) => done(status ?? -1)));
-  return { code, stdout, stderr };
-}
+import { sublet } from "./Command.ts";
 
 describe("sublet audit", function () {
   this.timeout(60_000);
@@ -93,6 +70,49 @@ describe("sublet audit", function () {
     expect(differences).to.deep.equal([]);
     expect(spotChecks).to.have.length(1);
     expect(spotChecks[0]).to.include({ provider: local.world.bob.address, ok: false });
+  });
+
+  it("writes a page for browsers too, whole or not at all", async () => {
+    const file = join(home, "audit.html");
+    await writeFile(file, "an older one");
+    const { code, stdout } = await sublet("audit", ...where(), "--no-spot-check", "--html", file);
+    expect(code).to.equal(0);
+    expect(stdout).to.include("Everything is in order.");
+    const page = await readFile(file, "utf8");
+    expect(page)
+      .to.match(/^<!doctype html>[\s\S]*<\/html>\n$/)
+      .and.include(`Epochs of ${local.world.bob.address}`);
+    expect(await readdir(home)).to.deep.equal(["audit.html"]);
+    const nowhere = join(home, "none", "audit.html");
+    const refused = await sublet("audit", ...where(), "--no-spot-check", "--html", nowhere, "--json");
+    expect(refused.code).to.equal(1);
+    expect(JSON.parse(refused.stdout).error).to.include({ code: "BadArgument", name: "--html", value: nowhere });
+  });
+
+  describe("proof", () => {
+    const proof = (epoch: string, who: string, ...more: string[]) =>
+      sublet("audit", "proof", epoch, who, ...where(), ...more);
+
+    it("prints each step for a person to follow, and one document for a program", async () => {
+      const { bob } = local.world;
+      const { code, stdout, stderr } = await proof("2", bob.address.toLowerCase());
+      expect(code, stderr).to.equal(0);
+      expect(stdout).to.include(`Proof of epoch 2 by provider ${bob.address}`).and.include("Valid: all 5");
+      const document = JSON.parse((await proof("2", bob.address, "--json")).stdout) as ProofReport;
+      expect(document).to.deep.include({ ok: true, epoch: 2, provider: bob.address, differences: [] });
+      for (const { content, levels, root } of document.challenges) {
+        expect(stdout).to.include(content);
+        expect(levels.at(-1)?.node).to.equal(root);
+      }
+    });
+
+    it("says what is wrong with what it is asked for", async () => {
+      const { alice, bob } = local.world;
+      const error = async (...args: [string, string]) => JSON.parse((await proof(...args, "--json")).stdout).error;
+      expect(await error("2", alice.address)).to.include({ code: "NotProven", epoch: 2, provider: alice.address });
+      expect(await error("first", bob.address)).to.include({ code: "BadArgument", name: "epoch" });
+      expect(await error("2", "bob")).to.include({ code: "BadArgument", name: "provider" });
+    });
   });
 
   it("takes chain and market from a home", async () => {

@@ -29,8 +29,8 @@ describe("auditing calls made by other contracts", () => {
 
   const commitData = async () => {
     const deal = await world.open();
-    const item = await world.countersigned(deal, await world.revision(deal, 2));
-    return market.interface.encodeFunctionData("commit", [[item]]);
+    const { provider, item, assent } = await world.countersigned(deal, await world.revision(deal, 2));
+    return market.interface.encodeFunctionData("commit", [provider, [item], [assent]]);
   };
 
   it("finds them by a trace", async () => {

@@ -7,8 +7,9 @@ const world = await createWorld();
 const { alice, bob, dave } = world;
 
 const KINDS = [
-  ...["Registered", "SignerAnnounced", "Announced", "TipSet", "TipPaid", "NonceCancelled", "Deposited", "Withdrawn"],
-  ...["Authorized", "Revoked", "DealOpened", "Committed", "SeedRecorded", "Proven", "Settled", "Extended", "Refilled"],
+  ...["Registered", "SignerAnnounced", "Announced", "TipSet", "TipPaid", "OffersCancelled", "Deposited", "Withdrawn"],
+  ...["Authorized", "Revoked", "VolumeOpened", "DealOpened"],
+  ...["Committed", "SeedRecorded", "Proven", "Settled", "Extended", "Refilled"],
   ...["ToppedUp", "NoticeGiven", "Stopped", "Closed", "Redeemed", "Challenged", "ChallengeClosed", "Skipped"],
 ];
 

@@ -3,8 +3,8 @@ import { expect } from "chai";
 import type { Address, Hex } from "viem";
 import type { Report } from "../../src/auditor/Report.ts";
 import { createWorld, LEDGER, PENALTY_RATE, RATE, rollBack } from "../contracts/fixture.ts";
-import { audited, everything, proveBoth, ref, withoutProof } from "./History.ts";
-import { altered, between, logsOf, setStorage, storageSlot, withLogs } from "./Tampering.ts";
+import { audited, commitOwn, everything, proveBoth, ref, withoutProof } from "./History.ts";
+import { altered, between, logsOf, recordAsProven, setStorage, storageSlot, withLogs } from "./Tampering.ts";
 
 const world = await createWorld();
 const { bob, alice, dave } = world;
@@ -20,9 +20,7 @@ describe("auditing markets that did wrong", () => {
       const deal = await world.active(3);
       await world.live(bob);
       await world.miss();
-      const word = await world.market.provenWord(bob.address, 0);
-      const slot = await storageSlot(world, bob.address, word, 0n);
-      await setStorage(world, slot, word | (1n << 3n));
+      await recordAsProven(world, bob, 3);
       await world.market.settle([ref(deal)]);
 
       const report = await audited(world);
@@ -45,7 +43,13 @@ describe("auditing markets that did wrong", () => {
           actual: "proven",
         },
       ]);
-      expect(named(report)).to.have.length(3);
+      // The market tells misses from the record.
+      const misses = report.differences.filter(({ what }) => what.includes("misses"));
+      expect(misses.map(({ what, expected, actual }) => [what, expected, actual])).to.have.deep.members([
+        ["misses of a provider", "1", "0"],
+        ["a deal's misses", "1", "0"],
+      ]);
+      expect(named(report)).to.have.length(5);
     });
   });
 
@@ -58,7 +62,7 @@ describe("auditing markets that did wrong", () => {
       expect(
         report.differences.map(({ what, provider, expected, actual }) => [what, provider, expected, actual]),
       ).to.deep.equal([
-        ["balance of an account", alice.address.toLowerCase(), `${5n * LEDGER}`, `${5n * LEDGER + 1n}`],
+        ["free balance of an account", alice.address.toLowerCase(), `${5n * LEDGER}`, `${5n * LEDGER + 1n}`],
       ]);
     });
   });
@@ -101,7 +105,7 @@ describe("auditing markets that did wrong", () => {
         epoch: 2,
         transaction: hash,
       });
-      expect(difference?.actual).to.match(/^challenge 0: chunk \d+ of slot 0 is not shown under root 0x/);
+      expect(difference?.actual).to.match(/^challenge 0: chunk \d+ of slot \d+ is not shown under root 0x/);
     });
 
     it("notices a change anywhere in it", async () => {
@@ -127,6 +131,48 @@ describe("auditing markets that did wrong", () => {
         logs.map((log) => (nameOf(log) === "SeedRecorded" ? altered(world.market.interface, log, 2) : log)),
       );
       expect(named(await audited(world, { request }))).to.include("seed");
+    });
+  });
+
+  describe("given a commit or an opening that the other side did not agree to", () => {
+    /** The differences where the transaction of that hash came otherwise than it did. */
+    async function given(hash: string, change: (transaction: { from: string; input: string }) => object) {
+      const request = between(world, (answer, { method, params }) => {
+        if (method !== "eth_getTransactionByHash" || params?.[0] !== hash) return answer;
+        return { ...(answer as object), ...change(answer as { from: string; input: string }) };
+      });
+      return named(await audited(world, { request }));
+    }
+
+    it("names a provider that neither sent nor signed it", async () => {
+      const { hash } = await commitOwn(world, await world.open(), 2);
+      expect(await given(hash, () => ({}))).to.deep.equal([]);
+      const assent = "the provider's assent to a revision";
+      expect(await given(hash, () => ({ from: alice.address }))).to.deep.equal([assent]);
+    });
+
+    it("names whose signature is another's", async () => {
+      const deal = await world.open();
+      const { hash } = await world.commit(deal, 2);
+      const { signature } = (await world.countersigned(deal, await world.revision(deal, 0))).item;
+      const input = await dataOf(hash);
+      for (const [which, what] of [
+        [-4, "the client's signature of a revision"],
+        [-1, "the provider's assent to a revision"],
+      ] as const) {
+        const bytes = Buffer.from(input.slice(2), "hex");
+        Buffer.from(signature.vs.slice(2), "hex").copy(bytes, bytes.length + 32 * which);
+        expect(await given(hash, () => ({ input: `0x${bytes.toString("hex")}` }))).to.deep.equal([what]);
+      }
+    });
+
+    it("names terms that another opened, or that lead to another id", async () => {
+      const terms = await world.terms({ validUntil: 0xabcdefabcdefn });
+      const { hash } = await world.openDeals(alice, [await world.item(terms, bob.key)], 1);
+      expect(await given(hash, () => ({}))).to.deep.equal([]);
+      expect(await given(hash, () => ({ from: dave.address }))).to.deep.equal(["who opens a deal"]);
+      const later = ({ input }: { input: string }) => ({ input: input.replace("abcdefabcdef", "abcdefabcdee") });
+      expect(await given(hash, later)).to.deep.equal(["a deal without terms"]);
     });
   });
 
@@ -194,8 +240,8 @@ describe("auditing markets that did wrong", () => {
           if (differences.length === 0) unnoticed.push(`${name} x ${times}`);
         }
       }
-      // Nothing follows from these here: the signer was announced anew, and the nonce is in no terms.
-      const idle = ["Announced x 0", "SignerAnnounced x 0", "NonceCancelled x 0", "Skipped x 0"];
+      // Nothing follows from these here: the signer was announced anew.
+      const idle = ["Announced x 0", "SignerAnnounced x 0", "Skipped x 0"];
       expect(unnoticed).to.have.members(idle);
     }).timeout(240_000);
   });

@@ -2,7 +2,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { type Agreement, createWorld, LEDGER } from "../contracts/fixture.ts";
-import { answer, audited, extend, proveBoth, redeem, ref } from "./History.ts";
+import { answer, audited, commitOwn, extend, proveBoth, redeem, ref } from "./History.ts";
 
 const world = await createWorld();
 const { market, alice, carol, bob, dave, stranger } = world;
@@ -21,7 +21,12 @@ const ACTIONS = {
     const parties = { client: much % 3 ? alice : carol, host: much % 2 ? bob : dave, egress: BigInt(much) };
     deals.push(await world.open({ minSectors: much % 3, capacity: 1 + (much % 9), egressRate: 1n }, parties));
   },
+  openHigh: async (_deal, much, deals) => {
+    deals.push(await world.open({ slot: much % 25 }, { host: much % 2 ? bob : dave }));
+  },
+  cancelOffers: (deal) => world.as(deal.host).cancelOffers(),
   commit: (deal, much) => world.commit(deal, much % 7),
+  commitOwn: (deal, much) => commitOwn(world, deal, much % 7),
   prove: (_deal, much) => world.prove(much % 2 ? bob : dave),
   proveBoth: () => proveBoth(world),
   nextEpoch: () => world.start(),

@@ -65,6 +65,9 @@ describe("the chain's own record", () => {
     const before = local.rpc.count("eth_getLogs");
     const walked = await all(reader.openings(world.alice.address as `0x${string}`));
     expect(walked.map(({ args }) => args.id)).to.deep.equal(opened.map(({ id }) => id).reverse());
+    for (const { args } of walked) {
+      expect(args).to.include({ client: world.alice.address, provider: world.bob.address, volume: 7n, k: 4, n: 12 });
+    }
     expect(local.rpc.count("eth_getLogs") - before).to.equal(3);
     expect(await all(reader.openings(world.stranger.address as `0x${string}`))).to.deep.equal([]);
   });

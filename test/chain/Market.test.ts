@@ -1,9 +1,11 @@
 import { expect } from "chai";
-import { type Address, type Hex, maxUint256 } from "viem";
-import { call, type DealItem, type Market } from "../../src/chain/Market.ts";
+import { type Address, type Hex, maxUint256, zeroAddress } from "viem";
+import { type CommitItem, call, type DealItem } from "../../src/chain/Calls.ts";
+import type { Market } from "../../src/chain/Market.ts";
 import { DealState, LEDGER_ONE } from "../../src/chain/MarketReader.ts";
 import { describe as describeError } from "../../src/protocol/Errors.ts";
-import { PENALTY_RATE, RATE, type World } from "../contracts/fixture.ts";
+import type { Revision } from "../../src/protocol/Messages.ts";
+import { type Agreement, PENALTY_RATE, RATE, type World } from "../contracts/fixture.ts";
 import { failure } from "./failure.ts";
 import { LocalMarket } from "./LocalMarket.ts";
 
@@ -32,6 +34,15 @@ describe("acting on a market", () => {
     return (await world.item(terms, world.bob.key, escrow, egress)) as unknown as DealItem;
   }
 
+  async function receipt(deal: Agreement, sectors: number): Promise<CommitItem> {
+    const revision = (await world.revision(deal, sectors)) as Revision;
+    return {
+      ...{ provider: deal.provider as Address, slot: deal.slot, revision },
+      clientSignature: (await world.sign(deal.client.key, "Revision", revision)) as Hex,
+      providerSignature: (await world.sign(deal.host.key, "Revision", revision)) as Hex,
+    };
+  }
+
   describe("money", () => {
     it("deposits with a permit in one transaction where the market has no allowance", async () => {
       await world.token.connect(world.alice.account).approve(local.address, 0);
@@ -41,7 +52,7 @@ describe("acting on a market", () => {
       expect(events.map(({ name }) => name)).to.deep.equal(["Deposited"]);
       expect(await world.alice.account.getNonce()).to.equal(nonce + 1);
       expect(await alice.tokenBalance(alice.sender)).to.equal(before - 5n);
-      expect(await alice.account(alice.sender)).to.deep.equal({ balance: 5n * LEDGER_ONE, locked: 0n });
+      expect(await alice.freeBalance(alice.sender)).to.equal(5n * LEDGER_ONE);
     });
 
     it("names the token and how much of it is missing before anything is sent", async () => {
@@ -75,13 +86,13 @@ describe("acting on a market", () => {
 
     it("withdraws what is free, and names what is not", async () => {
       await bob.withdraw(1_000n, bob.sender);
-      const { balance } = await bob.account(bob.sender);
-      const too = balance / LEDGER_ONE + 1n;
+      const free = await bob.freeBalance(bob.sender);
+      const too = free / LEDGER_ONE + 1n;
       const error = await failure(bob.withdraw(too, bob.sender), "ChainRejected");
       expect(error).to.deep.include({
         call: "withdraw",
         error: "Market_InsufficientBalance",
-        args: { expected: too * LEDGER_ONE, actual: balance },
+        args: { expected: too * LEDGER_ONE, actual: free },
       });
     });
   });
@@ -108,14 +119,40 @@ describe("acting on a market", () => {
     });
 
     it("decodes what the market refuses, with its arguments by name", async () => {
-      const error = await failure(alice.openDeals([await item({ k: 0 })], 1), "ChainRejected");
+      const error = await failure(alice.openDeals([await item({ rate: 1n << 80n })], 1), "ChainRejected");
       expect(error).to.deep.include({ error: "Market_TooFewOpened", args: { expected: 1n, actual: 0n } });
+    });
+
+    it("asks for nothing where deals of one opening have not in common what they must", async () => {
+      const items = [await item({ position: 0 }), await item({ position: 1, minSectors: 3 })];
+      const error = await failure(alice.openDeals(items, 1), "BadArgument");
+      expect(error.reason).to.include("minSectors");
+      expect(await failure(alice.openDeals([], 0), "BadArgument")).to.include({ value: "0 deals" });
+    });
+
+    it("lists a provider's unclosed deals, whatever lies between their slots", async () => {
+      const closed = await world.active(1, { slot: 0, endEpoch: (await world.epoch()) + 1 });
+      const low = await world.open({ slot: 1 });
+      const high = await world.open({ slot: 40 });
+      await world.live(world.bob);
+      await world.market.prune([closed]);
+      await world.start((await world.epoch()) + 2);
+      await world.market.close([closed]);
+      const deals = await stranger.unclosedDeals(bob.sender);
+      expect(deals.map(({ slot, id }) => [slot, id])).to.deep.equal([low, high].map(({ slot, id }) => [slot, id]));
+    });
+
+    it("says what a refusal means and what to do about it, and names a field in words", async () => {
+      const error = await failure(bob.register(zeroAddress, 2n), "ChainRejected");
+      expect(error).to.deep.include({ error: "Market_BadTerms", args: { field: "signer" } });
+      expect(describeError(error)).to.match(
+        /^the market refused register .* Market_BadTerms\(field signer\), because the named field .*: correct it and /,
+      );
     });
 
     it("commits, proves with the header in the same transaction, settles", async () => {
       const deal = await world.open();
-      const revision = await world.countersigned(deal, await world.revision(deal, 3));
-      const committed = await stranger.commit([revision as never]);
+      const committed = await stranger.commit([await receipt(deal, 3)]);
       expect(committed.events.find(({ name }) => name === "Committed")?.args).to.include({ sectors: 3 });
 
       const epoch = stranger.epochs.at(await stranger.blockNumber());
@@ -139,11 +176,41 @@ describe("acting on a market", () => {
     it("simulates in the block to come: the first block of an epoch is in the commit phase", async () => {
       const deal = await world.open();
       await world.start();
-      const revision = await world.countersigned(deal, await world.revision(deal, 1));
+      const revision = await receipt(deal, 1);
       expect(stranger.epochs.phase(await stranger.blockNumber())).to.equal("prove");
-      const { block, events } = await stranger.commit([revision as never]);
+      const { block, events } = await stranger.commit([revision]);
       expect(stranger.epochs.phase(block)).to.equal("commit");
       expect(events.map(({ name }) => name)).to.include("Committed");
+    });
+
+    it("commits for several providers in one transaction", async () => {
+      const deals = [await world.open(), await world.open({}, { host: world.dave }), await world.open()];
+      const { events } = await stranger.commit(await Promise.all(deals.map((deal, index) => receipt(deal, 1 + index))));
+      const committed = events.filter((event) => event.name === "Committed").map(({ args }) => args);
+      expect(committed.map(({ id, sectors }) => [id, sectors])).to.have.deep.members(
+        deals.map(({ id }, index) => [id, 1 + index]),
+      );
+    });
+
+    it("redeems a voucher, and extends a deal, until its provider cancels what it signed", async () => {
+      const deal = await world.open({}, { egress: 50n });
+      const ref = { provider: bob.sender, slot: deal.slot, id: deal.id as Hex };
+      const voucher = { deal: ref.id, cumulative: 9n };
+      const signed = (await world.sign(world.alice.key, "Voucher", voucher)) as Hex;
+      await stranger.redeem([{ ...ref, voucher, signature: signed }]);
+      expect(await stranger.redeemed(ref.id, world.alice.key.address as Address)).to.equal(9n);
+
+      const { rate, capacity, endEpoch, validUntil } = deal.terms;
+      const extend = async (from: number, series: number) => {
+        const extension = { deal: ref.id, from, endEpoch: from + 5, rate, capacity, series, validUntil };
+        const signature = (await world.sign(world.bob.key, "Extension", extension)) as Hex;
+        return alice.extend(ref, extension, signature);
+      };
+      await extend(endEpoch, 0);
+      expect((await alice.deal(bob.sender, deal.slot)).stopAt).to.equal(endEpoch + 5);
+      await bob.cancelOffers();
+      expect(await failure(extend(endEpoch + 5, 0), "ChainRejected")).to.include({ error: "Market_WrongSeries" });
+      await extend(endEpoch + 5, 1);
     });
 
     it("pays the bond of a challenge", async () => {

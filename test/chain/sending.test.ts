@@ -1,6 +1,7 @@
 /** What must hold while connections drop, nodes forget and several send at once. */
 import { expect } from "chai";
-import { call, Market } from "../../src/chain/Market.ts";
+import { call } from "../../src/chain/Calls.ts";
+import { Market } from "../../src/chain/Market.ts";
 import type { World } from "../contracts/fixture.ts";
 import { failure } from "./failure.ts";
 import { keyOf, LocalMarket } from "./LocalMarket.ts";
@@ -133,8 +134,7 @@ describe("sending transactions", () => {
   describe("given a block in which the simulation no longer holds", () => {
     it("is ChainRejected with the market's reason", async () => {
       await local.provider.request({ method: "evm_setAutomine", params: [false] });
-      const { balance } = await bob.account(bob.sender);
-      const all = balance >> 32n;
+      const all = (await bob.freeBalance(bob.sender)) >> 32n;
       let raced = false;
       local.rpc.between = async ({ method }, ask) => {
         if (method === SEND && !raced) {

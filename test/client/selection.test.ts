@@ -1,5 +1,13 @@
 import { expect } from "chai";
-import { affordable, type Candidate, draw, Spread } from "../../src/client/volumes/Selection.ts";
+import {
+  affordable,
+  type Candidate,
+  draw,
+  largest,
+  moderate,
+  Spread,
+  type Wants,
+} from "../../src/client/volumes/Selection.ts";
 
 function candidate(index: number, given: Partial<Candidate> = {}): Candidate {
   return {
@@ -28,6 +36,20 @@ describe("choosing providers", () => {
     expect(affordable(all)).to.deep.equal(all.slice(0, 4));
     const sending = [10n, 10n, 13n].map((egressRate, index) => candidate(index, { egressRate }));
     expect(affordable(sending)).to.deep.equal(sending.slice(0, 2));
+  });
+
+  it("passes over who wants more than twice what the middle one does, and grants the rest what the most of them want", () => {
+    const wants = (minSectors: number, noticeEpochs: number, bond: number): Wants => {
+      return { minSectors, noticeEpochs, answerBond: BigInt(bond) };
+    };
+    const all = [wants(2, 2, 10), wants(4, 1, 20), wants(1, 4, 5), wants(2, 2, 10)];
+    expect(moderate(all)).to.deep.equal(all);
+    for (const odd of [wants(5, 2, 10), wants(2, 5, 10), wants(2, 2, 21)]) {
+      expect(moderate([...all, odd])).to.deep.equal(all);
+    }
+    expect(largest(all)).to.deep.equal(wants(4, 4, 20));
+    expect(moderate([wants(0, 1, 1), wants(0, 1, 1), wants(1, 1, 1), wants(2, 1, 1)])).to.have.length(3);
+    expect(largest([wants(0, 0, 0)])).to.deep.equal(wants(0, 1, 0));
   });
 
   it("is no race to the bottom: a swarm of cheap newcomers does not get the volume", () => {

@@ -49,9 +49,11 @@ describe("accounts", () => {
     });
 
     it("never pays out what is locked (INV-2)", async () => {
+      const before = await world.ledger(bob.address);
       await world.open();
       const { balance, locked, free } = await world.ledger(bob.address);
       expect(locked).to.be.greaterThan(0n);
+      expect({ balance, free }).to.deep.equal({ balance: before.balance, free: before.free - locked });
       await expect(world.as(bob).withdraw(free / LEDGER + 1n, bob.account))
         .to.be.revertedWithCustomError(market, "Market_InsufficientBalance")
         .withArgs((free / LEDGER + 1n) * LEDGER, free);
@@ -93,7 +95,7 @@ describe("accounts", () => {
       await world.as(stranger).permit(owner, value, deadline, v, r, s); // through the market itself, this time
       const calls = [
         market.interface.encodeFunctionData("permit", [owner, value, deadline, v, r, s]),
-        market.interface.encodeFunctionData("openDeals", [[item], 1]),
+        market.interface.encodeFunctionData("openDeals", world.opening([item], 1)),
       ];
       await expect(world.as(alice).multicall(calls)).to.changeTokenBalance(world.ethers, token, alice.account, -500n);
       expect((await market.providerOf(bob.account)).deals).to.equal(1n);

@@ -78,24 +78,27 @@ describe("the market's two contracts", () => {
   describe("share one storage", () => {
     it("with every variable of the one at the same place, of the same type, in the other", async () => {
       const ofMarket = await stored("StorageMarket");
-      expect(ofMarket).to.include("mapping(address => struct Account) _accounts");
+      expect(ofMarket).to.include("mapping(address => struct Holder) _holders");
       expect(ofMarket).to.deep.equal(await stored("Annex"));
     });
 
-    it("and number 2^32 openings, not one more: a deal would name another's", async () => {
+    it("and number 2^32 - 1 customers, not one more: a deal would name another's", async () => {
       await world.open();
-      await world.open();
+      await world.open({ noticeEpochs: 3 });
       const slots = Array.from({ length: 16 }, (_, slot) => slot);
       const held = await Promise.all(slots.map((slot) => world.ethers.provider.getStorage(market, slot)));
       const counter = slots.filter((slot) => BigInt(held[slot]!) === 2n);
       expect(counter).to.have.length(1);
       await world.connection.networkHelpers.setStorageAt(marketAddress, counter[0]!, toBeHex(2n ** 32n - 2n, 32));
-      const last = await world.open();
+      const last = await world.open({ noticeEpochs: 4 });
       expect((await world.deal(last)).client).to.equal(alice.address);
-      const item = await world.item(await world.terms(), bob.key);
-      await expect(world.as(alice).openDeals([item], 0))
-        .to.be.revertedWithCustomError(market, "Market_TooManyDeals")
-        .withArgs(2n ** 32n - 1n);
+      expect((await world.deal(last)).noticeEpochs).to.equal(4n);
+      const item = await world.item(await world.terms({ noticeEpochs: 5 }), bob.key);
+      await expect(world.openDeals(alice, [item], 0))
+        .to.be.revertedWithCustomError(market, "Market_CapacityExceeded")
+        .withArgs(2n ** 32n - 1n, 2n ** 32n);
+      const known = await world.open({ noticeEpochs: 4 }); // the last one again, which needs no number
+      expect((await world.deal(known)).client).to.equal(alice.address);
     });
   });
 
@@ -118,7 +121,7 @@ describe("the market's two contracts", () => {
         await world.item(await world.terms(), stranger.key),
         await world.item(await world.terms(), bob.key),
       ];
-      expect(await world.as(alice).openDeals.staticCall(items, 0)).to.equal(2n);
+      expect(await world.as(alice).openDeals.staticCall(...world.opening(items, 0))).to.equal(2n);
     });
 
     it("the annex's events come from the market's address", async () => {
@@ -128,17 +131,17 @@ describe("the market's two contracts", () => {
   });
 
   describe("the annex, called past the market", () => {
-    const calls: [string, () => unknown[]][] = [
+    const calls: [string, () => unknown[] | Promise<unknown[]>][] = [
       ["register", () => [stranger.key.address, 2n]],
       ["setSigner", () => [stranger.key.address]],
       ["announce", () => ["0x12"]],
       ["setTip", () => [stranger.address, 1n]],
-      ["cancelNonce", () => [1n]],
-      ["openDeals", () => [[], 0n]],
+      ["cancelOffers", () => []],
+      ["openDeals", async () => world.opening([await world.item(await world.terms(), bob.key)], 0)],
     ];
     for (const [name, args] of calls) {
       it(`attack 'annex addressed': ${name} is refused`, async () => {
-        await expect(annex.getFunction(name)(...args()))
+        await expect(annex.getFunction(name)(...(await args())))
           .to.be.revertedWithCustomError(market, "Market_Unauthorized")
           .withArgs(stranger.address);
       });
@@ -148,6 +151,7 @@ describe("the market's two contracts", () => {
       const deal = await world.active(2);
       await world.as(alice).terminate(deal);
       await world.start(Number((await world.deal(deal)).stopAt));
+      await world.token.mint(alice.account, 1n); // a block of that epoch
       const record = await world.deal(deal);
       for (const name of ["terminate", "resign", "abandon", "terminateMissed", "refill", "convict"]) {
         await expect(annex.getFunction(name)(deal))

@@ -174,7 +174,7 @@ describe("directed challenges", () => {
 
     it("and where nothing is left at all", async () => {
       await world.as(alice).challenge(deal, 0);
-      await market.commit([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
+      await world.commitAll([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
       await expect(market.answer(deal, "0x"))
         .to.emit(market, "ChallengeClosed")
         .withArgs(deal.id, false, BOND * LEDGER);
@@ -283,7 +283,7 @@ describe("directed challenges", () => {
 
     it("or it was emptied, and nobody gave the bond back in time", async () => {
       await world.as(alice).challenge(deal, 5);
-      await market.commit([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
+      await world.commitAll([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
       await world.start(epoch + 2);
       await world.to("gap");
       await expect(market.convict(deal))

@@ -1,6 +1,5 @@
-/** How deals end, what each way costs, and that a freed slot remembers nothing: PROTOCOL section 4. */
+/** How deals end, and what each way costs: PROTOCOL section 4. */
 import { expect } from "chai";
-import { ZeroAddress } from "ethers";
 import {
   type Agreement,
   createWorld,
@@ -8,10 +7,8 @@ import {
   LEDGER,
   PARAMETERS,
   PENALTY_RATE,
-  plain,
   RATE,
   rollBack,
-  ZERO_ROOT,
 } from "./fixture.ts";
 
 const world = await createWorld();
@@ -461,106 +458,6 @@ describe("exits", () => {
         });
       }
     }
-  });
-
-  describe("a slot, given its deal is closed", () => {
-    const next = {
-      capacity: 2,
-      rate: RATE / 2n,
-      minSectors: 1,
-      answerBond: 7n,
-      noticeEpochs: 5,
-      volume: 99n,
-      k: 1,
-      n: 2,
-    };
-    beforeEach(async () => {
-      // Everything a deal can leave behind: sectors, misses, losses, an answered challenge, vouchers, egress, a number.
-      await world.as(alice).topUp(deal, 0n, 500n);
-      await world.as(alice).challenge(deal, 1);
-      await world.miss(2);
-      await world.as(bob).abandon(deal);
-      await world.start((await world.epoch()) + 2);
-      await market.close([deal]);
-    });
-
-    it("is reused, last freed first, and keeps nothing of it", async () => {
-      const fresh = await world.open(next, { client: carol, host: bob, escrow: 9_000_000n });
-      expect(fresh.slot).to.equal(deal.slot);
-      expect(plain(await world.deal(fresh))).to.deep.include({
-        id: fresh.id,
-        client: carol.address,
-        clientSigner: carol.key.address,
-        volume: 99n,
-        k: 1n,
-        n: 2n,
-        state: 1n,
-        reason: 0n,
-        rate: RATE / 2n,
-        capacity: 2n,
-        minSectors: 1n,
-        noticeEpochs: 5n,
-        activeSince: 0n,
-        number: 0n,
-        sectors: 0n,
-        root: ZERO_ROOT,
-        misses: 0n,
-        escrow: 9_000_000n * LEDGER,
-        egress: 0n,
-        collateral: PARAMETERS.minCollateral * LEDGER,
-        answerBond: 7n,
-        challengeDeadline: 0n,
-        challengedChunk: 0n,
-        challenger: ZeroAddress,
-      });
-      expect(await leaf(fresh)).to.equal(0n);
-      await world.commit(fresh, 2);
-      await world.live(bob, 1);
-      await expect(market.settle([fresh])).to.emit(market, "Settled");
-      expect((await world.deal(fresh)).misses).to.equal(0n);
-    });
-
-    it("attack 'id replay after slot reuse': the old id, its revisions and its vouchers fit the new deal no more", async () => {
-      const stale = await world.countersigned(deal, await world.revision(deal, 1, { number: 1n << 40n }));
-      const voucher = { deal: deal.id, cumulative: 5n };
-      const signature = await world.sign(alice.key, "Voucher", voucher);
-      const fresh = await world.open({}, { client: alice, host: bob });
-      expect(fresh.slot).to.equal(deal.slot);
-      expect(await world.skipped(market.commit([stale]))).to.deep.equal([[0, "Market_WrongDeal"]]);
-      const redeem = market.redeem([{ provider: bob.address, slot: deal.slot, voucher, signature }]);
-      expect(await world.skipped(redeem)).to.deep.equal([[0, "Market_WrongDeal"]]);
-      for (const batch of [market.settle([deal]), market.prune([deal]), market.close([deal])]) {
-        expect(await world.skipped(batch)).to.deep.equal([[0, "Market_WrongDeal"]]);
-      }
-      for (const call of [
-        () => world.as(alice).terminate(deal),
-        () => world.as(bob).resign(deal),
-        () => world.as(bob).abandon(deal),
-        () => world.as(bob).refill(deal),
-        () => world.as(alice).terminateMissed(deal),
-        () => world.as(alice).challenge(deal, 0),
-        () => market.answer(deal, "0x"),
-        () => market.convict(deal),
-        () => world.as(alice).topUp(deal, 1n, 1n),
-      ]) {
-        await expect(call()).to.be.revertedWithCustomError(market, "Market_WrongDeal").withArgs(fresh.id, deal.id);
-      }
-    });
-
-    it("attack 'terms replay': the old deal's terms do not open it again", async () => {
-      const again = world.as(alice).openDeals([await world.item(deal.terms, bob.key)], 0);
-      expect(await world.skipped(again)).to.deep.equal([[0, "Market_NonceUsed"]]);
-    });
-
-    it("several freed slots are threaded: last freed, first used, then new ones", async () => {
-      const trio = [await world.open(), await world.open(), await world.open()];
-      expect(trio.map(({ slot }) => slot)).to.deep.equal([0, 1, 2]);
-      for (const each of trio) await world.as(bob).abandon(each);
-      await world.start((await world.epoch()) + 2);
-      await market.close([trio[1]!, trio[0]!]);
-      const reopened = [await world.open(), await world.open(), await world.open()];
-      expect(reopened.map(({ slot }) => slot)).to.deep.equal([0, 1, 3]);
-    });
   });
 
   it("costs in the order the protocol promises: resign < abandon = convict < dark until terminated", async () => {

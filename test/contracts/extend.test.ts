@@ -1,30 +1,42 @@
 /** A longer term, another price or size, collateral made whole, and more money. */
 import { expect } from "chai";
-import { ZeroAddress, ZeroHash } from "ethers";
-import { type Agreement, createWorld, LEDGER, PARAMETERS, PENALTY_RATE, RATE, rollBack, ZERO_ROOT } from "./fixture.ts";
-import { MALLEATED } from "./signing.ts";
+import { TypedDataEncoder, ZeroAddress, ZeroHash } from "ethers";
+import { TYPES } from "../../src/protocol/TypedData.ts";
+import {
+  type Agreement,
+  compact,
+  createWorld,
+  LEDGER,
+  PARAMETERS,
+  PENALTY_RATE,
+  RATE,
+  rollBack,
+  ZERO_ROOT,
+} from "./fixture.ts";
+import { inUpperHalf, MALFORMED } from "./signatures.ts";
 
 const world = await createWorld();
 const { market, token, alice, carol, bob, stranger } = world;
 const COVER = BigInt(PARAMETERS.coverEpochs);
 const full = (capacity: bigint) => capacity * PENALTY_RATE * COVER;
 
-let nonce = 1_000_000n;
 type Extension = Awaited<ReturnType<typeof extension>>;
 async function extension(deal: Agreement, overrides: object = {}) {
   const { stopAt, rate, capacity } = await world.deal(deal);
   return {
     deal: deal.id,
+    from: Number(stopAt),
     endEpoch: Number(stopAt) + 10,
     rate,
     capacity: Number(capacity),
-    nonce: nonce++,
+    series: Number((await market.providerOf(deal.provider)).series),
     validUntil: 1n << 60n,
     ...overrides,
   };
 }
 async function extend(deal: Agreement, message: Extension, by = alice, signer = bob.key) {
-  return world.as(by).extend(deal, message, await world.sign(signer, "Extension", message));
+  const signature = compact(await world.sign(signer, "Extension", message));
+  return world.as(by).extend(deal, message, signature);
 }
 
 describe("extend", () => {
@@ -94,7 +106,7 @@ describe("extend", () => {
     await expect(extend(deal, message, alice, alice.key))
       .to.be.revertedWithCustomError(market, "Market_WrongSigner")
       .withArgs(bob.key.address, alice.key.address);
-    const signature = await world.sign(bob.key, "Extension", message);
+    const signature = compact(await world.sign(bob.key, "Extension", message));
     for (const change of [
       { endEpoch: message.endEpoch + 1 },
       { rate: 0n },
@@ -108,25 +120,56 @@ describe("extend", () => {
     }
   });
 
-  for (const [form, change] of Object.entries(MALLEATED)) {
+  for (const [form, change] of Object.entries(MALFORMED)) {
     it(`takes no signature ${form}`, async () => {
       const message = await extension(deal);
-      const signature = change(await world.sign(bob.key, "Extension", message));
-      await expect(world.as(alice).extend(deal, message, signature))
-        .to.be.revertedWithCustomError(market, "Market_WrongSigner")
-        .withArgs(bob.key.address, ZeroAddress);
+      const signature = change(compact(await world.sign(bob.key, "Extension", message)));
+      await expect(world.as(alice).extend(deal, message, signature)).to.be.revertedWithCustomError(
+        market,
+        "Market_WrongSigner",
+      );
+      await expect(extend(deal, message)).to.emit(market, "Extended");
     });
   }
 
-  it("is used once, and not once cancelled", async () => {
+  it("takes no signature with an s in the upper half, such as ECDSA takes", async () => {
+    const message = await extension(deal, { endEpoch: epoch + 60 });
+    const digest = TypedDataEncoder.hash(world.domain, { Extension: [...TYPES.Extension] }, message);
+    const { key, signature } = inUpperHalf(digest);
+    await world.as(bob).setSigner(key);
+    await world.live(bob, PARAMETERS.rotateEpochs);
+    await expect(world.as(alice).extend(deal, message, signature))
+      .to.be.revertedWithCustomError(market, "Market_WrongSigner")
+      .withArgs(key.address, ZeroAddress);
+    await expect(extend(deal, message, alice, key)).to.emit(market, "Extended");
+  });
+
+  it("is used once: the end that it changes is another one then (INV-14)", async () => {
     const message = await extension(deal);
+    const other = await extension(deal, { endEpoch: message.endEpoch + 5 });
     await extend(deal, message);
-    await expect(extend(deal, message))
-      .to.be.revertedWithCustomError(market, "Market_NonceUsed")
-      .withArgs(message.nonce);
-    const cancelled = await extension(deal);
-    await world.as(bob).cancelNonce(cancelled.nonce);
-    await expect(extend(deal, cancelled)).to.be.revertedWithCustomError(market, "Market_NonceUsed");
+    for (const used of [message, other]) {
+      await expect(extend(deal, used))
+        .to.be.revertedWithCustomError(market, "Market_BadTerms")
+        .withArgs(bytes32("from"));
+    }
+    const next = await extension(deal);
+    expect(next.from).to.equal(message.endEpoch);
+    await expect(extend(deal, next)).to.emit(market, "Extended");
+    await expect(extend(deal, message)).to.be.revertedWithCustomError(market, "Market_BadTerms");
+  });
+
+  it("is void once the provider cancelled its offers", async () => {
+    const message = await extension(deal);
+    await world.as(bob).cancelOffers();
+    await expect(extend(deal, message)).to.be.revertedWithCustomError(market, "Market_WrongSeries").withArgs(1, 0);
+    const stolen = { ...message, series: 1 };
+    const signature = compact(await world.sign(bob.key, "Extension", message));
+    await expect(world.as(alice).extend(deal, stolen, signature)).to.be.revertedWithCustomError(
+      market,
+      "Market_WrongSigner",
+    );
+    await expect(extend(deal, await extension(deal))).to.emit(market, "Extended");
   });
 
   const bytes32 = (text: string) => world.ethers.encodeBytes32String(text);
@@ -137,6 +180,20 @@ describe("extend", () => {
       "Market_BadTerms",
       async () => [bytes32("endEpoch")],
     ],
+    [
+      "the same end, which would leave it as good as new",
+      async () => ({ endEpoch: Number((await world.deal(deal)).stopAt) }),
+      "Market_BadTerms",
+      async () => [bytes32("endEpoch")],
+    ],
+    [
+      "the change of an end that it does not have",
+      async () => ({ from: Number((await world.deal(deal)).stopAt) - 1 }),
+      "Market_BadTerms",
+      async () => [bytes32("from")],
+    ],
+    ["a series to come", async () => ({ series: 1 }), "Market_WrongSeries", async () => [0, 1]],
+    ["a rate of 2^80", async () => ({ rate: 1n << 80n }), "Market_BadTerms", async () => [bytes32("rate")]],
     [
       "an end too far",
       async () => ({ endEpoch: epoch + PARAMETERS.maxDealEpochs + 1 }),
@@ -212,7 +269,7 @@ describe("extend", () => {
     await extend(small, await extension(small, { capacity: 2 ** 24 - 1 }), alice, stranger.key);
     const one = async () => {
       const item = await world.item(await world.terms({ ...cheap, capacity: 1 }, alice, stranger), stranger.key, 0n);
-      return world.skipped(world.as(alice).openDeals([item], 0));
+      return world.skipped(world.openDeals(alice, [item], 0));
     };
     expect(await one()).to.deep.equal([[0, "Market_CapacityExceeded"]]);
     await extend(small, await extension(small, { capacity: 2 ** 24 - 2 }), alice, stranger.key);
@@ -298,7 +355,7 @@ describe("refill", () => {
   it("lets a deal without data count from nothing", async () => {
     const deal = await world.active(1);
     await world.miss(3);
-    await market.commit([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
+    await world.commitAll([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
     expect((await world.deal(deal)).misses).to.equal(3n);
     await world.as(bob).refill(deal);
     expect((await world.deal(deal)).misses).to.equal(0n);
@@ -329,7 +386,7 @@ describe("topUp", () => {
 
   it("holds at most what its field can", async () => {
     const deal = await world.open();
-    const most = (1n << 120n) - 1n;
+    const most = (1n << 108n) - 1n;
     const held = (await world.deal(deal)).escrow;
     const over = (most - held) / LEDGER + 1n;
     await expect(world.as(alice).topUp(deal, over, 0n))

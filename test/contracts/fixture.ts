@@ -34,6 +34,10 @@ export const NO_HEAD = `0x${"00".repeat(32)}`;
 /** What PROTOCOL section 4 lets a call need: a block of these worlds holds no more, so no transaction of a test does. */
 export const BLOCK_GAS = 16_000_000n;
 
+const MOST_SLOTS = 4096;
+/** Of the states, those in which a slot may be used. */
+const CLOSED_OR_NONE = [0, 5];
+
 /** Bits of a delegation's scopes. */
 export const SCOPES = { READ: 1, WRITE: 2, REPAIR: 4, AUDIT: 8 } as const;
 
@@ -67,6 +71,9 @@ export interface Terms {
   client: string;
   clientSigner: string;
   provider: string;
+  slot: number;
+  previous: string;
+  series: number;
   volume: bigint;
   position: number;
   k: number;
@@ -78,8 +85,15 @@ export interface Terms {
   endEpoch: number;
   noticeEpochs: number;
   answerBond: bigint;
-  nonce: bigint;
   validUntil: bigint;
+}
+
+/** Terms as their provider signed them, and the token base units that the client pays in. */
+export interface Item {
+  readonly terms: Terms;
+  readonly signature: string;
+  readonly escrow: bigint;
+  readonly egress: bigint;
 }
 
 export interface DealRef {
@@ -97,10 +111,11 @@ export interface Agreement extends DealRef {
 
 export interface Extension {
   deal: string;
+  from: number;
   endEpoch: number;
   rate: bigint;
   capacity: number;
-  nonce: bigint;
+  series: number;
   validUntil: bigint;
 }
 
@@ -110,6 +125,19 @@ export interface Revision {
   root: string;
   sectors: number;
   head: string;
+}
+
+/** A signature in 64 bytes: r, and s with v in its top bit. */
+export interface Compact {
+  readonly r: string;
+  readonly vs: string;
+}
+
+/** A revision to commit, and both sides' word for it. */
+export interface Countersigned {
+  readonly provider: string;
+  readonly item: Omit<Revision, "deal"> & { readonly slot: number; readonly signature: Compact };
+  readonly assent: Compact;
 }
 
 /** Blocks of an epoch at which something begins or ends; the next transaction can be mined in any of them. */
@@ -146,6 +174,17 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const world = new World({ connection, parameters, token, seedSource, forwarder, market, accounts });
   await world.settleIn(options.stake ?? 1_000_000_000n);
   return world;
+}
+
+/** Of a digest, what names a deal. */
+export function idOf(digest: string): string {
+  return digest.slice(0, 40).padEnd(66, "0");
+}
+
+/** A signature as the market takes it. */
+export function compact(signature: string): Compact {
+  const { r, yParityAndS: vs } = Signature.from(signature);
+  return { r, vs };
 }
 
 /** What a delegate may do, and how far: nothing costs anything unless told. */
@@ -190,7 +229,8 @@ export class World {
   readonly relay: Party;
   #genesis = 0;
   #domain: TypedDataDomain = {};
-  #nonce = 0n;
+  /** By provider: how many slots terms were made for since its last block. */
+  readonly #handed = new Map<string, { block: number; slots: number }>();
   readonly #contents = new Map<string, Held>();
 
   constructor(parts: Parts) {
@@ -306,12 +346,20 @@ export class World {
 
   // ---------------------------------------------------------------- deals
 
-  /** Terms between `alice` and `bob` that open, unless told otherwise; each call takes a fresh nonce. */
+  /** Terms between `alice` and `bob` that open, unless told otherwise; of several in one block, each has another slot. */
   async terms(overrides: Partial<Terms> = {}, client = this.alice, host = this.bob): Promise<Terms> {
+    const slot = overrides.slot ?? (await this.#vacantSlot(host));
+    const [{ id: previous }, { series }] = await Promise.all([
+      this.market.deal(host.address, slot < MOST_SLOTS ? slot : 0),
+      this.market.providerOf(host.address),
+    ]);
     return {
       client: client.address,
       clientSigner: client.key.address,
       provider: host.address,
+      slot,
+      previous,
+      series: Number(series),
       volume: 7n,
       position: 0,
       k: 4,
@@ -323,26 +371,65 @@ export class World {
       endEpoch: (await this.epoch()) + 50,
       noticeEpochs: 2,
       answerBond: 1_000n,
-      nonce: this.#nonce++,
       validUntil: 1n << 60n,
       ...overrides,
     };
   }
 
-  dealId(terms: Terms): string {
-    return TypedDataEncoder.hash(this.#domain, { Terms: [...TYPES.Terms] }, terms);
+  /** A slot without an unclosed deal, the lowest but for those that terms were made for in this block. */
+  async #vacantSlot({ address }: Party): Promise<number> {
+    const { slots, deals } = await this.market.providerOf(address);
+    const vacant: number[] = [];
+    for (let slot = 0; deals < slots && slot < Number(slots); slot++) {
+      if (CLOSED_OR_NONE.includes(Number((await this.market.deal(address, slot)).state))) vacant.push(slot);
+    }
+    const block = await this.block();
+    const handed = this.#handed.get(address);
+    const before = handed?.block === block ? handed.slots : 0;
+    this.#handed.set(address, { block, slots: before + 1 });
+    return vacant[before] ?? Number(slots) + before - vacant.length;
   }
 
-  async item(terms: Terms, signer: Wallet, escrow: bigint = 10_000_000n, egress = 0n) {
+  /** Terms made so far count no more: for worlds that were rolled back, to a block that they were made in. */
+  forgetTerms(): void {
+    this.#handed.clear();
+  }
+
+  dealId(terms: Terms): string {
+    return idOf(TypedDataEncoder.hash(this.#domain, { Terms: [...TYPES.Terms] }, terms));
+  }
+
+  async item(terms: Terms, signer: Wallet, escrow: bigint = 10_000_000n, egress = 0n): Promise<Item> {
     return { terms, signature: await this.sign(signer, "Terms", terms), escrow, egress };
+  }
+
+  /** What `openDeals` takes: the first item's terms stand for all where they must be the same. */
+  opening(items: readonly Item[], minOpened: number) {
+    const { client, clientSigner, volume, k, n, capacity, minSectors } = items[0]!.terms;
+    const { endEpoch, noticeEpochs, answerBond } = items[0]!.terms;
+    const shared = {
+      ...{ client, clientSigner, volume, k, n, capacity, minSectors, endEpoch, noticeEpochs, answerBond },
+    };
+    const deals = items.map(({ terms, signature, escrow, egress }) => {
+      const { provider, slot, position, rate, egressRate, validUntil } = terms;
+      const own = { provider, slot, position, rate, egressRate, validUntil };
+      return { ...own, escrow, egress, signature: compact(signature) };
+    });
+    return [shared, deals, minOpened] as [typeof shared, typeof deals, number];
+  }
+
+  /** `openDeals` by `caller`. */
+  openDeals(caller: { account: HardhatEthersSigner }, items: readonly Item[], minOpened: number) {
+    return this.as(caller).openDeals(...this.opening(items, minOpened));
   }
 
   /** The provider's word for the terms that a deal has, five epochs longer, but for `changes`. */
   async extension({ id, terms, host }: Agreement, changes: Partial<Extension> = {}) {
-    const { rate, capacity, validUntil } = terms;
-    const same = { deal: id, endEpoch: terms.endEpoch + 5, rate, capacity, nonce: this.#nonce++, validUntil };
+    const { rate, capacity, validUntil, endEpoch: from } = terms;
+    const series = Number((await this.market.providerOf(host.address)).series);
+    const same = { deal: id, from, endEpoch: from + 5, rate, capacity, series, validUntil };
     const extension: Extension = { ...same, ...changes };
-    return { extension, signature: await this.sign(host.key, "Extension", extension) };
+    return { extension, signature: compact(await this.sign(host.key, "Extension", extension)) };
   }
 
   /** Opens one deal. */
@@ -351,7 +438,7 @@ export class World {
     { client = this.alice, host = this.bob, escrow = 10_000_000n, egress = 0n } = {},
   ): Promise<Agreement> {
     const terms = await this.terms(overrides, client, host);
-    const transaction = await this.as(client).openDeals([await this.item(terms, host.key, escrow, egress)], 1);
+    const transaction = await this.openDeals(client, [await this.item(terms, host.key, escrow, egress)], 1);
     return { ...(await this.opened(transaction))[0]!, terms, client, host };
   }
 
@@ -395,19 +482,26 @@ export class World {
     return { deal: deal.id, number: number + 65_536n, root, sectors, head: NO_HEAD, ...overrides };
   }
 
-  /** `revision` as both parties sign it. */
-  async countersigned(deal: Agreement, revision: Revision) {
+  /** `revision` as both parties sign it, for {@link commitAll}. */
+  async countersigned(deal: Agreement, revision: Revision): Promise<Countersigned> {
+    const { number, root, sectors, head } = revision;
+    const signature = compact(await this.sign(deal.client.key, "Revision", revision));
     return {
       provider: deal.provider,
-      slot: deal.slot,
-      revision,
-      clientSignature: await this.sign(deal.client.key, "Revision", revision),
-      providerSignature: await this.sign(deal.host.key, "Revision", revision),
+      item: { slot: deal.slot, number, root, sectors, head, signature },
+      assent: compact(await this.sign(deal.host.key, "Revision", revision)),
     };
   }
 
+  /** Revisions of one provider's deals, with both signatures of each, by anybody. */
+  commitAll(revisions: readonly Countersigned[]): Promise<ContractTransactionResponse> {
+    const items = revisions.map(({ item }) => item);
+    const assents = revisions.map(({ assent }) => assent);
+    return this.market.commit(revisions[0]!.provider, items, assents);
+  }
+
   async commit(deal: Agreement, sectors: number): Promise<ContractTransactionResponse> {
-    return this.market.commit([await this.countersigned(deal, await this.revision(deal, sectors))]);
+    return this.commitAll([await this.countersigned(deal, await this.revision(deal, sectors))]);
   }
 
   /** A deal that holds `sectors`, committed in the commit phase of the epoch running now. */
@@ -425,10 +519,13 @@ export class World {
     return this.market.deal(deal.provider, deal.slot);
   }
 
-  /** The figures of an account in ledger units. */
+  /** What an account may use, and what its unclosed deals lock, in ledger units. */
   async ledger(owner: string): Promise<{ balance: bigint; locked: bigint; free: bigint }> {
-    const { balance, locked } = await this.market.account(owner);
-    return { balance, locked, free: balance - locked };
+    const free = await this.market.freeBalance(owner);
+    const { slots } = await this.market.providerOf(owner);
+    let locked = 0n;
+    for (let slot = 0; slot < Number(slots); slot++) locked += (await this.market.deal(owner, slot)).collateral;
+    return { balance: free + locked, locked, free };
   }
 
   // ---------------------------------------------------------------- signatures
@@ -536,6 +633,7 @@ export class World {
 export function rollBack(world: World): void {
   let restore: () => Promise<void>;
   beforeEach(async () => {
+    world.forgetTerms();
     ({ restore } = await world.connection.networkHelpers.takeSnapshot());
   });
   afterEach(() => restore());

@@ -8,6 +8,7 @@ import { type Held, repeated } from "./Content.ts";
 import {
   type Agreement,
   BLOCK_GAS,
+  compact,
   createWorld,
   delegation,
   LEDGER,
@@ -43,7 +44,7 @@ async function gas(world: World, call: Promise<ContractTransactionResponse>): Pr
 }
 
 function batches<Each>(all: readonly Each[]): Each[][] {
-  return Array.from({ length: all.length / BATCH }, (_, at) => all.slice(at * BATCH, (at + 1) * BATCH));
+  return Array.from({ length: Math.ceil(all.length / BATCH) }, (_, at) => all.slice(at * BATCH, (at + 1) * BATCH));
 }
 
 async function revision(world: World, deal: Agreement, { root, sectors }: Held, number = 65_536n) {
@@ -69,17 +70,24 @@ describe("a provider with 4,096 deals of 2^31 sectors, as many of them as large 
     host = await world.newcomer("host", { penaltyRate: PENALTY_RATE, stake: 100_000_000n });
     client = await world.newcomer("client");
     const endEpoch = (await world.start()) + LONGEST_EPOCHS;
-    for (const slots of batches(Array.from({ length: MOST_DEALS }, (_, slot) => slot))) {
-      const terms = await Promise.all(
-        slots.map((slot) => world.terms({ rate: 1n, capacity: contentAt(slot).sectors, endEpoch }, client, host)),
-      );
-      const items = await Promise.all(terms.map((each) => world.item(each, host.key, 100n)));
-      const opened = await world.opened(await world.as(client).openDeals(items, BATCH));
-      deals.push(...opened.map((ref, index) => ({ ...ref, terms: terms[index]!, client, host })));
+    const all = Array.from({ length: MOST_DEALS }, (_, slot) => slot);
+    // The deals of one call share their capacity.
+    for (const content of [small, medium, large]) {
+      for (const slots of batches(all.filter((slot) => contentAt(slot) === content))) {
+        const capacity = content.sectors;
+        const terms = await Promise.all(
+          slots.map((slot) => world.terms({ slot, rate: 1n, capacity, endEpoch }, client, host)),
+        );
+        const items = await Promise.all(terms.map((each) => world.item(each, host.key, 100n)));
+        const opened = await world.opened(await world.openDeals(client, items, items.length));
+        for (const [index, ref] of opened.entries()) {
+          deals[ref.slot] = { ...ref, terms: terms[index]!, client, host };
+        }
+      }
     }
     for (const batch of batches(deals)) {
       const items = await Promise.all(batch.map((deal) => revision(world, deal, contentAt(deal.slot))));
-      await gas(world, market.commit(items));
+      await gas(world, world.commitAll(items));
     }
     expect((await market.providerOf(host.address)).sectors).to.equal(MOST_SECTORS);
   });
@@ -102,17 +110,18 @@ describe("a provider with 4,096 deals of 2^31 sectors, as many of them as large 
   });
 
   it("takes no sector more, nor, where there is room for sectors, a deal", async () => {
-    const open = async () => {
-      const item = await world.item(await world.terms({ capacity: 1, rate: 1n }, client, host), host.key);
-      return world.skipped(world.as(client).openDeals([item], 0));
+    const open = async (slot: number) => {
+      const item = await world.item(await world.terms({ slot, capacity: 1, rate: 1n }, client, host), host.key);
+      return world.skipped(world.openDeals(client, [item], 0));
     };
-    expect(await open()).to.deep.equal([[0, "Market_CapacityExceeded"]]);
+    expect(await open(MOST_DEALS - 1)).to.deep.equal([[0, "Market_CapacityExceeded"]]);
+    await world.miss(1);
     const [deal] = deals;
-    await gas(world, market.commit([await revision(world, deal!, EMPTY, 65_537n)]));
-    const { endEpoch } = deal!.terms;
-    const { extension, signature } = await world.extension(deal!, { endEpoch, capacity: 1 });
+    await gas(world, world.commitAll([await revision(world, deal!, EMPTY, 65_537n)]));
+    const { extension, signature } = await world.extension(deal!, { endEpoch: deal!.terms.endEpoch + 1, capacity: 1 });
     await world.as(client).extend(deal!, extension, signature);
-    expect(await open()).to.deep.equal([[0, "Market_TooManyDeals"]]);
+    expect(await open(MOST_DEALS - 1)).to.deep.equal([[0, "Market_SlotTaken"]]);
+    expect(await open(MOST_DEALS)).to.deep.equal([[0, "Market_BadTerms"]]);
   });
 
   it("is settled, taken out and closed after the longest term, all of which it missed", async () => {
@@ -149,23 +158,22 @@ describe("64 providers with a deal of 2^24 sectors each", function () {
     const endEpoch = (await world.start()) + LONGEST_EPOCHS;
     const limits = { repairBudget: 1_000_000n, maxRate: 1n, maxEgressRate: 1n };
     await world.as(alice).authorize(stranger.account, delegation(SCOPES.REPAIR, endEpoch, limits));
-    // No two share a volume, every provider and nonce is a first one, and a delegate pays.
+    // Every provider and slot is a first one, its tree is as tall as can be, and a delegate pays.
+    const slot = 512;
     const terms = await Promise.all(
-      hosts.map((host, index) =>
-        world.terms({ rate: 1n, capacity: LARGEST, endEpoch, volume: BigInt(index) }, alice, host),
-      ),
+      hosts.map((host) => world.terms({ slot, rate: 1n, capacity: LARGEST, endEpoch }, alice, host)),
     );
     const items = await Promise.all(terms.map((each, index) => world.item(each, hosts[index]!.key, 100n, 100n)));
-    const transaction = world.as(stranger).openDeals(items, BATCH);
+    const transaction = world.openDeals(stranger, items, BATCH);
     await gas(world, transaction);
     const opened = await world.opened(await transaction);
     deals.push(...opened.map((ref, index) => ({ ...ref, terms: terms[index]!, client: alice, host: hosts[index]! })));
   });
   rollBack(world);
 
+  /** Of each provider by itself: one call takes revisions of one. */
   async function commitAll(): Promise<void> {
-    const items = await Promise.all(deals.map((deal) => revision(world, deal, large)));
-    await gas(world, market.commit(items));
+    for (const deal of deals) await gas(world, world.commitAll([await revision(world, deal, large)]));
   }
 
   it("are proved in one call that pays every tip, and settled, taken out and closed after the longest term", async () => {
@@ -200,10 +208,40 @@ describe("64 providers with a deal of 2^24 sectors each", function () {
         const { key } = hosts[index]!;
         await world.as(alice).authorize(key.address, delegation(SCOPES.READ, epoch + 9, { egressCap: 10n }));
         const voucher = { deal: id, cumulative: 5n };
-        return { provider, slot, voucher, signature: await world.sign(key, "Voucher", voucher) };
+        return { provider, slot, voucher, signature: compact(await world.sign(key, "Voucher", voucher)) };
       }),
     );
     await gas(world, market.redeem(items));
+  });
+});
+
+describe("a provider with 64 deals of 2^24 sectors, all of them empty through the longest term but for its last epoch", function () {
+  this.timeout(PATIENCE_MS);
+  const world = many;
+  const { alice, stranger } = world;
+  rollBack(world);
+
+  it("has them all filled in one call, after its signer has changed", async () => {
+    world.keep(large);
+    const host = await world.newcomer("busy host", { penaltyRate: PENALTY_RATE, stake: 1_000_000n });
+    const endEpoch = (await world.start()) + LONGEST_EPOCHS;
+    const terms = await Promise.all(
+      Array.from({ length: BATCH }, (_, index) =>
+        world.terms({ slot: 64 * index, rate: 1n, capacity: LARGEST, minSectors: 1, endEpoch }, alice, host),
+      ),
+    );
+    const items = await Promise.all(terms.map((each) => world.item(each, host.key, 100n)));
+    const opened = await world.opened(await world.openDeals(alice, items, BATCH));
+    await world.as(host).setSigner(stranger.key);
+    await world.miss(LONGEST_EPOCHS - 1);
+    const revisions = await Promise.all(
+      opened.map((ref, index) => {
+        const deal = { ...ref, terms: terms[index]!, client: alice, host: { ...host, key: stranger.key } };
+        return revision(world, deal, large);
+      }),
+    );
+    await gas(world, world.commitAll(revisions));
+    expect((await world.market.providerOf(host.address)).sectors).to.equal(BATCH * LARGEST);
   });
 });
 

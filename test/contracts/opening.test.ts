@@ -1,23 +1,32 @@
 /** Opening deals: whose money, which terms, and what one transaction does with a bad item. */
 import { expect } from "chai";
-import { ZeroAddress, ZeroHash } from "ethers";
+import { AbiCoder, type ContractTransactionResponse, TypedDataEncoder, ZeroAddress, ZeroHash } from "ethers";
 import { TYPES } from "../../src/protocol/TypedData.ts";
 import {
+  type Compact,
   createWorld,
-  delegation,
   LEDGER,
   PARAMETERS,
   PENALTY_RATE,
   plain,
   RATE,
   rollBack,
-  SCOPES,
   type Terms,
+  ZERO_ROOT,
 } from "./fixture.ts";
-import { MALLEATED } from "./signing.ts";
+import { inUpperHalf, MALFORMED, recovery } from "./signatures.ts";
 
 const world = await createWorld();
 const { market, token, alice, carol, bob, dave, stranger } = world;
+
+/** The arguments of each event of that name in a transaction. */
+async function events(transaction: Promise<ContractTransactionResponse>, name: string) {
+  const { logs } = (await (await transaction).wait())!;
+  return logs
+    .map((log) => market.interface.parseLog(log))
+    .filter((event) => event?.name === name)
+    .map((event) => event!.args);
+}
 
 describe("openDeals", () => {
   rollBack(world);
@@ -29,13 +38,16 @@ describe("openDeals", () => {
       const client = await world.ledger(alice.address);
       const host = await world.ledger(bob.address);
       const start = await world.epoch();
-      const call = world.as(alice).openDeals([await world.item(terms, bob.key, 5_000_000n, 700n)], 1);
+      const call = world.openDeals(alice, [await world.item(terms, bob.key, 5_000_000n, 700n)], 1);
+      await expect(call)
+        .to.emit(market, "VolumeOpened")
+        .withArgs(
+          ...[alice.address, 7n, alice.key.address, 4, 12, 8, 2, start, terms.endEpoch, terms.noticeEpochs],
+          ...[1_000n, 0n],
+        );
       await expect(call)
         .to.emit(market, "DealOpened")
-        .withArgs(
-          ...[alice.address, bob.address, world.dealId(terms), 0, 7n, 5, 4, 12, RATE, 3n, 8, 2, start, terms.endEpoch],
-          ...[5_000_000n * LEDGER, 700n * LEDGER, collateral, 0n],
-        );
+        .withArgs(bob.address, world.dealId(terms), 0, 5, RATE, 3n, 5_000_000n * LEDGER, 700n * LEDGER);
       await expect(call).to.changeTokenBalances(
         world.ethers,
         token,
@@ -52,35 +64,33 @@ describe("openDeals", () => {
         id: world.dealId(terms),
         client: alice.address,
         clientSigner: alice.key.address,
-        volume: 7n,
-        position: 5n,
-        k: 4n,
-        n: 12n,
         state: 1n,
         reason: 0n,
         rate: RATE,
         capacity: 8n,
         minSectors: 2n,
         noticeEpochs: 2n,
-        startEpoch: BigInt(start),
         activeSince: 0n,
         stopAt: BigInt(terms.endEpoch),
         settledThrough: BigInt(start) - 1n,
         number: 0n,
         sectors: 0n,
+        root: ZERO_ROOT,
+        misses: 0n,
         escrow: 5_000_000n * LEDGER,
         egress: 700n * LEDGER,
         collateral,
         answerBond: 1_000n,
         challengeDeadline: 0n,
       });
-      expect((await market.providerOf(bob.account)).deals).to.equal(1n);
+      const { deals, slots, capacity } = await market.providerOf(bob.account);
+      expect({ deals, slots, capacity }).to.deep.equal({ deals: 1n, slots: 1n, capacity: 8n });
     });
 
     it("pays from the client's free balance first, then from its allowance", async () => {
       await world.as(alice).deposit(alice.account, 1_000n);
       const item = await world.item(await world.terms(), bob.key, 1_600n);
-      const call = world.as(alice).openDeals([item], 1);
+      const call = world.openDeals(alice, [item], 1);
       await expect(call).to.changeTokenBalance(world.ethers, token, alice.account, -600n);
       await expect(call).to.emit(market, "Deposited").withArgs(alice.address, alice.address, 600n);
       expect((await world.ledger(alice.address)).balance).to.equal(0n);
@@ -91,7 +101,7 @@ describe("openDeals", () => {
       const { free } = await world.ledger(bob.address);
       await world.as(bob).withdraw((free - collateral) / LEDGER - 100n, bob.account);
       const item = await world.item(await world.terms({}, bob), bob.key, 250n);
-      await expect(world.as(bob).openDeals([item], 1)).to.changeTokenBalance(world.ethers, token, bob.account, -150n);
+      await expect(world.openDeals(bob, [item], 1)).to.changeTokenBalance(world.ethers, token, bob.account, -150n);
       expect(await world.ledger(bob.address)).to.deep.equal({ balance: collateral, locked: collateral, free: 0n });
     });
 
@@ -102,51 +112,74 @@ describe("openDeals", () => {
       await world.open({ endEpoch: epoch + 9 });
       for (const phase of ["gap", "gapLast", "challenge", "prove", "last"] as const) {
         await world.to(phase);
-        const deal = await world.open({ endEpoch: epoch + 9 });
-        const { startEpoch, settledThrough } = await world.deal(deal);
+        const item = await world.item(await world.terms({ endEpoch: epoch + 9 }), bob.key);
+        const call = world.openDeals(alice, [item], 1);
+        const { startEpoch } = (await events(call, "VolumeOpened"))[0]!;
+        const { settledThrough } = await world.deal((await world.opened(await call))[0]!);
         expect([startEpoch, settledThrough], phase).to.deep.equal([BigInt(epoch) + 1n, BigInt(epoch)]);
       }
       expect(await market.leaves(bob.account, 0, 8)).to.deep.equal([3n, 0n, 0n, 0n, 0n, 0n, 0n, 0n]);
-      expect((await market.providerOf(bob.account)).countedThrough).to.equal(epoch - 2);
+      expect((await market.providerOf(bob.account)).missCount).to.equal(1n); // of the epoch before, with 3 sectors
       expect((await world.deal(other)).sectors).to.equal(3n);
     });
 
     it("keeps apart what the deals of one call do not share, whichever of it that is", async () => {
+      const others: [Partial<Terms>, bigint, bigint][] = [
+        [{}, 500n, 0n],
+        [{ position: 2 }, 500n, 0n],
+        [{ rate: RATE - 1n }, 500n, 0n],
+        [{ egressRate: 9n }, 500n, 0n],
+        [{ validUntil: 1n << 50n }, 500n, 0n],
+        [{}, 501n, 0n],
+        [{}, 500n, 3n],
+        [{ slot: 40 }, 500n, 0n],
+      ];
+      const items = await Promise.all(
+        others.map(async ([other, escrow, egress]) => world.item(await world.terms(other), bob.key, escrow, egress)),
+      );
+      const call = world.openDeals(alice, items, items.length);
+      expect(await events(call, "VolumeOpened")).to.have.length(1);
+      const opened = await events(call, "DealOpened");
+      for (const [index, deal] of (await world.opened(await call)).entries()) {
+        const { terms, escrow, egress } = items[index]!;
+        const { slot, position, rate, egressRate, capacity } = terms;
+        const money = { escrow: escrow * LEDGER, egress: egress * LEDGER };
+        const said = { slot: BigInt(slot), position: BigInt(position), rate, egressRate, ...money };
+        expect(opened[index]!.toObject(), `deal ${index}`).to.deep.include({ id: world.dealId(terms), ...said });
+        const kept = { id: world.dealId(terms), rate, capacity: BigInt(capacity), ...money };
+        expect(plain(await world.deal(deal)), `deal ${index}`).to.deep.include(kept);
+      }
+    });
+
+    it("holds each offer to what the call says for all: whichever of it was signed otherwise, it does not open", async () => {
       const others: Partial<Terms>[] = [
-        {},
+        { client: carol.address },
+        { clientSigner: carol.key.address },
         { volume: 8n },
         { k: 3 },
         { n: 13 },
+        { capacity: 9 },
+        { minSectors: 1 },
+        { endEpoch: (await world.epoch()) + 51 },
         { noticeEpochs: 3 },
-        { clientSigner: carol.key.address },
         { answerBond: 999n },
-        {},
-        { position: 2 },
       ];
-      const terms = await Promise.all(others.map((other) => world.terms(other)));
-      const items = await Promise.all(terms.map((each) => world.item(each, bob.key)));
-      const deals = await world.opened(await world.as(alice).openDeals(items, items.length));
-      for (const [index, deal] of deals.entries()) {
-        const { client, clientSigner, volume, position, k, n, noticeEpochs, answerBond } = terms[index]!;
-        const expected = { client, clientSigner, volume, answerBond };
-        const small = { position, k, n, noticeEpochs };
-        expect(plain(await world.deal(deal)), `deal ${index}`).to.deep.include({
-          ...expected,
-          ...Object.fromEntries(Object.entries(small).map(([name, value]) => [name, BigInt(value)])),
-        });
-      }
+      const all = [{}, ...others].map(async (other) => world.item(await world.terms(other), bob.key));
+      expect(await world.skipped(world.openDeals(alice, await Promise.all(all), 1))).to.deep.equal(
+        others.map((_, index) => [index + 1, "Market_WrongSigner"]),
+      );
     });
 
     it("takes a provider's last free unit, a client's largest escrow, an offer's last second", async () => {
       const { free } = await world.ledger(bob.address);
       await world.as(bob).withdraw(free / LEDGER - PARAMETERS.minCollateral, bob.account);
-      const most = (1n << 88n) - 1n;
+      const most = (1n << 76n) - 1n;
       await token.mint(alice.account, most);
       const { timestamp } = (await world.ethers.provider.getBlock("latest"))!;
       const terms = await world.terms({ capacity: 1, validUntil: BigInt(timestamp) + 60n });
       const item = await world.item(terms, bob.key, most);
       await world.connection.networkHelpers.time.setNextBlockTimestamp(timestamp + 60);
-      expect(await world.skipped(world.as(alice).openDeals([item], 1))).to.deep.equal([]);
+      expect(await world.skipped(world.openDeals(alice, [item], 1))).to.deep.equal([]);
       expect((await world.ledger(bob.address)).free).to.equal(0n);
       expect((await world.deal({ provider: bob.address, slot: 0, id: world.dealId(terms) })).escrow).to.equal(
         most * LEDGER,
@@ -161,8 +194,21 @@ describe("openDeals", () => {
     it("starts in this epoch in the commit phase, in the next one later", async () => {
       const epoch = await world.epoch();
       await world.to("commitLast");
-      expect((await world.deal(await world.open())).startEpoch).to.equal(epoch);
-      expect((await world.deal(await world.open())).startEpoch).to.equal(epoch + 1);
+      expect((await world.deal(await world.open())).settledThrough).to.equal(epoch - 1);
+      expect((await world.deal(await world.open())).settledThrough).to.equal(epoch);
+    });
+
+    it("has room for rates below 2^80", async () => {
+      const penaltyRate = 1n << 80n;
+      const host = await world.newcomer("dear", { penaltyRate, stake: 0n });
+      await token.mint(host.account, 1n << 60n);
+      await world.as(host).deposit(host.account, 1n << 60n);
+      const offer = async (rate: bigint) => world.item(await world.terms({ rate, capacity: 1 }, alice, host), host.key);
+      const over = [await offer(penaltyRate)];
+      expect(await world.skipped(world.openDeals(alice, over, 0))).to.deep.equal([[0, "Market_BadTerms"]]);
+      const most = [await offer(penaltyRate - 1n)];
+      const [deal] = await world.opened(await world.openDeals(alice, most, 1));
+      expect(plain(await world.deal(deal!))).to.deep.include({ rate: penaltyRate - 1n, capacity: 1n, id: deal!.id });
     });
 
     it("takes the most and the least that terms may say", async () => {
@@ -192,12 +238,10 @@ describe("openDeals", () => {
       );
       const transaction = await world
         .as(alice)
-        .multicall(openings.map((item) => market.interface.encodeFunctionData("openDeals", [[item], 1])));
+        .multicall(openings.map((item) => market.interface.encodeFunctionData("openDeals", world.opening([item], 1))));
       const second = await world.block();
-      const events = (await transaction.wait())!.logs
-        .map((log) => market.interface.parseLog(log))
-        .filter((event) => event?.name === "DealOpened");
-      expect(events.map((event) => event!.args.previousBlock)).to.deep.equal([BigInt(first), BigInt(first)]);
+      const links = (await events(Promise.resolve(transaction), "VolumeOpened")).map((args) => args.previousBlock);
+      expect(links).to.deep.equal([BigInt(first), BigInt(first)]);
       expect(await market.lastOpening(alice.account)).to.equal(second);
       expect(await market.lastOpening(carol.account)).to.equal(0n);
     });
@@ -205,66 +249,83 @@ describe("openDeals", () => {
 
   describe("given bad terms", () => {
     const start = 2; // the epoch of every world's beginning
-    const badTerms: [string, Partial<Terms>, string][] = [
-      ["another provider", { provider: stranger.address }, "Market_NotRegistered"],
-      ["k = 0", { k: 0 }, "Market_BadTerms"],
-      ["k > n", { k: 13 }, "Market_BadTerms"],
-      ["position = n", { position: 12 }, "Market_BadTerms"],
-      ["no client key", { clientSigner: ZeroAddress }, "Market_BadTerms"],
-      ["no capacity", { capacity: 0 }, "Market_BadTerms"],
-      ["minSectors > capacity", { minSectors: 9 }, "Market_BadTerms"],
-      ["capacity > 2^24", { capacity: 2 ** 24 + 1 }, "Market_CapacityExceeded"],
-      ["no notice", { noticeEpochs: 0 }, "Market_BadTerms"],
-      ["a notice of 31", { noticeEpochs: 31 }, "Market_BadTerms"],
-      ["an end that is past", { endEpoch: start }, "Market_BadTerms"],
-      ["an end too far", { endEpoch: start + PARAMETERS.maxDealEpochs + 1 }, "Market_BadTerms"],
-      ["a bond beyond half of MIN_COLLATERAL", { answerBond: PARAMETERS.minCollateral / 2n + 1n }, "Market_BadTerms"],
-      ["rate > P / m", { rate: PENALTY_RATE + 1n }, "Market_PenaltyRateTooLow"],
-      ["validUntil past", { validUntil: 1n }, "Market_Expired"],
+    const ofAll: [string, Partial<Terms>, string | [number, number]][] = [
+      ["k = 0", { k: 0 }, "k"],
+      ["k > n", { k: 13 }, "k"],
+      ["no client key", { clientSigner: ZeroAddress }, "clientSigner"],
+      ["no capacity", { capacity: 0 }, "capacity"],
+      ["minSectors > capacity", { minSectors: 9 }, "minSectors"],
+      ["capacity > 2^24", { capacity: 2 ** 24 + 1 }, [2 ** 24, 2 ** 24 + 1]],
+      ["no notice", { noticeEpochs: 0 }, "noticeEpochs"],
+      ["a notice of 31", { noticeEpochs: 31 }, "noticeEpochs"],
+      ["a notice of 257, which a byte has no room for", { noticeEpochs: 257 }, "noticeEpochs"],
+      ["an end that is past", { endEpoch: start }, "endEpoch"],
+      ["an end too far", { endEpoch: start + PARAMETERS.maxDealEpochs + 1 }, "endEpoch"],
+      ["a bond beyond half of MIN_COLLATERAL", { answerBond: PARAMETERS.minCollateral / 2n + 1n }, "answerBond"],
+      ["a bond that 64 bits have no room for", { answerBond: 1n << 64n }, "answerBond"],
     ];
-    for (const [what, overrides, error] of badTerms) {
-      it(`skips ${what}: ${error}`, async () => {
+    for (const [what, overrides, fault] of ofAll) {
+      it(`refuses ${what}, which is no single offer's fault`, async () => {
         const item = await world.item(await world.terms(overrides), bob.key);
-        expect(await world.skipped(world.as(alice).openDeals([item], 0))).to.deep.equal([[0, error]]);
+        const refusal = expect(world.openDeals(alice, [item], 0));
+        if (typeof fault === "string") {
+          const field = world.ethers.encodeBytes32String(fault);
+          await refusal.to.be.revertedWithCustomError(market, "Market_BadTerms").withArgs(field);
+        } else {
+          await refusal.to.be.revertedWithCustomError(market, "Market_CapacityExceeded").withArgs(...fault);
+        }
         expect((await market.providerOf(bob.account)).deals).to.equal(0n);
       });
     }
 
-    it("skips a nonce used before, whatever else the terms say", async () => {
-      const { terms } = await world.open();
-      const item = await world.item({ ...terms, volume: 8n }, bob.key);
-      expect(await world.skipped(world.as(alice).openDeals([item], 0))).to.deep.equal([[0, "Market_NonceUsed"]]);
-    });
+    const ofOne: [string, Partial<Terms>, string][] = [
+      ["another provider", { provider: stranger.address }, "Market_NotRegistered"],
+      ["position = n", { position: 12 }, "Market_BadTerms"],
+      ["rate > P / m", { rate: PENALTY_RATE + 1n }, "Market_PenaltyRateTooLow"],
+      ["validUntil past", { validUntil: 1n }, "Market_Expired"],
+    ];
+    for (const [what, overrides, error] of ofOne) {
+      it(`skips ${what}: ${error}`, async () => {
+        const items = [
+          await world.item(await world.terms(overrides), bob.key),
+          await world.item(await world.terms(), bob.key),
+        ];
+        expect(await world.skipped(world.openDeals(alice, items, 1))).to.deep.equal([[0, error]]);
+        expect((await market.providerOf(bob.account)).deals).to.equal(1n);
+      });
+    }
 
     it("skips the same terms twice in one call", async () => {
       const item = await world.item(await world.terms(), bob.key);
-      expect(await world.skipped(world.as(alice).openDeals([item, item], 1))).to.deep.equal([[1, "Market_NonceUsed"]]);
+      expect(await world.skipped(world.openDeals(alice, [item, item], 1))).to.deep.equal([[1, "Market_SlotTaken"]]);
     });
 
     it("skips terms for another client: an offer cannot be front-run", async () => {
       const item = await world.item(await world.terms(), bob.key);
-      expect(await world.skipped(world.as(carol).openDeals([item], 0))).to.deep.equal([[0, "Market_Unauthorized"]]);
-      expect(await world.skipped(world.as(alice).openDeals([item], 1))).to.deep.equal([]);
+      await expect(world.openDeals(carol, [item], 0))
+        .to.be.revertedWithCustomError(market, "Market_Unauthorized")
+        .withArgs(carol.address);
+      const taken = { ...item, terms: { ...item.terms, client: carol.address } };
+      expect(await world.skipped(world.openDeals(carol, [taken], 0))).to.deep.equal([[0, "Market_WrongSigner"]]);
+      expect(await world.skipped(world.openDeals(alice, [item], 1))).to.deep.equal([]);
     });
 
     it("skips too little escrow for minSectors to the end (INV-4, attack 'reservation griefing')", async () => {
       const terms = await world.terms({ minSectors: 3, endEpoch: start + 10, rate: RATE + 1n });
       const need = 3n * 10n * RATE + 30n; // ledger units, so one token base unit more than a round figure
       const short = await world.item(terms, bob.key, need / LEDGER);
-      expect(await world.skipped(world.as(alice).openDeals([short], 0))).to.deep.equal([
-        [0, "Market_InsufficientEscrow"],
-      ]);
+      expect(await world.skipped(world.openDeals(alice, [short], 0))).to.deep.equal([[0, "Market_InsufficientEscrow"]]);
       const enough = await world.item(terms, bob.key, need / LEDGER + 1n);
-      expect(await world.skipped(world.as(alice).openDeals([enough], 1))).to.deep.equal([]);
+      expect(await world.skipped(world.openDeals(alice, [enough], 1))).to.deep.equal([]);
     });
 
     it("skips more money than a deal has room for", async () => {
       for (const [escrow, egress] of [
-        [1n << 88n, 0n],
+        [1n << 76n, 0n],
         [0n, 1n << 96n],
       ] as const) {
         const item = await world.item(await world.terms(), bob.key, escrow, egress);
-        expect(await world.skipped(world.as(alice).openDeals([item], 0))).to.deep.equal([[0, "Market_BadTerms"]]);
+        expect(await world.skipped(world.openDeals(alice, [item], 0))).to.deep.equal([[0, "Market_BadTerms"]]);
       }
     });
 
@@ -272,7 +333,7 @@ describe("openDeals", () => {
       const { free } = await world.ledger(bob.address);
       await world.as(bob).withdraw(free / LEDGER - PARAMETERS.minCollateral + 1n, bob.account);
       const item = await world.item(await world.terms({ capacity: 1 }), bob.key);
-      const skipped = await world.skipped(world.as(alice).openDeals([item], 0));
+      const skipped = await world.skipped(world.openDeals(alice, [item], 0));
       expect(skipped).to.deep.equal([[0, "Market_InsufficientCollateral"]]);
     });
 
@@ -285,38 +346,56 @@ describe("openDeals", () => {
         const items = await Promise.all(
           Array.from({ length: 32 }, async () => world.item(await world.terms(big, alice, dave), dave.key, 1n)),
         );
-        expect(await world.skipped(world.as(alice).openDeals(items, 32))).to.deep.equal([]);
+        expect(await world.skipped(world.openDeals(alice, items, 32))).to.deep.equal([]);
       }
       const over = await world.item(await world.terms({ ...big, capacity: 1 }, alice, dave), dave.key, 1n);
-      expect(await world.skipped(world.as(alice).openDeals([over], 0))).to.deep.equal([[0, "Market_CapacityExceeded"]]);
+      expect(await world.skipped(world.openDeals(alice, [over], 0))).to.deep.equal([[0, "Market_CapacityExceeded"]]);
 
       const { id } = await market.deal(dave.address, 0);
       const first = { provider: dave.address, slot: 0, id };
       await world.as(dave).abandon(first);
-      expect(await world.skipped(world.as(alice).openDeals([over], 0))).to.deep.equal([[0, "Market_CapacityExceeded"]]);
+      expect(await world.skipped(world.openDeals(alice, [over], 0))).to.deep.equal([[0, "Market_CapacityExceeded"]]);
       await world.start(Number((await world.deal(first)).stopAt) + PARAMETERS.finalEpochs + 1);
       await market.close([first]);
       const again = await world.item(await world.terms(big, alice, dave), dave.key, 1n);
-      expect(await world.skipped(world.as(alice).openDeals([again], 1))).to.deep.equal([]);
+      expect(await world.skipped(world.openDeals(alice, [again], 1))).to.deep.equal([]);
     });
 
     describe("signed", () => {
-      async function skippedWith(change: (signature: string) => string) {
-        const item = await world.item(await world.terms(), bob.key);
-        return world.skipped(world.as(alice).openDeals([{ ...item, signature: change(item.signature) }], 0));
+      async function skippedWith(change: (signature: Compact) => Compact) {
+        const [volume, [item], least] = world.opening([await world.item(await world.terms(), bob.key)], 0);
+        const changed = { ...item!, signature: change(item!.signature) };
+        return world.skipped(world.as(alice).openDeals(volume, [changed], least));
       }
       const wrong = [[0, "Market_WrongSigner"]];
 
       it("by another key", async () => {
         const item = await world.item(await world.terms(), stranger.key);
-        expect(await world.skipped(world.as(alice).openDeals([item], 0))).to.deep.equal(wrong);
+        expect(await world.skipped(world.openDeals(alice, [item], 0))).to.deep.equal(wrong);
       });
 
-      for (const [form, change] of Object.entries(MALLEATED)) {
+      for (const [form, change] of Object.entries(MALFORMED)) {
         it(`rightly, but ${form}`, async () => {
           expect(await skippedWith(change)).to.deep.equal(wrong);
         });
       }
+
+      it("with an s in the upper half: ECDSA takes two signatures of a message for one, the market takes one", async () => {
+        const terms = await world.terms({}, alice, stranger);
+        const digest = TypedDataEncoder.hash(world.domain, { Terms: [...TYPES.Terms] }, terms);
+        const { key, signature } = inUpperHalf(digest);
+        const [recovered] = AbiCoder.defaultAbiCoder().decode(
+          ["address"],
+          await world.ethers.provider.call(recovery(digest, signature)),
+        );
+        expect(recovered).to.equal(key.address);
+        await world.as(stranger).register(key, PENALTY_RATE);
+        await world.as(stranger).deposit(stranger.account, 100_000_000n);
+        const [volume, [item], least] = world.opening([await world.item(terms, key)], 0);
+        const forged = world.as(alice).openDeals(volume, [{ ...item!, signature }], least);
+        expect(await world.skipped(forged)).to.deep.equal(wrong);
+        expect(await world.skipped(world.as(alice).openDeals(volume, [item!], 1))).to.deep.equal([]);
+      });
 
       it("for another market, chain or version of this one", async () => {
         for (const other of [{ verifyingContract: stranger.address }, { chainId: 1n }, { version: "2" }]) {
@@ -327,7 +406,7 @@ describe("openDeals", () => {
             { Terms: [...TYPES.Terms] },
             terms,
           );
-          expect(await world.skipped(world.as(alice).openDeals([{ ...item, signature }], 0))).to.deep.equal(wrong);
+          expect(await world.skipped(world.openDeals(alice, [{ ...item, signature }], 0))).to.deep.equal(wrong);
         }
       });
     });
@@ -342,7 +421,7 @@ describe("openDeals", () => {
     ];
 
     it("opens the good ones, names the others, and charges for what opened", async () => {
-      const call = world.as(alice).openDeals(await items(), 2);
+      const call = world.openDeals(alice, await items(), 2);
       await expect(call).to.changeTokenBalance(world.ethers, token, alice.account, -700n);
       expect(await world.skipped(call)).to.deep.equal([
         [0, "Market_PenaltyRateTooLow"],
@@ -351,7 +430,7 @@ describe("openDeals", () => {
     });
 
     it("below minOpened all of it reverts", async () => {
-      await expect(world.as(alice).openDeals(await items(), 3))
+      await expect(world.openDeals(alice, await items(), 3))
         .to.be.revertedWithCustomError(market, "Market_TooFewOpened")
         .withArgs(3n, 2n);
       expect((await market.providerOf(dave.account)).deals).to.equal(0n);
@@ -359,80 +438,17 @@ describe("openDeals", () => {
 
     it("takes at most 64", async () => {
       const item = await world.item(await world.terms(), bob.key);
-      await expect(world.as(alice).openDeals(new Array(65).fill(item), 0))
+      await expect(world.openDeals(alice, new Array(65).fill(item), 0))
         .to.be.revertedWithCustomError(market, "Market_TooLong")
         .withArgs(64n, 65n);
     });
 
     it("without the money for all of it, nothing opens", async () => {
       await token.connect(alice.account).approve(market, 699n);
-      await expect(world.as(alice).openDeals(await items(), 0)).to.be.revertedWithCustomError(
+      await expect(world.openDeals(alice, await items(), 0)).to.be.revertedWithCustomError(
         token,
         "ERC20InsufficientAllowance",
       );
-    });
-  });
-
-  describe("given a REPAIR delegate", () => {
-    const limits = { repairBudget: 1_000n, maxRate: RATE, maxEgressRate: 5n };
-    async function repair(overrides: Partial<Terms>, escrow: bigint, egress = 0n) {
-      const item = await world.item(await world.terms(overrides), bob.key, escrow, egress);
-      return world.skipped(world.as(stranger).openDeals([item], 0));
-    }
-    const refused = [[0, "Market_Unauthorized"]];
-    beforeEach(async () => {
-      await world.as(alice).authorize(stranger.account, delegation(SCOPES.REPAIR, 9, limits));
-    });
-
-    it("spends the client's money, out of the budget", async () => {
-      const item = await world.item(await world.terms({ egressRate: 5n }), bob.key, 600n, 100n);
-      const call = world.as(stranger).openDeals([item], 1);
-      await expect(call).to.changeTokenBalances(world.ethers, token, [alice.account, stranger.account], [-700n, 0n]);
-      expect((await market.delegationOf(alice.account, stranger.account)).repairBudget).to.equal(300n);
-      expect(await market.lastOpening(alice.account)).to.equal(await world.block());
-    });
-
-    it("not beyond its budget, in one deal or several", async () => {
-      expect(await repair({}, 1_001n)).to.deep.equal(refused);
-      expect(await repair({}, 900n, 101n)).to.deep.equal(refused);
-      expect(await repair({}, 600n)).to.deep.equal([]);
-      expect(await repair({}, 401n)).to.deep.equal(refused);
-      expect(await repair({}, 400n)).to.deep.equal([]);
-    });
-
-    it("not above its highest rates", async () => {
-      expect(await repair({ rate: RATE + 1n }, 1n)).to.deep.equal(refused);
-      expect(await repair({ egressRate: 6n }, 1n)).to.deep.equal(refused);
-    });
-
-    it("not past its time", async () => {
-      await world.to("last", 8);
-      expect(await repair({}, 1n)).to.deep.equal([]);
-      await world.start(9);
-      expect(await repair({}, 1n)).to.deep.equal(refused);
-    });
-
-    it("not from two epochs after it was revoked", async () => {
-      const epoch = await world.epoch();
-      await world.as(alice).revoke(stranger.account);
-      await world.to("last", epoch + 1);
-      expect(await repair({}, 1n)).to.deep.equal([]);
-      await world.start(epoch + 2);
-      expect(await repair({}, 1n)).to.deep.equal(refused);
-    });
-
-    it("not with another scope", async () => {
-      await world.as(alice).authorize(stranger.account, delegation(SCOPES.AUDIT | SCOPES.WRITE, 9, limits));
-      expect(await repair({}, 1n)).to.deep.equal(refused);
-    });
-
-    it("not for two clients in one call", async () => {
-      await world.as(carol).authorize(stranger.account, delegation(SCOPES.REPAIR, 9, limits));
-      const items = [
-        await world.item(await world.terms(), bob.key, 1n),
-        await world.item(await world.terms({}, carol), bob.key, 1n),
-      ];
-      expect(await world.skipped(world.as(stranger).openDeals(items, 0))).to.deep.equal([[1, "Market_Unauthorized"]]);
     });
   });
 
@@ -449,7 +465,7 @@ describe("a market where P must be at least 3 rates", () => {
     const strict = await createWorld({ parameters: { multiplier: 3 } });
     const most = PENALTY_RATE / 3n;
     const item = await strict.item(await strict.terms({ rate: most + 1n }), strict.bob.key);
-    const skipped = await strict.skipped(strict.as(strict.alice).openDeals([item], 0));
+    const skipped = await strict.skipped(strict.openDeals(strict.alice, [item], 0));
     expect(skipped).to.deep.equal([[0, "Market_PenaltyRateTooLow"]]);
     const deal = await strict.open({ rate: most });
     for (const rate of [most + 1n, most]) {

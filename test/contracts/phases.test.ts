@@ -24,7 +24,7 @@ const GATED: Record<string, Gated> = {
     async prepare() {
       const deal = await world.active(2);
       const item = await world.countersigned(deal, await world.revision(deal, 3));
-      return { deal, epoch: (await world.epoch()) + 1, call: () => market.commit([item]) };
+      return { deal, epoch: (await world.epoch()) + 1, call: () => world.commitAll([item]) };
     },
   },
   extend: {
@@ -94,6 +94,18 @@ async function refusal(name: string, gated: Gated, call: () => Promise<unknown>,
   }
 }
 
+/** Epochs that bob missed with something to prove: each as his set was then. */
+async function missCount(): Promise<number> {
+  return Number((await market.providerOf(bob.account)).missCount);
+}
+async function firstBlockOf(epoch: number): Promise<void> {
+  await world.start(epoch);
+  await world.token.mint(alice.account, 1n);
+}
+async function inSet(): Promise<boolean> {
+  return (await market.providerOf(bob.account)).sectors > 0n;
+}
+
 describe("the gate", () => {
   rollBack(world);
 
@@ -102,12 +114,15 @@ describe("the gate", () => {
       for (const phase of PHASES) {
         const allowed = IN_COMMIT.has(phase);
         it(`${allowed ? "applies to this epoch" : "is refused"} in block '${phase}'`, async () => {
+          const since = await world.epoch();
           const { epoch, deal, call } = await gated.prepare();
           await world.to(phase, epoch);
           if (!allowed) return refusal(name, gated, call, epoch);
           await expect(call()).to.emit(market, gated.event);
           if (gated.event === "Stopped") expect((await world.deal(deal)).stopAt).to.equal(epoch);
-          expect((await market.providerOf(bob.account)).countedThrough).to.equal(epoch - 1);
+          expect(await missCount()).to.equal(epoch - since);
+          await firstBlockOf(epoch + 1);
+          expect(await missCount()).to.equal(epoch - since + ((await inSet()) ? 1 : 0));
         });
       }
     });
@@ -116,6 +131,7 @@ describe("the gate", () => {
     describe(`${name}, given the epoch is proven`, () => {
       for (const phase of ["prove", "last"] as const) {
         it(`${gated.undoneByProof ? "is not due" : "applies to the next epoch"} in block '${phase}'`, async () => {
+          const since = await world.epoch();
           const { epoch, deal, call } = await gated.prepare();
           await world.to("first", epoch);
           await world.prove(bob);
@@ -128,7 +144,11 @@ describe("the gate", () => {
           }
           await expect(call()).to.emit(market, gated.event);
           if (gated.event === "Stopped") expect((await world.deal(deal)).stopAt).to.equal(epoch + 1);
-          expect((await market.providerOf(bob.account)).countedThrough).to.equal(epoch);
+          expect(await missCount()).to.equal(epoch - since);
+          await firstBlockOf(epoch + 1);
+          expect(await missCount()).to.equal(epoch - since);
+          await firstBlockOf(epoch + 2);
+          expect(await missCount()).to.equal(epoch - since + ((await inSet()) ? 1 : 0));
         });
       }
     });

@@ -60,25 +60,25 @@ describe("attacks on proofs", () => {
 
     it("attack 'inner nodes as chunks': a climb from one level up is too short, and stretched it is wrong", async () => {
       const { seed, proof, challenged } = await ready();
-      const [from, to] = answerRange(0, 3);
-      const answer = dataSlice(proof, from, to);
-      const pair = concat(
-        challenged[0]!.chunkIndex % 2 === 0
-          ? [dataSlice(answer, 0, 32), dataSlice(answer, 32, 64)]
-          : [dataSlice(answer, 32, 64), dataSlice(answer, 0, 32)],
-      );
-      const node = zeroPadBytes(dataSlice(sha256(pair), 0, NODE_BYTES), CHUNK_BYTES);
-      const beside = zeroPadBytes(dataSlice(answer, 64, 64 + NODE_BYTES), CHUNK_BYTES);
-      const climbed = concat([node, beside, dataSlice(answer, 64 + NODE_BYTES)]);
-      const rest = dataSlice(proof, to);
-      await expect(market.prove(bob.address, seed, concat([climbed, rest])))
+      const climbed = (index: number) => {
+        const [from, to] = answerRange(index, 3);
+        const answer = dataSlice(proof, from, to);
+        const pair = [dataSlice(answer, 0, 32), dataSlice(answer, 32, 64)];
+        if (challenged[index]!.chunkIndex % 2 === 1) pair.reverse();
+        const node = zeroPadBytes(dataSlice(sha256(concat(pair)), 0, NODE_BYTES), CHUNK_BYTES);
+        const beside = zeroPadBytes(dataSlice(answer, 64, 64 + NODE_BYTES), CHUNK_BYTES);
+        const short = concat([node, beside, dataSlice(answer, 64 + NODE_BYTES)]);
+        const padding = `0x${"00".repeat(NODE_BYTES)}`;
+        const within = (other: string) => concat([dataSlice(proof, 0, from), other, dataSlice(proof, to)]);
+        return { short: within(short), stretched: within(concat([short, padding])) };
+      };
+      await expect(market.prove(bob.address, seed, climbed(4).short))
         .to.be.revertedWithCustomError(market, "Market_ProofLength")
         .withArgs(dataLength(proof), dataLength(proof) - NODE_BYTES);
-      const stretched = concat([climbed, `0x${"00".repeat(NODE_BYTES)}`, rest]);
-      await expect(market.prove(bob.address, seed, stretched)).to.be.revertedWithCustomError(
-        market,
-        "Market_ProofRoot",
-      );
+      // Before other answers it takes its last node from the next one.
+      for (const wrong of [climbed(0).short, climbed(0).stretched, climbed(4).stretched]) {
+        await expect(market.prove(bob.address, seed, wrong)).to.be.revertedWithCustomError(market, "Market_ProofRoot");
+      }
     });
 
     it("attack 'one good chunk for all': answers do not stand in for one another", async () => {
@@ -106,7 +106,7 @@ describe("attacks on proofs", () => {
       await world.as(bob).abandon(deal);
       for (const twin of twins) {
         const revision = await world.revision(twin, 3, { root: content.root });
-        await market.commit([await world.countersigned(twin, revision)]);
+        await world.commitAll([await world.countersigned(twin, revision)]);
       }
       const { seed, proof } = await ready();
       await expect(market.prove(dave.address, seed, proof)).to.be.revertedWithCustomError(market, "Market_ProofRoot");
@@ -184,7 +184,7 @@ describe("attacks on proofs", () => {
     const honest = await world.open({ capacity: 8 }, { client: alice, host: bob, escrow: 50_000_000n });
     await world.commit(honest, 8);
     const nowhere = await world.revision(self, 24);
-    await market.commit([await world.countersigned(self, nowhere)]);
+    await world.commitAll([await world.countersigned(self, nowhere)]);
     const epochs = 7;
     let proven = 0;
     for (let lived = 0; lived < epochs; lived++) {

@@ -1,10 +1,11 @@
-/** Who a provider is: registration, signing keys, announcements, nonces. */
+/** Who a provider is: registration, signing keys, announcements, offers taken back. */
 import { expect } from "chai";
-import { hexlify, id, MaxUint256, Wallet, ZeroAddress } from "ethers";
-import { createWorld, PARAMETERS, PENALTY_RATE, rollBack } from "./fixture.ts";
+import { hexlify, id, toBeHex, Wallet, ZeroAddress } from "ethers";
+import { createWorld, PARAMETERS, PENALTY_RATE, plain, rollBack } from "./fixture.ts";
+import { standingOf } from "./storage.ts";
 
 const world = await createWorld();
-const { market, alice, bob, stranger } = world;
+const { market, alice, bob, dave, stranger } = world;
 
 describe("providers", () => {
   rollBack(world);
@@ -105,34 +106,66 @@ describe("providers", () => {
     });
   });
 
-  describe("cancelNonce", () => {
-    it("voids terms that were signed with it", async () => {
-      const terms = await world.terms();
-      await expect(world.as(bob).cancelNonce(terms.nonce))
-        .to.emit(market, "NonceCancelled")
-        .withArgs(bob.address, terms.nonce);
-      expect(await market.nonceUsed(bob.account, terms.nonce)).to.equal(true);
-      const call = world.as(alice).openDeals([await world.item(terms, bob.key)], 0);
-      expect(await world.skipped(call)).to.deep.equal([[0, "Market_NonceUsed"]]);
-      await expect(world.as(bob).cancelNonce(terms.nonce))
-        .to.be.revertedWithCustomError(market, "Market_NonceUsed")
-        .withArgs(terms.nonce);
+  describe("cancelOffers", () => {
+    it("voids all terms signed before it, and opens a series for new ones (INV-14)", async () => {
+      const old = await Promise.all(
+        [0, 1].map(async (position) => world.item(await world.terms({ position }), bob.key)),
+      );
+      await expect(world.as(bob).cancelOffers()).to.emit(market, "OffersCancelled").withArgs(bob.address, 1);
+      expect((await market.providerOf(bob.account)).series).to.equal(1n);
+      expect(await world.skipped(world.openDeals(alice, old, 0))).to.deep.equal([
+        [0, "Market_WrongSigner"],
+        [1, "Market_WrongSigner"],
+      ]);
+      const fresh = await world.item(await world.terms(), bob.key);
+      expect(fresh.terms.series).to.equal(1);
+      expect(await world.skipped(world.openDeals(alice, [fresh], 1))).to.deep.equal([]);
     });
 
-    it("is of one provider, and unordered", async () => {
-      await world.as(bob).cancelNonce(MaxUint256);
-      expect(await market.nonceUsed(bob.account, MaxUint256 - 1n)).to.equal(false);
-      expect(await market.nonceUsed(stranger.account, MaxUint256)).to.equal(false);
+    it("takes no terms of a series to come", async () => {
+      const early = await world.item(await world.terms({ series: 1 }), bob.key);
+      expect(await world.skipped(world.openDeals(alice, [early], 0))).to.deep.equal([[0, "Market_WrongSigner"]]);
+      await world.as(bob).cancelOffers();
+      expect(await world.skipped(world.openDeals(alice, [early], 1))).to.deep.equal([]);
+    });
+
+    it("is of one provider, and leaves its deals as they are", async () => {
+      const deal = await world.active(2);
+      const others = await world.item(await world.terms({}, alice, dave), dave.key);
+      const before = plain(await world.deal(deal));
+      await world.as(bob).cancelOffers();
+      expect((await market.providerOf(dave.account)).series).to.equal(0n);
+      expect(await world.skipped(world.openDeals(alice, [others], 1))).to.deep.equal([]);
+      expect(plain(await world.deal(deal))).to.deep.equal(before);
+      expect(await world.skipped(world.commit(deal, 3))).to.deep.equal([]);
+    });
+
+    it("is possible 2^17 - 1 times, and spoils nothing beside the count when that is reached", async () => {
+      const { storage, word } = await standingOf(world, bob.address);
+      await world.as(bob).cancelOffers();
+      const one = (await standingOf(world, bob.address)).word - word;
+      const most = 2n ** 17n - 1n;
+      const address = await market.getAddress();
+      await world.connection.networkHelpers.setStorageAt(address, storage, toBeHex(word + one * most, 32));
+      const before = plain(await market.providerOf(bob.account));
+      expect(before.series).to.equal(most);
+      expect(before.signer).to.equal(bob.key.address);
+      await expect(world.as(bob).cancelOffers())
+        .to.be.revertedWithCustomError(market, "Market_TooLong")
+        .withArgs(most, most + 1n);
+      expect(plain(await market.providerOf(bob.account))).to.deep.equal(before);
+      expect((await world.deal(await world.open())).state).to.equal(1n);
     });
   });
 
-  it("who is not registered can neither announce, rotate, nor tip", async () => {
+  it("who is not registered can neither announce, rotate, tip, nor cancel", async () => {
     for (const call of [
-      world.as(stranger).announce("0x00"),
-      world.as(stranger).setSigner(stranger.key),
-      world.as(stranger).setTip(stranger.account, 1n),
+      () => world.as(stranger).announce("0x00"),
+      () => world.as(stranger).setSigner(stranger.key),
+      () => world.as(stranger).setTip(stranger.account, 1n),
+      () => world.as(stranger).cancelOffers(),
     ]) {
-      await expect(call).to.be.revertedWithCustomError(market, "Market_NotRegistered").withArgs(stranger.address);
+      await expect(call()).to.be.revertedWithCustomError(market, "Market_NotRegistered").withArgs(stranger.address);
     }
   });
 });

@@ -29,6 +29,11 @@ async function forward(signed: Awaited<ReturnType<typeof request>>) {
   return forwarder.connect(relay.account).getFunction("execute")(signed);
 }
 
+/** How often a provider voided its offers. */
+async function cancelled({ address }: Party): Promise<bigint> {
+  return (await market.providerOf(address)).series;
+}
+
 describe("relayed calls", () => {
   rollBack(world);
   const { interface: abi } = world.market;
@@ -56,7 +61,7 @@ describe("relayed calls", () => {
 
   it("opens, terminates and challenges for a client", async () => {
     const terms = await world.terms();
-    const open = abi.encodeFunctionData("openDeals", [[await world.item(terms, bob.key)], 1]);
+    const open = abi.encodeFunctionData("openDeals", world.opening([await world.item(terms, bob.key)], 1));
     const call = forward(await request(alice, open));
     await expect(call).to.emit(market, "DealOpened");
     await expect(call).to.changeTokenBalance(world.ethers, token, alice.account, -10_000_000n);
@@ -88,33 +93,50 @@ describe("relayed calls", () => {
     await expect(
       stranger.account.sendTransaction({ to: market, data: concat([theft, bob.address]) }),
     ).to.be.revertedWithCustomError(market, "Market_InsufficientBalance");
-    await stranger.account.sendTransaction({
-      to: market,
-      data: concat([abi.encodeFunctionData("cancelNonce", [77n]), bob.address]),
-    });
-    expect(await market.nonceUsed(bob.account, 77n)).to.equal(false);
-    expect(await market.nonceUsed(stranger.account, 77n)).to.equal(true);
+    await world.as(stranger).register(stranger.key, 0n);
+    const data = concat([abi.encodeFunctionData("cancelOffers"), bob.address]);
+    await stranger.account.sendTransaction({ to: market, data });
+    expect(await cancelled(bob)).to.equal(0n);
+    expect(await cancelled(stranger)).to.equal(1n);
   });
 
   it("attack 'spoofed suffix inside a multicall': neither direct nor relayed calls can add one", async () => {
-    const spoofed = (nonce: bigint) => concat([abi.encodeFunctionData("cancelNonce", [nonce]), bob.address]);
-    await world.as(stranger).multicall([spoofed(78n)]);
-    await forward(await request(stranger, abi.encodeFunctionData("multicall", [[spoofed(79n)]])));
-    for (const nonce of [78n, 79n]) {
-      expect(await market.nonceUsed(bob.account, nonce)).to.equal(false);
-      expect(await market.nonceUsed(stranger.account, nonce)).to.equal(true);
+    await world.as(stranger).register(stranger.key, 0n);
+    const spoofed = concat([abi.encodeFunctionData("cancelOffers"), bob.address]);
+    await world.as(stranger).multicall([spoofed]);
+    expect([await cancelled(bob), await cancelled(stranger)]).to.deep.equal([0n, 1n]);
+    await forward(await request(stranger, abi.encodeFunctionData("multicall", [[spoofed]])));
+    expect([await cancelled(bob), await cancelled(stranger)]).to.deep.equal([0n, 2n]);
+  });
+
+  it("attack 'spoofed suffix': nobody assents to a revision in a provider's name, by whatever way", async () => {
+    const deal = await world.open();
+    const { item } = await world.countersigned(deal, await world.revision(deal, 2));
+    const commit = abi.encodeFunctionData("commit", [bob.address, [item], []]);
+    const spoofed = concat([commit, bob.address]);
+    const unassented = world.ethers.encodeBytes32String("assents");
+    for (const call of [
+      async () => stranger.account.sendTransaction({ to: market, data: spoofed }),
+      async () => world.as(stranger).multicall([spoofed]),
+    ]) {
+      await expect(call()).to.be.revertedWithCustomError(market, "Market_BadTerms").withArgs(unassented);
     }
+    for (const data of [commit, spoofed]) {
+      await expect(forward(await request(stranger, data))).to.be.revertedWithCustomError(forwarder, "FailedCall");
+    }
+    expect((await world.deal(deal)).number).to.equal(0n);
+    await expect(forward(await request(bob, commit))).to.emit(market, "Committed");
   });
 
   it("attack 'forged request': the forwarder takes the signer's own signature only, once", async () => {
-    const data = abi.encodeFunctionData("cancelNonce", [79n]);
-    const signed = await request(stranger, data);
-    await expect(forward({ ...signed, from: bob.address })).to.be.revertedWithCustomError(
+    const signed = await request(bob, abi.encodeFunctionData("cancelOffers"));
+    await expect(forward({ ...signed, from: stranger.address })).to.be.revertedWithCustomError(
       forwarder,
       "ERC2771ForwarderInvalidSigner",
     );
     await forward(signed);
     await expect(forward(signed)).to.be.revertedWithCustomError(forwarder, "ERC2771ForwarderInvalidSigner");
+    expect(await cancelled(bob)).to.equal(1n);
   });
 });
 
@@ -123,11 +145,17 @@ describe("multicall", () => {
   const { interface: abi } = world.market;
 
   it("does all of it or nothing, as the caller", async () => {
-    const calls = [abi.encodeFunctionData("cancelNonce", [5n]), abi.encodeFunctionData("cancelNonce", [5n])];
-    await expect(world.as(bob).multicall(calls)).to.be.revertedWithCustomError(market, "Market_NonceUsed").withArgs(5n);
-    expect(await market.nonceUsed(bob.account, 5n)).to.equal(false);
-    await world.as(bob).multicall(calls.slice(1));
-    expect(await market.nonceUsed(bob.account, 5n)).to.equal(true);
+    const item = await world.item(await world.terms(), bob.key);
+    const open = abi.encodeFunctionData("openDeals", world.opening([item], 1));
+    const cancel = abi.encodeFunctionData("cancelOffers");
+    await expect(world.as(alice).multicall([open, open]))
+      .to.be.revertedWithCustomError(market, "Market_TooFewOpened")
+      .withArgs(1n, 0n);
+    expect((await market.providerOf(bob.account)).deals).to.equal(0n);
+    await world.as(alice).multicall([open]);
+    expect((await market.providerOf(bob.account)).deals).to.equal(1n);
+    await world.as(bob).multicall([cancel, cancel]);
+    expect(await cancelled(bob)).to.equal(2n);
   });
 
   it("records the seed and proves in one transaction", async () => {
@@ -137,7 +165,7 @@ describe("multicall", () => {
   });
 
   it("carries no value, so no call can count it twice", async () => {
-    const calls = [abi.encodeFunctionData("cancelNonce", [6n])];
+    const calls = [abi.encodeFunctionData("cancelOffers")];
     const data = abi.encodeFunctionData("multicall", [calls]);
     await expect(bob.account.sendTransaction({ to: market, data, value: 1n })).to.revert(world.ethers);
   });

@@ -116,9 +116,10 @@ describe("settlement", () => {
 
     it("settles an old figure before a new one is committed", async () => {
       await world.live(bob, 2);
-      await expect(world.commit(deal, 6))
-        .to.emit(market, "Settled")
-        .withArgs(deal.id, committed + 1, 2n * 3n * RATE, 0n);
+      const revision = await world.revision(deal, 6);
+      await expect(world.commitAll([await world.countersigned(deal, revision)]))
+        .to.emit(market, "Committed")
+        .withArgs(deal.id, revision.number, revision.root, 6, revision.head, 2n * 3n * RATE, 0n);
       await world.live(bob, 1);
       await expect(market.settle([deal]))
         .to.emit(market, "Settled")

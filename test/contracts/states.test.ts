@@ -46,7 +46,7 @@ async function extend(deal: Agreement): Promise<unknown> {
 }
 async function commitNothing(deal: Agreement): Promise<unknown> {
   const revision = await world.revision(deal, 0, { root: ZERO_ROOT });
-  return market.commit([await world.countersigned(deal, revision)]);
+  return world.commitAll([await world.countersigned(deal, revision)]);
 }
 const later =
   (epochs: number, call: Call): Call =>

@@ -57,7 +57,7 @@ describe("a token that says false instead of reverting", () => {
     for (const call of [
       () => refusing.as(alice).deposit(alice.account, 10n),
       () => refusing.as(bob).withdraw(10n, bob.account),
-      async () => refusing.as(alice).openDeals([await refusing.item(await refusing.terms(), bob.key)], 1),
+      async () => refusing.openDeals(alice, [await refusing.item(await refusing.terms(), bob.key)], 1),
     ]) {
       await expect(call()).to.be.revertedWithCustomError(market, "SafeERC20FailedOperation");
     }
@@ -113,7 +113,7 @@ describe("a token that calls back in the midst of a transfer", () => {
     const inner = abi.encodeFunctionData("withdraw", [0n, alice.address]);
     const terms = await world.terms({ position: 1 });
     for (const call of [
-      async () => world.as(alice).openDeals([await world.item(terms, bob.key)], 1),
+      async () => world.openDeals(alice, [await world.item(terms, bob.key)], 1),
       async () => world.as(alice).topUp(deal, 5n, 5n),
       async () => world.as(alice).challenge(deal, 1),
     ]) {

@@ -9,7 +9,7 @@ import {
   encodeRequest,
   encodeResponse,
 } from "../../src/protocol/Envelope.ts";
-import { type SubletError, SubletException, describe as say, WIRE } from "../../src/protocol/Errors.ts";
+import { type SubletError, SubletException, describe as say } from "../../src/protocol/Errors.ts";
 import { FailureSchema, RequestSchema, ResponseSchema } from "../../src/protocol/gen/sublet_pb.js";
 import {
   MAX_CHUNK_PROOF_BYTES,
@@ -24,6 +24,7 @@ import {
   MAX_TEXT_BYTES,
 } from "../../src/protocol/limits.ts";
 import { type RequestOf, VERBS, type Verb } from "../../src/protocol/Verbs.ts";
+import { WIRE } from "../../src/protocol/WireErrors.ts";
 import { FAILURES, fill, REQUESTS, RESPONSES } from "./messages.ts";
 
 const VERB_NAMES = Object.keys(VERBS) as Verb[];

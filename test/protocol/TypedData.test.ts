@@ -19,6 +19,7 @@ import {
   signDigest,
   signerAddress,
   TYPES,
+  termsDigest,
   voucherDigest,
 } from "../../src/protocol/TypedData.ts";
 import { fill } from "./messages.ts";
@@ -32,6 +33,9 @@ const TERMS = {
   client: A(1),
   clientSigner: A(2),
   provider: A(3),
+  slot: 4_095,
+  previous: fill(32, 5),
+  series: 6,
   volume: (1n << 64n) - 1n,
   position: 3,
   k: 4,
@@ -43,31 +47,31 @@ const TERMS = {
   endEpoch: 7,
   noticeEpochs: 8,
   answerBond: (1n << 128n) - 1n,
-  nonce: (1n << 256n) - 1n,
   validUntil: 9n,
 };
 const REVISION = { deal: fill(32, 1), number: 65_537n, root: fill(24, 2), sectors: 3, head: fill(32, 4) };
 const VOUCHER = { deal: fill(32, 1), cumulative: 77n };
-const EXTENSION = { deal: fill(32, 1), endEpoch: 9, rate: 8n, capacity: 7, nonce: 6n, validUntil: 5n };
+const EXTENSION = { deal: fill(32, 1), from: 8, endEpoch: 9, rate: 8n, capacity: 7, series: 6, validUntil: 5n };
 const HELLO = { from: fill(38, 1), to: fill(38, 2), account: A(1), actingFor: A(2), nonce: fill(32, 3) };
 const CAPABILITY = { client: A(1), volume: 2n, verbs: 3, until: 4n, maxBytes: 5n, id: A(6) };
 
 /** Type strings as the contract has them, written out here a second time. */
 const ENCODED: Record<keyof typeof TYPES, string> = {
   Terms:
-    "Terms(address client,address clientSigner,address provider,uint64 volume,uint8 position,uint8 k,uint8 n," +
-    "uint96 rate,uint96 egressRate,uint32 capacity,uint32 minSectors,uint32 endEpoch,uint32 noticeEpochs," +
-    "uint128 answerBond,uint256 nonce,uint64 validUntil)",
+    "Terms(address client,address clientSigner,address provider,uint16 slot,bytes32 previous,uint32 series," +
+    "uint64 volume,uint8 position,uint8 k,uint8 n,uint96 rate,uint96 egressRate,uint32 capacity,uint32 minSectors," +
+    "uint32 endEpoch,uint32 noticeEpochs,uint128 answerBond,uint64 validUntil)",
   Revision: "Revision(bytes32 deal,uint64 number,bytes24 root,uint32 sectors,bytes32 head)",
   Voucher: "Voucher(bytes32 deal,uint128 cumulative)",
-  Extension: "Extension(bytes32 deal,uint32 endEpoch,uint96 rate,uint32 capacity,uint256 nonce,uint64 validUntil)",
+  Extension:
+    "Extension(bytes32 deal,uint32 from,uint32 endEpoch,uint96 rate,uint32 capacity,uint32 series,uint64 validUntil)",
   Hello: "Hello(bytes from,bytes to,address account,address actingFor,bytes32 nonce)",
   Capability: "Capability(address client,uint64 volume,uint32 verbs,uint64 until,uint64 maxBytes,address id)",
 };
 
 describe("TypedData", () => {
   const digests = [
-    ["Terms", TERMS, (market: Market, message: typeof TERMS) => dealId(market, message)],
+    ["Terms", TERMS, (market: Market, message: typeof TERMS) => termsDigest(market, message)],
     ["Revision", REVISION, (market: Market, message: typeof REVISION) => revisionDigest(market, message)],
     ["Voucher", VOUCHER, (market: Market, message: typeof VOUCHER) => voucherDigest(market, message)],
     ["Extension", EXTENSION, (market: Market, message: typeof EXTENSION) => extensionDigest(market, message)],
@@ -100,6 +104,13 @@ describe("TypedData", () => {
       });
     });
   }
+});
+
+describe("a deal's id", () => {
+  it("is the first 19 bytes of its terms' digest, and zeros", () => {
+    const cut = termsDigest(MARKET, TERMS).slice(0, 2 + 2 * 19);
+    expect(dealId(MARKET, TERMS)).to.equal(cut + "00".repeat(13));
+  });
 });
 
 describe("signatures", () => {
@@ -146,7 +157,7 @@ describe("signatures", () => {
 });
 
 describe("revision numbers", () => {
-  const number = fc.bigInt({ min: 0n, max: (1n << 64n) - (1n << 17n) });
+  const number = fc.bigInt({ min: 0n, max: (1n << 48n) - (1n << 17n) });
   const tag = fc.integer({ min: 0, max: 0xffff });
 
   it("rise, carry their tag, and skip none that would do", () => {
@@ -169,9 +180,9 @@ describe("revision numbers", () => {
     );
   });
 
-  it("end with a typed error where 64 bits or the tag do", () => {
+  it("end with a typed error where 48 bits or the tag do", () => {
     for (const [previous, tag] of [
-      [(1n << 64n) - 1n, 5],
+      [(1n << 48n) - 1n, 5],
       [0n, 65_536],
       [0n, -1],
       [0n, 0.5],
@@ -180,7 +191,7 @@ describe("revision numbers", () => {
         .to.throw(SubletException)
         .with.property("code", "BadArgument");
     }
-    expect(nextNumber((1n << 64n) - 2n, 0xffff)).to.equal((1n << 64n) - 1n);
+    expect(nextNumber((1n << 48n) - 2n, 0xffff)).to.equal((1n << 48n) - 1n);
   });
 });
 

@@ -97,7 +97,10 @@ export const RESPONSES: { [V in Verb]: fc.Arbitrary<ResponseOf<V>> } = {
     region: text,
     version: text,
   }),
-  offer: fc.record({ terms: fc.record({ ...draft, nonce: big(256), validUntil: big(64) }), signature: hex(65) }),
+  offer: fc.record({
+    terms: fc.record({ ...draft, slot: u(16), previous: hex(32), series: u(32), validUntil: big(64) }),
+    signature: hex(65),
+  }),
   append: fc.record({ length: u(32) }),
   revise: fc.record({ providerSignature: hex(65) }),
   paths: fc.record({ number: big(64), siblings: bytes(300) }),

@@ -288,6 +288,12 @@ interface OpenedDeal {
   readonly terms: Terms;
 }
 
+/** Ledger units that a provider has in the market, what its deals lock among them. */
+export async function balanceOf(market: Market, provider: Address): Promise<bigint> {
+  const deals = await market.unclosedDeals(provider);
+  return deals.reduce((sum, { collateral }) => sum + collateral, await market.freeBalance(provider));
+}
+
 /** A connection of its own to a provider, for `account`. */
 export async function dial(ground: Ground, host: Host, account?: Hex, actingFor?: Address): Promise<Connection> {
   const node = await createNode();

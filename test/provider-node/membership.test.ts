@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { leave } from "../../src/provider-node/Leaving.ts";
 import { failure } from "../conformance/store.ts";
 import { slab } from "../conformance/Writer.ts";
-import { Ground, PARAMETERS, policy, Tenant } from "./Ground.ts";
+import { balanceOf, Ground, PARAMETERS, policy, Tenant } from "./Ground.ts";
 
 describe("a provider's membership", function () {
   this.timeout(60_000);
@@ -50,7 +50,7 @@ describe("a provider's membership", function () {
     const port = /tcp\/(\d+)/.exec(host.node.multiaddrs[0]!)![1];
     const listen = [`/ip4/127.0.0.1/tcp/${port}`];
     await host.restart({ stake: 3_000_000n, listen });
-    expect((await chain.account(host.address)).balance >> 32n).to.equal(3_000_000n);
+    expect((await balanceOf(chain, host.address)) >> 32n).to.equal(3_000_000n);
     expect(await announced()).to.equal(1);
     await host.restart({ stake: 3_000_000n, listen, policy: { ...policy, region: "elsewhere" } });
     expect(await announced()).to.equal(2);
@@ -82,7 +82,7 @@ describe("a provider's membership", function () {
     await ground.until("all is closed", async () => (await leave(chain)).remaining.length === 0);
     await ground.until("all is home", async () => {
       await leave(chain);
-      return (await chain.account(host.address)).balance < 1n << 32n;
+      return (await balanceOf(chain, host.address)) < 1n << 32n;
     });
     expect(await chain.tokenBalance(host.address)).to.be.greaterThan(900_000_000n);
   });

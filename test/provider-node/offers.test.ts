@@ -1,8 +1,9 @@
 import { expect } from "chai";
-import { zeroAddress } from "viem";
+import { zeroAddress, zeroHash } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import type { TermsDraft } from "../../src/protocol/Messages.ts";
-import { dealId, recoverSigner } from "../../src/protocol/TypedData.ts";
+import { DealState } from "../../src/chain/MarketReader.ts";
+import type { Terms, TermsDraft } from "../../src/protocol/Messages.ts";
+import { recoverSigner, termsDigest } from "../../src/protocol/TypedData.ts";
 import { failure } from "../conformance/store.ts";
 import { dial, Ground, type Host, PARAMETERS, policy, Tenant } from "./Ground.ts";
 
@@ -37,12 +38,12 @@ describe("offers over the wire", function () {
     expect(ask.freeSectors).to.equal(Math.min(1_024, backed));
   });
 
-  it("are the draft, signed, with a nonce of their own", async () => {
-    const [one, other] = [await wire.offer({ terms: draft }), await wire.offer({ terms: draft })];
-    expect(one.terms).to.deep.include(draft);
-    expect(one.terms.nonce).to.not.equal(other.terms.nonce);
-    const id = dealId({ chainId: 31_337, address: ground.market }, one.terms);
-    expect(await recoverSigner(id, one.signature)).to.equal(host.address);
+  it("are the draft, signed, two at once with a slot each", async () => {
+    const [one, other] = await Promise.all([wire.offer({ terms: draft }), wire.offer({ terms: draft })]);
+    expect(one.terms).to.deep.include({ ...draft, previous: zeroHash, series: 0 });
+    expect([one.terms.slot, other.terms.slot]).to.have.members([0, 1]);
+    const digest = termsDigest({ chainId: 31_337, address: ground.market }, one.terms);
+    expect(await recoverSigner(digest, one.signature)).to.equal(host.address);
   });
 
   for (const [what, changed, error] of [
@@ -91,6 +92,65 @@ describe("offers over the wire", function () {
     const last = await dial(ground, leaver);
     expect(await failure(last.offer({ terms: { ...draft, provider: leaver.address } }))).to.include({
       code: "NoSpace",
+    });
+  });
+
+  describe("given slots", () => {
+    let landlord: Host;
+    let offered: (changes?: Partial<TermsDraft>) => Promise<Terms>;
+    beforeEach(async () => {
+      landlord = await ground.provider();
+      const line = await dial(ground, landlord, await ground.account(0n));
+      await line.hello();
+      offered = async (changes = {}) =>
+        (await line.offer({ terms: { ...draft, provider: landlord.address, ...changes } })).terms;
+    });
+
+    it("name the lowest that is free, and a closed deal's with that deal's id before one never used", async () => {
+      const { market } = await Tenant.open(ground, landlord);
+      const brief = await Tenant.open(ground, landlord, { endEpoch: market.epochs.at(await ground.block()) + 2 });
+      const third = await Tenant.open(ground, landlord);
+      expect([brief.slot, third.slot]).to.deep.equal([1, 2]);
+      const { stopAt } = await brief.onChain();
+      for (let epoch = stopAt; epoch <= stopAt + PARAMETERS.finalEpochs + 1; epoch++) {
+        await ground.to(market.epochs.start(epoch));
+        await ground.rest();
+      }
+      expect((await brief.onChain()).state).to.equal(DealState.Closed);
+      const { number } = await market.block();
+      await ground.until("the close is seen", async () => landlord.node.book.seen.number >= number);
+      const again = await Tenant.open(ground, landlord);
+      expect(again.terms).to.include({ slot: 1, previous: brief.deal });
+      expect((await again.onChain()).id).to.equal(again.deal);
+      expect(await offered()).to.include({ slot: 3, previous: zeroHash });
+    });
+
+    it("share the slots of the oldest once 64 are out, and each has its own again when those are past", async () => {
+      const slots: number[] = [];
+      for (let count = 0; count < 67; count++) slots.push((await offered()).slot);
+      expect(slots).to.deep.equal([...Array.from({ length: 64 }, (_, slot) => slot), 0, 1, 2]);
+      const market = await ground.reach(await ground.account());
+      await ground.request({ method: "evm_increaseTime", params: [601] } as never);
+      await ground.mine();
+      const { number } = await market.block();
+      await ground.until("the block is seen", async () => landlord.node.book.seen.number >= number);
+      expect([(await offered()).slot, (await offered()).slot]).to.deep.equal([0, 1]);
+    });
+
+    it("of a series that was cancelled open nothing, and the next name the new one", async () => {
+      const account = await ground.account();
+      const own = await ground.provider({ account });
+      const client = await ground.account();
+      const market = await ground.reach(client);
+      const line = await dial(ground, own, client);
+      const { address } = privateKeyToAccount(client);
+      const terms = { ...draft, client: address, clientSigner: address, provider: own.address };
+      const old = { ...(await line.offer({ terms })), escrow: 10_000_000n, egress: 0n };
+      await (await ground.reach(account)).cancelOffers();
+      const { events } = await market.openDeals([old], 0);
+      expect(events.map(({ name }) => name)).to.deep.equal(["Skipped"]);
+      await ground.until("the new series is offered", async () => (await line.offer({ terms })).terms.series === 1);
+      await Tenant.open(ground, own, {}, 0n, client);
     });
   });
 });

@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { DealState, StopReason } from "../../src/chain/MarketReader.ts";
 import type { Writer } from "../conformance/Writer.ts";
 import { type Step, slab } from "../conformance/Writer.ts";
-import { dial, FINAL_BLOCKS, Ground, type Host, keeping, PARAMETERS, policy, Tenant } from "./Ground.ts";
+import { balanceOf, dial, FINAL_BLOCKS, Ground, type Host, keeping, PARAMETERS, policy, Tenant } from "./Ground.ts";
 
 const SECTOR = 1_048_576;
 const add = (sequence: number, length = SECTOR): Step => ({ op: "add", slab: slab(sequence), length });
@@ -64,7 +64,7 @@ describe("a provider on a chain", function () {
       for (const next of [epoch, epoch + 1, epoch + 2]) await proven(next);
       await ground.to(tenant.market.epochs.start(epoch + 3));
       await tenant.market.settle([tenant.ref]);
-      const { balance } = await tenant.market.account(host.address);
+      const balance = await balanceOf(tenant.market, host.address);
       expect(balance - (500_000_000n << 32n)).to.equal(3n * 2n * tenant.terms.rate);
     });
 
@@ -184,11 +184,11 @@ describe("a provider on a chain", function () {
       await ground.to(tenant.market.epochs.gapStart(epoch));
       await ground.until("the epoch is proven", () => tenant.market.proven(host.address, epoch));
       await ground.to(tenant.market.epochs.start(epoch + 1));
+      const startEpoch = (await reserved.onChain()).settledThrough + 1;
       await tenant.market.settle([reserved.ref]);
-      const { startEpoch } = await reserved.onChain();
       const paid = await Promise.all([startEpoch, epoch].map((one) => tenant.market.proven(host.address, one)));
       const epochs = startEpoch === epoch ? 1 : paid.filter(Boolean).length;
-      const { balance } = await tenant.market.account(host.address);
+      const balance = await balanceOf(tenant.market, host.address);
       expect(balance - (500_000_000n << 32n)).to.equal(BigInt(epochs) * 4n * tenant.terms.rate);
     });
 
@@ -244,9 +244,10 @@ describe("a provider on a chain", function () {
       await committed();
       await host.node.stop();
       const { epochs } = tenant.market;
-      const back = (await epochNow()) + PARAMETERS.coverEpochs + 1;
-      await ground.to(epochs.start(back));
-      await host.restart();
+      const back = (await epochNow()) + PARAMETERS.coverEpochs;
+      // In its newest block the last of the misses is not over yet; in the one to come it is.
+      await ground.to(epochs.start(back) - 2n);
+      await host.restart(); // one block more: it announces its new port
       await ground.until("it is pruned", async () => (await tenant.onChain()).state === DealState.Stopped);
       expect((await tenant.onChain()).reason).to.equal(StopReason.Exhausted);
       await other.redial();

@@ -157,7 +157,7 @@ describe("revisions over the wire", function () {
       expect(newest?.revision.number).to.equal(65_536n);
     });
 
-    it("when its number does not rise, or has other contents already", async () => {
+    it("when its number does not rise, has other contents already, or is none that can be committed", async () => {
       const { sent } = await tenant.request([add(3)]);
       const again = { ...sent.revision, number: tenant.writer.number };
       const clientSignature = await signDigest(tenant.key, revisionDigest(tenant.place, again));
@@ -166,6 +166,8 @@ describe("revisions over the wire", function () {
       });
       const error = await refused([add(3)], (one) => ({ revision: { ...one.revision, number: 5n } }));
       expect(error).to.include({ code: "OutOfRange", least: 65_537n, actual: 5n });
+      const high = await refused([add(3)], (one) => ({ revision: { ...one.revision, number: 1n << 48n } }));
+      expect(high).to.include({ code: "OutOfRange", most: (1n << 48n) - 1n, actual: 1n << 48n });
     });
 
     it("when it names another root", async () => {

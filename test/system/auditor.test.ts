@@ -4,12 +4,15 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { Interface, JsonRpcProvider } from "ethers";
-import { dealsOf, marketOf, provenEpoch } from "../../scripts/local-market.ts";
+import { dealsOf, epochNow, marketOf, provenEpoch } from "../../scripts/local-market.ts";
 import { until } from "../../scripts/local-network.ts";
-import type { Report } from "../../src/auditor/Report.ts";
+import type { ProofReport } from "../../src/auditor/ProofReplay.ts";
+import type { Difference, Report, Run } from "../../src/auditor/Report.ts";
+import type { Happening } from "../../src/auditor/watch.ts";
 import { storageMarketAbi } from "../../src/chain/abi.ts";
 import type { Market } from "../../src/chain/Market.ts";
 import type { DealRef } from "../../src/chain/MarketReader.ts";
+import { start } from "../auditor/Command.ts";
 import { altered, type Log } from "../auditor/Tampering.ts";
 import { RpcServer } from "../chain/RpcServer.ts";
 import { done, network, place, providerAt, withoutSectors } from "./network.ts";
@@ -82,34 +85,99 @@ describe("sublet audit", function () {
     }
   });
 
-  it("names a settlement that paid something else than the rules make it", async () => {
-    const node = new JsonRpcProvider(network.chain.rpcUrl, network.chain.chainId, { staticNetwork: true });
-    const proxy = await RpcServer.start({ request: ({ method, params }) => node.send(method, params ?? []) });
+  describe("given a settlement that paid something else than the rules make it", () => {
+    let node: JsonRpcProvider;
+    let proxy: RpcServer;
     let wrong: { log: string; deal: string; paid: bigint } | undefined;
-    proxy.between = async ({ method }, ask) => {
-      const answer = await ask();
-      if (method !== "eth_getLogs") return answer;
-      return (answer as Log[]).map((log) => {
-        const event = face.parseLog(log);
-        if (event?.name !== "Settled" || event.args.paid === 0n) return log;
-        // One, and the same one each time it is asked for.
-        wrong ??= { log: log.data, deal: event.args.id, paid: event.args.paid };
-        return wrong.deal === event.args.id && wrong.log === log.data ? altered(face, log, 2) : log;
-      });
-    };
-    try {
-      const { code, report } = await audit(["--rpc", proxy.url, "--market", network.chain.market, "--no-spot-check"]);
-      expect(code).to.equal(1);
-      const provider = deals.find(({ id }) => id === wrong?.deal)?.provider;
-      const [difference] = report.differences.filter(({ what }) => what === "paid by a settlement");
-      expect(difference).to.include({ deal: wrong?.deal, expected: `${wrong?.paid}`, actual: `${wrong!.paid - 1n}` });
-      expect(difference?.provider?.toLowerCase()).to.equal(provider?.toLowerCase());
-    } finally {
+    let planting = false;
+
+    before(async () => {
+      node = new JsonRpcProvider(network.chain.rpcUrl, network.chain.chainId, { staticNetwork: true });
+      proxy = await RpcServer.start({ request: ({ method, params }) => node.send(method, params ?? []) });
+      proxy.between = async ({ method }, ask) => {
+        const answer = await ask();
+        return method === "eth_getLogs" ? (answer as Log[]).map(planted) : answer;
+      };
+    });
+    after(async () => {
       await proxy.stop();
       node.destroy();
+    });
+
+    /** One settlement says another sum, and the same one each time it is asked for. */
+    function planted(log: Log): Log {
+      const event = face.parseLog(log);
+      if (!planting || event?.name !== "Settled" || event.args.paid === 0n) return log;
+      if (!deals.some(({ id }) => id === event.args.id)) return log;
+      wrong ??= { log: log.data, deal: event.args.id, paid: event.args.paid };
+      return wrong.deal === event.args.id && wrong.log === log.data ? altered(face, log, 2) : log;
     }
+
+    const through = () => ["--rpc", proxy.url, "--market", network.chain.market, "--no-spot-check"];
+
+    function isNamed(differences: readonly Difference[]): void {
+      const [difference] = differences.filter(({ what }) => what === "paid by a settlement");
+      expect(difference).to.include({ deal: wrong?.deal, expected: `${wrong?.paid}`, actual: `${wrong!.paid - 1n}` });
+      const provider = deals.find(({ id }) => id === wrong?.deal)?.provider;
+      expect(difference?.provider?.toLowerCase()).to.equal(provider?.toLowerCase());
+    }
+
+    it("tells whoever watches, as it happens", async () => {
+      const alerts = join(network.directory, "alerts");
+      const watch = start("audit", "--watch", ...through(), "--alert", `cat >> '${alerts}'`, "--json");
+      const prints = (text: string) =>
+        until(`the watch prints ${text}`, 120_000, async () => watch.printed().includes(text));
+      try {
+        await prints('"type":"audited"');
+        expect(watch.printed()).not.to.include("paid by a settlement");
+        planting = true;
+        const providers = deals.map(({ provider }) => provider);
+        await provenEpoch(market, providers, await epochNow(market), 120_000);
+        await market.settle(deals);
+        await prints("paid by a settlement");
+        await prints('"ok":false');
+      } finally {
+        watch.kill("SIGINT");
+      }
+      const { code, stdout, stderr } = await watch.ended;
+      expect(code, stderr).to.equal(1);
+      const told = stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Happening);
+      isNamed(told.flatMap((one) => (one.type === "wrong" ? one.differences : [])));
+      expect(told.filter((one) => one.type === "unreachable")).to.deep.equal([]);
+      expect(await readFile(alerts, "utf8"))
+        .to.include("paid by a settlement")
+        .and.include(wrong!.deal);
+    });
+
+    it("is named by an audit, in its page and by its exit code", async () => {
+      const page = join(network.directory, "audit.html");
+      const { code, json } = await network.sublet(["audit", ...through(), "--html", page]);
+      expect(code).to.equal(1);
+      isNamed((json as Report).differences);
+      const html = await readFile(page, "utf8");
+      for (const said of ["Something is wrong", "paid by a settlement", wrong!.deal, `${wrong!.paid - 1n}`]) {
+        expect(html).to.include(said);
+      }
+    });
+  });
+
+  it("replays any proof, step by step", async () => {
+    const [{ provider }] = deals as [DealRef];
+    const { report } = await audit([...place(), "--no-spot-check"]);
+    const proven = report.providers.find((one) => one.provider === provider)?.epochs.find(isProven);
+    const { code, json } = await network.sublet(["audit", "proof", `${proven?.first}`, provider, ...place()]);
+    expect(code, JSON.stringify(json)).to.equal(0);
+    const { challenges } = json as ProofReport;
+    expect(challenges).to.have.length(5);
+    for (const { matches, levels, root } of challenges)
+      expect([matches, levels.at(-1)?.node]).to.deep.equal([true, root]);
   });
 });
+
+const isProven = ({ outcome }: Run) => outcome === "proven";
 
 async function sectorFiles(folder: string): Promise<[string, Buffer][]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

@@ -69,7 +69,7 @@ describe("sublet", function () {
     it("says so in the one document, where that is asked for", async () => {
       const { code, json } = await network.sublet(["get"]);
       expect(code).to.equal(2);
-      expect(json.error).to.include({ code: "Usage", message: "missing required argument 'path'" });
+      expect(json.error).to.include({ code: "Usage", reason: "missing required argument 'path'" });
     });
   });
 

@@ -257,7 +257,8 @@ describe("sublet provider", function () {
       expect(await chain.tokenBalance(leaver)).to.equal(7_000_000n);
       const again = await serve(folder);
       expect(again.log()).to.match(/on its way out/);
-      expect(await chain.account(leaver)).to.deep.equal({ balance: 0n, locked: 0n });
+      expect(await chain.freeBalance(leaver)).to.equal(0n);
+      expect(await chain.unclosedDeals(leaver)).to.deep.equal([]);
       expect(await again.end("SIGINT")).to.deep.equal([0, null]);
     });
   });

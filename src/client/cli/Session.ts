@@ -52,7 +52,7 @@ export async function withDrive<Result>(
   // Before anybody is asked for a password.
   await new Home(flags.home).readConfig();
   const stop = new AbortController();
-  const interrupt = (): void => stop.abort(new Error("interrupted"));
+  const interrupt = (): void => stop.abort(new SubletException({ code: "Interrupted" }));
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
   const incidents: IncidentReport[] = [];

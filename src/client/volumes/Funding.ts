@@ -1,6 +1,6 @@
 /** More money for the deals of a drive. */
 import type { Address, Hash } from "viem";
-import { call } from "../../chain/Market.ts";
+import { call } from "../../chain/Calls.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Parts } from "../Parts.ts";
 import { refreshDeals } from "./Standing.ts";

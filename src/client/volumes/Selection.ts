@@ -1,7 +1,7 @@
 /**
- * Which providers a volume is offered to: drawn at random, weighted by what they have locked, how long they are here and
- * how well they did, among those that ask at most a quarter more than the middle. Never simply the cheapest: a swarm of
- * one operator would always be that. One position of a volume goes to one operator and one network.
+ * Which providers a volume is offered to: drawn at random, weighted by what stands for their deals, how long they are
+ * here and how well they did, among those that ask at most a quarter more than the middle. Never simply the cheapest: a
+ * swarm of one operator would always be that. One position of a volume goes to one operator and one network.
  */
 import type { Address } from "viem";
 
@@ -14,11 +14,18 @@ export interface Candidate {
   /** Ledger units a sector-epoch and a byte. */
   readonly rate: bigint;
   readonly egressRate: bigint;
-  /** Ledger units locked for other deals, at least the market's smallest collateral. */
+  /** Ledger units that stand for its other deals, at least the market's smallest collateral. */
   readonly collateral: bigint;
   readonly ageEpochs: number;
   /** 0 to 1: what it proved of what it should have, and how it served this drive. */
   readonly quality: number;
+}
+
+/** What a provider wants of a deal besides its price. `answerBond`: token base units. */
+export interface Wants {
+  readonly minSectors: number;
+  readonly noticeEpochs: number;
+  readonly answerBond: bigint;
 }
 
 /** Whose positions of a volume count as one: an operator, a network. */
@@ -75,13 +82,37 @@ export function affordable(candidates: readonly Candidate[]): Candidate[] {
   );
 }
 
+/** Those that want at most twice what the middle one wants, of each; a sector is never too much. */
+export function moderate<One extends Wants>(asked: readonly One[]): One[] {
+  const twice = (of: (one: Wants) => bigint): bigint => 2n * median(asked.map(of));
+  const sectors = twice(({ minSectors }) => BigInt(minSectors)) || 1n;
+  const epochs = twice(({ noticeEpochs }) => BigInt(noticeEpochs));
+  const bond = twice(({ answerBond }) => answerBond);
+  return asked.filter(
+    ({ minSectors, noticeEpochs, answerBond }) => minSectors <= sectors && noticeEpochs <= epochs && answerBond <= bond,
+  );
+}
+
+/** What suits everybody: the largest of each. A deal has an epoch's notice at least. */
+export function largest(all: readonly Wants[]): Wants {
+  return {
+    minSectors: Math.max(0, ...all.map(({ minSectors }) => minSectors)),
+    noticeEpochs: Math.max(1, ...all.map(({ noticeEpochs }) => noticeEpochs)),
+    answerBond: ascending(all.map(({ answerBond }) => answerBond)).at(-1) ?? 0n,
+  };
+}
+
 function weight({ collateral, ageEpochs, quality }: Candidate): number {
   const stake = Math.max(1, Number(collateral >> 32n));
   return stake * (1 + Math.min(ageEpochs, MAX_AGE_EPOCHS)) * Math.max(quality, 0.01);
 }
 
 function median(values: readonly bigint[]): bigint {
-  return values.toSorted((a, b) => (a < b ? -1 : 1))[Math.floor((values.length - 1) / 2)] ?? 0n;
+  return ascending(values)[Math.floor((values.length - 1) / 2)] ?? 0n;
+}
+
+function ascending(values: readonly bigint[]): bigint[] {
+  return values.toSorted((a, b) => (a < b ? -1 : 1));
 }
 
 /** The /24 of an IPv4, the /48 of an IPv6 multiaddr; of a name, the name. */

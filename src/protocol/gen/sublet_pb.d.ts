@@ -291,12 +291,22 @@ export declare type Terms = Message<"sublet.v1.Terms"> & {
   answerBond: Uint8Array;
 
   /**
-   * @generated from field: bytes nonce = 15;
+   * @generated from field: uint32 slot = 15;
    */
-  nonce: Uint8Array;
+  slot: number;
 
   /**
-   * @generated from field: uint64 valid_until = 16;
+   * @generated from field: bytes previous = 16;
+   */
+  previous: Uint8Array;
+
+  /**
+   * @generated from field: uint32 series = 17;
+   */
+  series: number;
+
+  /**
+   * @generated from field: uint64 valid_until = 18;
    */
   validUntil: bigint;
 };

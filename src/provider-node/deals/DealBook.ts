@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Address, Hash, Hex } from "viem";
 import { isAddressEqual } from "viem";
-import type { EventOf } from "../../chain/Events.ts";
+import { type Opened, OpeningJoin } from "../../chain/Events.ts";
 import { type Deal, DealState, type MarketReader } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { DealRecord, Store } from "../storage/Store.ts";
@@ -67,10 +67,11 @@ export class DealBook {
     let cursor = await store.cursor();
     if (cursor < chain.epochs.genesis) cursor = chain.epochs.genesis;
     const book = new DealBook(options, await store.deals(), cursor, seen);
-    await book.#read(new Set(book.#records.keys()));
+    await book.#read(seen.number, new Set(book.#records.keys()));
     return book;
   }
 
+  /** The newest block that all of {@link deals} is read as of. */
   get seen(): Seen {
     return this.#seen;
   }
@@ -110,7 +111,7 @@ export class DealBook {
 
   /** A known deal as the chain has it at this moment. @throws UnknownDeal */
   async refresh(id: Hex): Promise<KnownDeal> {
-    await this.#refresh(id);
+    await this.#refresh(id, this.#seen.number);
     return this.require(id);
   }
 
@@ -136,63 +137,60 @@ export class DealBook {
   async #next(all: boolean): Promise<void> {
     const { number, hash, timestamp } = await this.#options.chain.block();
     const changed = hash !== this.#seen.hash;
+    if (changed || all) await this.#read(number, new Set(all ? this.#records.keys() : []));
+    // Not before it was read: what fails half way is read again.
     this.#seen = { number, hash, timestamp };
-    if (changed || all) await this.#read(new Set(all ? this.#records.keys() : []));
   }
 
-  /** Reads events up to the newest block, and anew the deals that they touch and those in `touched`. */
-  async #read(touched: Set<Hex>): Promise<void> {
+  /** Reads events up to block `to`, and anew the deals that they touch and those in `touched`. */
+  async #read(to: bigint, touched: Set<Hex>): Promise<void> {
     const { chain, provider, finalBlocks } = this.#options;
-    const to = this.#seen.number;
+    const join = new OpeningJoin();
     for await (const event of chain.events({ from: this.#cursor, to, names: [...EVENTS] })) {
-      if (event.name === "DealOpened") {
-        if (!isAddressEqual((event as EventOf<"DealOpened">).args.provider, provider)) continue;
-        await this.#opened(event as EventOf<"DealOpened">);
-      }
-      touched.add(event.args.id);
+      const opened = join.see(event);
+      if (opened && isAddressEqual(opened.args.provider, provider)) await this.#opened(opened);
+      if ("id" in event.args) touched.add(event.args.id);
     }
     for (const id of this.#missingSince.keys()) touched.add(id);
-    for (const id of touched) await this.#refresh(id);
-    await this.#finalize();
+    for (const id of touched) await this.#refresh(id, to);
     const final = to - BigInt(finalBlocks);
+    await this.#finalize(final);
     if (final > this.#cursor) this.#cursor = final;
     if (this.#cursor - this.#savedCursor >= CURSOR_BLOCKS) await this.#saveCursor();
   }
 
-  async #opened({ args }: EventOf<"DealOpened">): Promise<void> {
+  async #opened({ args }: Opened): Promise<void> {
     if (this.#records.has(args.id)) return;
     const { chain, store, provider, log } = this.#options;
-    const { id, clientSigner } = await chain.deal(provider, args.slot);
+    const { id } = await chain.deal(provider, args.slot);
     if (id !== args.id) return;
-    const { slot, client, volume, position, k, n, egressRate } = args;
+    const { slot, client, clientSigner, volume, position, k, n, egressRate } = args;
     const record = { id, slot, client, clientSigner, volume, position, k, n, egressRate };
     await store.addDeal(record);
     this.#records.set(id, record);
     log.info({ deal: id, slot, client, capacity: args.capacity, endEpoch: args.endEpoch }, "deal opened");
   }
 
-  async #refresh(id: Hex): Promise<void> {
+  async #refresh(id: Hex, at: bigint): Promise<void> {
     const record = this.#records.get(id);
     if (!record) return;
     const onChain = await this.#options.chain.deal(this.#options.provider, record.slot);
-    if (onChain.id !== id) return this.#missing(record);
+    if (onChain.id !== id) return this.#missing(record, at);
     this.#missingSince.delete(id);
     this.#deals.set(id, { record, onChain });
   }
 
   /** Its slot holds something else: closed long ago, or its opening was taken back and may come again. */
-  async #missing({ id }: DealRecord): Promise<void> {
+  async #missing({ id }: DealRecord, at: bigint): Promise<void> {
     this.#deals.delete(id);
-    const since = this.#missingSince.get(id) ?? this.#seen.number;
+    const since = this.#missingSince.get(id) ?? at;
     this.#missingSince.set(id, since);
-    if (this.#seen.number - since >= BigInt(this.#options.finalBlocks))
-      await this.#forget(id, "it is not on the chain");
+    if (at - since >= BigInt(this.#options.finalBlocks)) await this.#forget(id, "it is not on the chain");
   }
 
-  /** What is final on chain lets go of what came before it. */
-  async #finalize(): Promise<void> {
-    const { chain, provider, store, finalBlocks, log } = this.#options;
-    const at = this.#seen.number - BigInt(finalBlocks);
+  /** What is final on chain, as of block `at`, lets go of what came before it. */
+  async #finalize(at: bigint): Promise<void> {
+    const { chain, provider, store, log } = this.#options;
     if (at < chain.epochs.genesis) return;
     for (const { record, onChain } of this.#deals.values()) {
       const { id, slot } = record;
@@ -229,8 +227,9 @@ export class DealBook {
   }
 }
 
-/** Events that change a deal; the id of the deal is in all of them. */
+/** Events that change a deal, whose id is in them, and what comes before openings. */
 const EVENTS = [
+  "VolumeOpened",
   "DealOpened",
   "Committed",
   "Settled",

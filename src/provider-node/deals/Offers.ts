@@ -1,23 +1,29 @@
 /** What the provider offers, and terms signed for drafts that fit it. An offer reserves nothing: the opening counts. */
-import { randomBytes } from "node:crypto";
-import { type Address, bytesToHex, isAddressEqual, zeroAddress } from "viem";
-import { LEDGER_ONE, type MarketReader } from "../../chain/MarketReader.ts";
+import { type Address, isAddressEqual, zeroAddress } from "viem";
+import {
+  isUnclosed,
+  LEDGER_ONE,
+  MAX_NOTICE_EPOCHS,
+  MAX_RATE,
+  MAX_SLOTS,
+  type MarketReader,
+} from "../../chain/MarketReader.ts";
 import { MAX_DEAL_SECTORS, MAX_PROVIDER_SECTORS, SECTOR_BYTES } from "../../codec/index.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Terms, TermsDraft } from "../../protocol/Messages.ts";
-import { dealId, type Market, type Signer, signDigest, signerAddress } from "../../protocol/TypedData.ts";
+import { type Market, type Signer, signDigest, signerAddress, termsDigest } from "../../protocol/TypedData.ts";
 import type { ResponseOf } from "../../protocol/Verbs.ts";
 import type { Policy } from "../pricing/Policy.ts";
 import type { Store } from "../storage/Store.ts";
 import { type DealBook, isUnstopped } from "./DealBook.ts";
+import { Slots } from "./Slots.ts";
 
 const OFFER_SECONDS = 600n;
 /** Strangers may ask often; the chain is asked at most so often. */
 const BELIEVED_MS = 1_000;
-const MAX_NOTICE_EPOCHS = 30;
 export const VERSION = "sublet/0.1.0";
 
-type Chain = Pick<MarketReader, "account" | "parameters">;
+type Chain = Pick<MarketReader, "freeBalance" | "provider" | "deal" | "parameters">;
 
 export interface OffersOptions {
   readonly market: Market;
@@ -33,12 +39,14 @@ export interface OffersOptions {
 
 export class Offers {
   readonly #options: OffersOptions;
+  readonly #slots: Slots;
   #free: { readonly sectors: Promise<number>; readonly until: number } | null = null;
   /** Set when the provider is leaving. */
   closed = false;
 
   constructor(options: OffersOptions) {
     this.#options = options;
+    this.#slots = new Slots(options.chain, options.book, options.provider);
   }
 
   async ask(): Promise<ResponseOf<"ask">> {
@@ -65,8 +73,11 @@ export class Offers {
     const own = BigInt(Math.floor(Date.now() / 1000));
     // A test chain's clock may be ahead of this machine's.
     const now = own > book.seen.timestamp ? own : book.seen.timestamp;
-    const terms: Terms = { ...draft, nonce: BigInt(bytesToHex(randomBytes(32))), validUntil: now + OFFER_SECONDS };
-    return { terms, signature: await signDigest(signer, dealId(market, terms)) };
+    const validUntil = now + OFFER_SECONDS;
+    const place = await this.#slots.take(now, validUntil);
+    if (!place) throw new SubletException({ code: "NoSpace", wantedSectors: draft.capacity, freeSectors: 0 });
+    const terms: Terms = { ...draft, ...place, validUntil };
+    return { terms, signature: await signDigest(signer, termsDigest(market, terms)) };
   }
 
   /** Sectors that the disk's quota and the stake both still have room for. */
@@ -82,14 +93,14 @@ export class Offers {
   }
 
   async #countFree(): Promise<number> {
-    if (this.closed) return 0;
     const { chain, store, book, provider, penaltyRate } = this.#options;
+    const unclosed = book.deals().filter(({ onChain }) => isUnclosed(onChain));
+    if (this.closed || unclosed.length >= MAX_SLOTS) return 0;
     let promised = 0;
-    for (const { onChain } of book.deals()) if (isUnstopped(onChain)) promised += onChain.capacity;
+    for (const { onChain } of unclosed) if (isUnstopped(onChain)) promised += onChain.capacity;
     const space = Math.floor(store.usage().quotaBytes / SECTOR_BYTES) - promised;
-    const { balance, locked } = await chain.account(provider);
+    const stake = await chain.freeBalance(provider);
     const { coverEpochs, minCollateral } = chain.parameters;
-    const stake = balance - locked;
     const backed = stake < minCollateral * LEDGER_ONE ? 0n : stake / (penaltyRate * BigInt(coverEpochs));
     const most = Math.min(space, MAX_PROVIDER_SECTORS - promised, MAX_DEAL_SECTORS);
     return Math.max(0, backed < BigInt(Math.max(0, most)) ? Number(backed) : most);
@@ -109,7 +120,8 @@ export class Offers {
       const least = { leastRate: policy.rate, leastEgressRate: policy.egressRate };
       throw new SubletException({ code: "PriceTooLow", rate, egressRate, ...least });
     }
-    const most = penaltyRate / BigInt(chain.parameters.multiplier);
+    const backed = penaltyRate / BigInt(chain.parameters.multiplier);
+    const most = backed < MAX_RATE ? backed : MAX_RATE;
     if (rate > most) refuse("rate", `this provider's stake stands for rates up to ${most}`);
   }
 

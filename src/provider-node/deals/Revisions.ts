@@ -8,7 +8,14 @@ import { BLOCK_BYTES, BLOCKS_PER_SECTOR, CHUNK_BYTES, DealTree, SECTOR_BYTES, Se
 import { idBytes, type SlabId } from "../../codec/Slab.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Operation, Revision, SignedRevision } from "../../protocol/Messages.ts";
-import { type Market, requireSigner, revisionDigest, type Signer, signDigest } from "../../protocol/TypedData.ts";
+import {
+  MAX_NUMBER,
+  type Market,
+  requireSigner,
+  revisionDigest,
+  type Signer,
+  signDigest,
+} from "../../protocol/TypedData.ts";
 import type { RequestOf } from "../../protocol/Verbs.ts";
 import type { Change, Kept, Sector, Store } from "../storage/Store.ts";
 import { Turns } from "../Turns.ts";
@@ -260,8 +267,8 @@ class Draft {
 
 function requireNumber(number: bigint, previous: bigint, committed: bigint): void {
   const least = (previous > committed ? previous : committed) + 1n;
-  if (number >= least) return;
-  const most = 2n ** 64n - 1n;
+  const most = MAX_NUMBER;
+  if (number >= least && number <= most) return;
   throw new SubletException({ code: "OutOfRange", what: "the number of the revision", least, most, actual: number });
 }
 

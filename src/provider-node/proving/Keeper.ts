@@ -7,7 +7,8 @@ import type { Logger } from "pino";
 import type { Address } from "viem";
 import { bytesToHex } from "viem";
 import type { Head } from "../../chain/Blocks.ts";
-import { type Call, type CommitItem, call, type Market, type Sent } from "../../chain/Market.ts";
+import { type Call, call, commitCall, redeemCall } from "../../chain/Calls.ts";
+import type { Market, Sent } from "../../chain/Market.ts";
 import { type DealRef, DealState } from "../../chain/MarketReader.ts";
 import type { SignedRevision } from "../../protocol/Messages.ts";
 import { type DealBook, isUnstopped, type KnownDeal } from "../deals/DealBook.ts";
@@ -105,10 +106,11 @@ export class Keeper {
     // Misses change what is left of a deal's cover without any event of the deal.
     if (standing.missCount !== this.#missCount) await book.update(true);
     this.#missCount = standing.missCount;
-    const uncounted = standing.sectors === 0 ? 0 : Math.max(0, effective - 1 - standing.countedThrough);
+    // The chain counts an epoch once it is over, which it is in the block to come, not in the newest.
+    const ending = standing.sectors > 0 && book.epoch < effective && !(await chain.proven(provider, effective - 1));
     const due = book.deals().filter(({ onChain }) => {
       if (!isUnstopped(onChain)) return false;
-      const misses = onChain.misses + (onChain.sectors === 0 ? 0 : uncounted);
+      const misses = onChain.misses + (ending && onChain.sectors > 0 ? 1 : 0);
       return effective >= onChain.stopAt || misses >= chain.parameters.coverEpochs;
     });
     if (due.length === 0) return;
@@ -165,8 +167,8 @@ export class Keeper {
   async #sendCommits(pending: readonly Pending[]): Promise<void> {
     const { provider, book, log } = this.#options;
     for (const batch of batches(pending)) {
-      const items: CommitItem[] = batch.map(({ deal, receipt }) => ({ provider, slot: deal.record.slot, ...receipt }));
-      const { events } = await this.#send(call("commit", [items]));
+      const items = batch.map(({ deal, receipt }) => ({ slot: deal.record.slot, ...receipt }));
+      const { events } = await this.#send(commitCall(provider, items, true));
       const committed = events.filter(({ name }) => name === "Committed").length;
       log.info({ committed, of: items.length }, "revisions committed");
       for (const { deal } of batch) this.#pendingSince.delete(deal.record.id);
@@ -208,7 +210,7 @@ export class Keeper {
       const items = batch.map(({ deal, cumulative, voucher }: ReadAccount) => {
         return { provider, slot: book.get(deal)!.record.slot, voucher: { deal, cumulative }, signature: voucher };
       });
-      await this.#send(call("redeem", [items]));
+      await this.#send(redeemCall(items));
       for (const { deal, signer } of batch) egress.paid(deal, signer, await chain.redeemed(deal, signer));
     }
   }

@@ -6,7 +6,8 @@
 import type { Logger } from "pino";
 import { type Address, bytesToHex, type Hex, hexToBytes } from "viem";
 import type { Head } from "../../chain/Blocks.ts";
-import { call, type Market, type Sent } from "../../chain/Market.ts";
+import { call } from "../../chain/Calls.ts";
+import type { Market, Sent } from "../../chain/Market.ts";
 import { Positions } from "../../codec/index.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { DealBook } from "../deals/DealBook.ts";

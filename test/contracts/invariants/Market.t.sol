@@ -49,7 +49,7 @@ contract MarketInvariants is Check {
 
     /// @dev Time, proofs and data come most often, so that deals live long enough for the rest to mean something.
     function _calls() private view returns (bytes4[] memory calls) {
-        bytes4[28] memory weighted = [
+        bytes4[29] memory weighted = [
             handler.advance.selector,
             handler.advance.selector,
             handler.prove.selector,
@@ -59,6 +59,7 @@ contract MarketInvariants is Check {
             handler.open.selector,
             handler.open.selector,
             handler.open.selector,
+            handler.cancelOffers.selector,
             handler.commit.selector,
             handler.commit.selector,
             handler.commit.selector,
@@ -111,11 +112,12 @@ contract MarketInvariants is Check {
     /// One history for all of them: each history takes far longer than the checks.
     function invariant_HoldAfterEveryCall() public view {
         _INV1_TokensAreConserved();
-        _INV2_LockedIsTheSumOfLiveCollateral();
+        _INV2_CollateralIsWhatBalancesGave();
         _INV3_TheTreeIsTheDeals();
         _INV4_LiveDealsAreFunded();
         _INV6_EscrowPaysEachProvenEpochOnce();
         _INV7_CollateralLosesEachMissedEpochOnce();
+        _INV7_MissesAreThoseOfTheRecord();
         _INV5_INV11_NothingGoesBackwards();
     }
 
@@ -123,30 +125,32 @@ contract MarketInvariants is Check {
     function _INV1_TokensAreConserved() private view {
         uint256 owed = market.burnt();
         for (uint256 i = 0; i < 4; ++i) {
-            (uint128 balance,) = market.account(handler.actor(i));
-            owed += balance;
+            owed += market.freeBalance(handler.actor(i));
         }
         for (uint256 i = 0; i < handler.dealCount(); ++i) {
             (DealRef memory ref, Deal memory d) = _deal(i);
             if (d.id != ref.id) continue;
-            owed += d.escrow + d.egress;
+            owed += uint256(d.escrow) + d.egress + d.collateral;
             if (d.challengeDeadline != 0) owed += uint256(d.answerBond) << 32;
         }
         vm.assertEq(owed, token.balanceOf(address(market)) << 32, "owed = held");
     }
 
-    /// INV-2: what is locked is what the unclosed deals hold as collateral, and never more than the balance.
-    function _INV2_LockedIsTheSumOfLiveCollateral() private view {
-        for (uint256 i = 0; i < 4; ++i) {
-            address owner = handler.actor(i);
-            uint256 collateral = 0;
+    /// INV-2: what deals hold as collateral came out of their providers' free balances, the full figure at most, and goes
+    /// back there but for what they lost. (What each call moves is told by the handler.)
+    function _INV2_CollateralIsWhatBalancesGave() private view {
+        vm.assertEq(bytes(handler.mislaid()).length, 0, string.concat("collateral mislaid by ", handler.mislaid()));
+        for (uint256 i = 2; i < 4; ++i) {
+            Provider memory figures = market.providerOf(handler.actor(i));
+            uint256 capacity = 0;
             for (uint256 j = 0; j < handler.dealCount(); ++j) {
                 (DealRef memory ref, Deal memory d) = _deal(j);
-                if (d.id == ref.id && ref.provider == owner) collateral += d.collateral;
+                if (d.id != ref.id || d.state == State.Closed || ref.provider != handler.actor(i)) continue;
+                capacity += d.capacity;
+                uint256 full = uint256(d.capacity) * figures.penaltyRate * 8;
+                vm.assertLe(d.collateral, full < 1e6 << 32 ? 1e6 << 32 : full, "collateral");
             }
-            (uint128 balance, uint128 locked) = market.account(owner);
-            vm.assertEq(locked, collateral, "locked");
-            vm.assertLe(locked, balance, "locked <= balance");
+            vm.assertEq(figures.capacity, capacity, "capacity that collateral stands for");
         }
     }
 
@@ -162,7 +166,7 @@ contract MarketInvariants is Check {
             for (uint16 slot = 0; slot < figures.slots; ++slot) {
                 Deal memory d = market.deal(provider, slot);
                 bool inSet = d.state != State.Stopped && d.state != State.Closed;
-                if (d.state != State.Closed) unclosed++;
+                if (d.state != State.Closed && d.state != State.None) unclosed++;
                 vm.assertEq(leaves[slot], inSet ? d.sectors : 0, "leaf");
                 total += leaves[slot];
             }
@@ -206,8 +210,22 @@ contract MarketInvariants is Check {
         }
     }
 
-    /// INV-5, INV-11: numbers only rise, stopAt only falls but by an extension, closed deals never change,
-    /// and what an honest provider shows of a live set is always taken.
+    /// INV-7: cover bears the misses of epochs that had data, whenever they were counted, and of no other.
+    function _INV7_MissesAreThoseOfTheRecord() private view {
+        for (uint256 i = 0; i < handler.dealCount(); ++i) {
+            (DealRef memory ref, Deal memory d) = _deal(i);
+            if (d.id != ref.id) continue;
+            bool over = d.state == State.Stopped || d.state == State.Closed;
+            vm.assertEq(d.misses, over ? 0 : handler.missesOf(ref), "misses");
+        }
+        for (uint256 i = 2; i < 4; ++i) {
+            address provider = handler.actor(i);
+            vm.assertEq(market.providerOf(provider).missCount, handler.missCountOf(provider), "missCount");
+        }
+    }
+
+    /// INV-5, INV-11, INV-14: numbers only rise, stopAt only falls but by an extension, closed deals never change, no offer opens
+    /// two, and what an honest provider shows of a live set is always taken.
     function _INV5_INV11_NothingGoesBackwards() private view {
         vm.assertEq(bytes(handler.broken()).length, 0, handler.broken());
     }

@@ -15,8 +15,16 @@ abstract contract Shadow {
         uint96 rate;
     }
 
+    /// @dev What a provider's set is of from an epoch on.
+    struct Total {
+        uint32 from;
+        uint32 sectors;
+    }
+
     struct Book {
         address client;
+        uint32 noticeEpochs;
+        uint128 answerBond;
         uint128 funded; // ledger units of escrow ever paid in
         uint32 start;
         uint32 wholeSince; // epoch from which its collateral is the full figure less what was missed since
@@ -27,12 +35,14 @@ abstract contract Shadow {
     }
 
     IStorageMarket public immutable MARKET;
+    uint256 internal immutable EXIT;
     uint256 private immutable COVER;
     uint256 private immutable MIN_COLLATERAL;
 
     DealRef[] public deals;
     mapping(bytes32 id => Book) internal books;
     mapping(bytes32 id => Figures[]) private figures;
+    mapping(address provider => Total[]) private totals;
     mapping(address provider => mapping(uint32 epoch => uint256)) private proofs;
     /// @notice The first thing that went backwards or changed after its end; empty: nothing did.
     string public broken;
@@ -40,7 +50,7 @@ abstract contract Shadow {
     constructor(IStorageMarket market) {
         MARKET = market;
         Parameters memory p = market.parameters();
-        (COVER, MIN_COLLATERAL) = (p.coverEpochs, uint256(p.minCollateral) << 32);
+        (EXIT, COVER, MIN_COLLATERAL) = (p.exitEpochs, p.coverEpochs, uint256(p.minCollateral) << 32);
     }
 
     function dealCount() external view returns (uint256) {
@@ -62,13 +72,30 @@ abstract contract Shadow {
     function collateralOf(DealRef memory ref, Deal memory d) external view returns (uint256) {
         if (d.reason >= Reason.Missed) return 0; // an immediate exit gives the rest away
         uint256 penaltyRate = MARKET.providerOf(ref.provider).penaltyRate;
-        uint256 full = uint256(d.capacity) * penaltyRate * COVER;
-        if (full < MIN_COLLATERAL) full = MIN_COLLATERAL;
+        uint256 full = _full(ref.provider, d.capacity);
         uint256 lost = 0;
         for (uint32 epoch = books[ref.id].wholeSince; epoch <= d.settledThrough; ++epoch) {
             if (!MARKET.proven(ref.provider, epoch)) lost += _at(ref.id, epoch).sectors * penaltyRate;
         }
         return lost < full ? full - lost : 0;
+    }
+
+    /// @notice The misses that a deal's cover has borne up to now: epochs that are over, unproven, with data in them.
+    function missesOf(DealRef memory ref) public view returns (uint256 misses) {
+        for (uint32 epoch = books[ref.id].wholeSince; epoch < MARKET.currentEpoch(); ++epoch) {
+            if (!MARKET.proven(ref.provider, epoch) && _at(ref.id, epoch).sectors != 0) misses++;
+        }
+        return misses < COVER ? misses : COVER;
+    }
+
+    /// @notice Epochs that are over, unproven, with something in the set.
+    function missCountOf(address provider) external view returns (uint256 misses) {
+        Total[] storage all = totals[provider];
+        uint256 next = 0;
+        for (uint32 epoch = 1; epoch < MARKET.currentEpoch(); ++epoch) {
+            while (next < all.length && all[next].from <= epoch) next++;
+            if (next != 0 && all[next - 1].sectors != 0 && !MARKET.proven(provider, epoch)) misses++;
+        }
     }
 
     /// @notice How often a proof of an epoch was taken.
@@ -80,9 +107,11 @@ abstract contract Shadow {
         deals.push(ref);
         Deal memory d = MARKET.deal(ref.provider, ref.slot);
         Book storage book = books[ref.id];
-        (book.client, book.start, book.wholeSince) = (client, d.startEpoch, d.startEpoch);
+        uint32 start = d.settledThrough + 1;
+        (book.client, book.start, book.wholeSince) = (client, start, start);
         (book.funded, book.stopAt) = (item.escrow << 32, d.stopAt);
-        _changed(ref.id, d.startEpoch);
+        (book.noticeEpochs, book.answerBond) = (d.noticeEpochs, d.answerBond);
+        _changed(ref.id, start);
     }
 
     /// @dev The deal's figures are other ones from epoch `from` on.
@@ -124,12 +153,26 @@ abstract contract Shadow {
         for (uint16 slot = 0; slot < leaves.length; ++slot) {
             if (leaves[slot] == 0) continue;
             Deal memory d = MARKET.deal(provider, slot);
-            if (epoch >= d.stopAt || d.misses + (epoch - 1 - standing.countedThrough) >= COVER) return false;
+            if (epoch >= d.stopAt || missesOf(DealRef(provider, slot, d.id)) >= COVER) return false;
         }
         return true;
     }
 
-    /// @dev Numbers rise, stopAt falls, closed records stay as they are.
+    /// @dev What a deal of `capacity` sectors locks.
+    function _full(address provider, uint256 capacity) internal view returns (uint256) {
+        uint256 cover = capacity * MARKET.providerOf(provider).penaltyRate * COVER;
+        return cover > MIN_COLLATERAL ? cover : MIN_COLLATERAL;
+    }
+
+    /// @dev Keeps what a provider's set came to, if it is another figure now. Where nothing can change it, nothing did.
+    function _weigh(address provider) internal {
+        Total[] storage all = totals[provider];
+        uint32 sectors = MARKET.providerOf(provider).sectors;
+        if (sectors == (all.length == 0 ? 0 : all[all.length - 1].sectors)) return;
+        all.push(Total(_effective(provider), sectors));
+    }
+
+    /// @dev Numbers rise, stopAt falls, closed records stay as they are, and nobody's deal becomes another's.
     function _observe() internal {
         for (uint256 i = 0; i < deals.length; ++i) {
             DealRef memory ref = deals[i];
@@ -139,9 +182,11 @@ abstract contract Shadow {
             if (d.number < book.number) broken = "a number fell";
             if (d.stopAt > book.stopAt && d.stopAt != book.extendingTo) broken = "stopAt rose";
             if (d.settledThrough >= d.stopAt) broken = "settled beyond stopAt";
+            if (d.client != book.client || d.noticeEpochs != book.noticeEpochs || d.answerBond != book.answerBond) {
+                broken = "a deal has another's client, notice or bond";
+            }
             (book.number, book.stopAt) = (d.number, d.stopAt);
             if (d.state != State.Closed) continue;
-            d.misses = 0; // follows the provider's count
             bytes32 record = keccak256(abi.encode(d));
             if (book.closed == 0) book.closed = record;
             if (book.closed != record) broken = "a closed deal changed";

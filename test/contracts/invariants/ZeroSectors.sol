@@ -34,9 +34,9 @@ library ZeroSectors {
             total += leaves[slot];
         }
         if (total == 0) return "";
+        bytes memory preimage = Positions.from(seed, block.chainid, market, epoch, provider);
         for (uint256 i = 0; i < Positions.COUNT; ++i) {
-            uint128 random = Positions.draw(seed, block.chainid, market, epoch, provider, i);
-            uint256 sector = Positions.place(random, i, total << 15) >> 15;
+            uint256 sector = Positions.place(Positions.draw(preimage, i), i, total << 15) >> 15;
             uint256 slot = 0;
             while (sector >= leaves[slot]) sector -= leaves[slot++];
             bytes_ = bytes.concat(bytes_, answer(leaves[slot]));

@@ -10,7 +10,7 @@ contract EpochsTest is Check {
         pure
     {
         (genesis, epochBlocks, blockNumber) = _clock(genesis, epochBlocks, blockNumber);
-        uint32 epoch = Epochs.epochOf(blockNumber, genesis, epochBlocks);
+        uint256 epoch = Epochs.epochOf(blockNumber, genesis, epochBlocks);
         uint256 start = Epochs.start(epoch, genesis, epochBlocks);
         uint256 offset = Epochs.offset(blockNumber, genesis, epochBlocks);
         vm.assertEq(start + offset, blockNumber, "start + offset");
@@ -23,7 +23,7 @@ contract EpochsTest is Check {
         pure
     {
         (genesis, epochBlocks, blockNumber) = _clock(genesis, epochBlocks, blockNumber);
-        uint32 epoch = Epochs.epochOf(blockNumber, genesis, epochBlocks);
+        uint256 epoch = Epochs.epochOf(blockNumber, genesis, epochBlocks);
         uint256 next = Epochs.start(epoch + 1, genesis, epochBlocks);
         vm.assertEq(Epochs.epochOf(next - 1, genesis, epochBlocks), epoch, "last block");
         vm.assertEq(Epochs.epochOf(next, genesis, epochBlocks), epoch + 1, "first block of the next");

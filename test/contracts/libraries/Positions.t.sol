@@ -43,17 +43,42 @@ contract PositionsTest is Check {
     ) public pure {
         index = bound(index, 0, Positions.COUNT - 1);
         bit = bound(bit, 0, 19);
-        uint128 drawn = Positions.draw(seed, chainId, market, epoch, provider, index);
+        uint128 drawn = _draw(seed, chainId, market, epoch, provider, index);
         uint256 one = 1 << bit;
         vm.assertTrue(
-            drawn != Positions.draw(bytes28(uint224(seed) ^ uint224(one)), chainId, market, epoch, provider, index), "seed"
+            drawn != _draw(bytes28(uint224(seed) ^ uint224(one)), chainId, market, epoch, provider, index), "seed"
         );
-        vm.assertTrue(drawn != Positions.draw(seed, chainId ^ one, market, epoch, provider, index), "chain");
+        vm.assertTrue(drawn != _draw(seed, chainId ^ one, market, epoch, provider, index), "chain");
         address otherMarket = address(uint160(market) ^ uint160(one));
-        vm.assertTrue(drawn != Positions.draw(seed, chainId, otherMarket, epoch, provider, index), "market");
-        vm.assertTrue(drawn != Positions.draw(seed, chainId, market, epoch ^ uint32(one), provider, index), "epoch");
+        vm.assertTrue(drawn != _draw(seed, chainId, otherMarket, epoch, provider, index), "market");
+        vm.assertTrue(drawn != _draw(seed, chainId, market, epoch ^ uint32(one), provider, index), "epoch");
         address otherProvider = address(uint160(provider) ^ uint160(one));
-        vm.assertTrue(drawn != Positions.draw(seed, chainId, market, epoch, otherProvider, index), "provider");
-        vm.assertTrue(drawn != Positions.draw(seed, chainId, market, epoch, provider, index + 1), "index");
+        vm.assertTrue(drawn != _draw(seed, chainId, market, epoch, otherProvider, index), "provider");
+        vm.assertTrue(drawn != _draw(seed, chainId, market, epoch, provider, index + 1), "index");
+    }
+
+    /// What PROTOCOL section 2 says, written down plainly; in any order, any number of times, from one preimage.
+    function testFuzz_DrawsAreTheHashes(
+        bytes28 seed,
+        uint256 chainId,
+        address market,
+        uint32 epoch,
+        address provider,
+        uint256[8] calldata order
+    ) public pure {
+        bytes memory preimage = Positions.from(seed, chainId, market, epoch, provider);
+        for (uint256 i = 0; i < order.length; ++i) {
+            uint256 index = order[i] % Positions.COUNT;
+            bytes32 hash = keccak256(abi.encode(seed, chainId, market, epoch, provider, index));
+            vm.assertEq(Positions.draw(preimage, index), uint256(hash) & type(uint128).max, "draw");
+        }
+    }
+
+    function _draw(bytes28 seed, uint256 chainId, address market, uint32 epoch, address provider, uint256 index)
+        private
+        pure
+        returns (uint128)
+    {
+        return Positions.draw(Positions.from(seed, chainId, market, epoch, provider), index);
     }
 }

@@ -5,26 +5,29 @@ import {ProofRecord} from "../../../contracts/libraries/ProofRecord.sol";
 import {Check} from "../Check.sol";
 
 contract ProofRecordTest is Check {
-    using ProofRecord for mapping(uint256 word => uint256);
+    using ProofRecord for uint256[1 << 16];
 
-    mapping(uint256 word => uint256) private record;
+    uint256 private constant LAST = (1 << 24) - 1; // an epoch
 
-    function testFuzz_CountIsALinearScan(uint256[4] calldata words, uint32 first, uint32 last) public {
+    uint256[1 << 16] private record;
+
+    function testFuzz_CountIsALinearScan(uint256[4] calldata words, uint256 first, uint256 last) public {
         for (uint256 i = 0; i < 4; ++i) {
             record[i] = words[i];
         }
-        first = uint32(bound(first, 0, 1023));
-        last = uint32(bound(last, first, 1023));
+        first = bound(first, 0, 1023);
+        last = bound(last, first, 1023);
         uint256 expected = 0;
-        for (uint32 epoch = first; epoch <= last; ++epoch) {
+        for (uint256 epoch = first; epoch <= last; ++epoch) {
             if (record.get(epoch)) expected++;
         }
         vm.assertEq(record.count(first, last), expected, "count");
     }
 
     /// INV-6: setting an epoch twice counts it once, and touches no other.
-    function testFuzz_AnEpochIsOneBit(uint32 epoch, uint32 other) public {
-        epoch = uint32(bound(epoch, 1, type(uint32).max - 1));
+    function testFuzz_AnEpochIsOneBit(uint256 epoch, uint256 other) public {
+        epoch = bound(epoch, 1, LAST - 1);
+        other = bound(other, 0, LAST);
         vm.assertTrue(!record.get(epoch), "unset");
         record.set(epoch);
         record.set(epoch);
@@ -32,6 +35,18 @@ contract ProofRecordTest is Check {
         vm.assertEq(record.count(epoch, epoch), 1, "once");
         vm.assertTrue(!record.get(epoch - 1) && !record.get(epoch + 1), "neighbours");
         if (other != epoch) vm.assertTrue(!record.get(other), "any other");
+    }
+
+    /// The words at both ends of the record, and a count that reaches into neither neighbour.
+    function test_FirstAndLastEpochs() public {
+        for (uint256 i = 0; i < 2; ++i) {
+            uint256 epoch = i * LAST;
+            record.set(epoch);
+            vm.assertTrue(record.get(epoch), "set");
+            vm.assertEq(record.count(epoch, epoch), 1, "counted");
+        }
+        vm.assertEq(record.count(LAST - 4200, LAST), 1, "the longest settlement");
+        vm.assertEq(record.count(1, 4200), 0, "nothing else");
     }
 
     function testFuzz_OnesCountsBits(uint256 word) public pure {

@@ -7,10 +7,10 @@ import {SumTree} from "../../../contracts/libraries/SumTree.sol";
 
 /// @notice The pure libraries, callable, for comparing them with the codec.
 contract Libraries {
-    using SumTree for mapping(uint256 node => uint256);
+    using SumTree for uint256[1 << 14];
 
-    mapping(uint256 node => uint256) private tree;
-    uint8 private height = 1;
+    uint256[1 << 14] private tree;
+    uint256 private height = 1;
 
     /// @return root that `proof` of chunk `index` in a deal of `sectors` leads to, `length` its bytes must have.
     function proofRoot(bytes calldata proof, uint256 index, uint256 sectors)
@@ -29,8 +29,9 @@ contract Libraries {
         returns (uint128[] memory randoms)
     {
         randoms = new uint128[](Positions.COUNT);
+        bytes memory preimage = Positions.from(seed, chainId, market, epoch, provider);
         for (uint256 i = 0; i < randoms.length; ++i) {
-            randoms[i] = Positions.draw(seed, chainId, market, epoch, provider, i);
+            randoms[i] = Positions.draw(preimage, i);
         }
     }
 
@@ -41,14 +42,15 @@ contract Libraries {
         returns (uint256[] memory places)
     {
         places = new uint256[](Positions.COUNT);
+        bytes memory preimage = Positions.from(seed, chainId, market, epoch, provider);
         for (uint256 i = 0; i < places.length; ++i) {
-            places[i] = Positions.place(Positions.draw(seed, chainId, market, epoch, provider, i), i, chunks);
+            places[i] = Positions.place(Positions.draw(preimage, i), i, chunks);
         }
     }
 
     function setLeaves(uint256[] calldata slots, uint32[] calldata sectors) external {
         for (uint256 i = 0; i < slots.length; ++i) {
-            height = tree.set(height, slots[i], sectors[i]);
+            height = tree.set(height, slots[i], tree.get(slots[i]), sectors[i]);
         }
     }
 

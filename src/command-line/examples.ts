@@ -1,0 +1,113 @@
+/** One thing to copy for every command: `--help`, docs/CLI.md and the tests take it from here. */
+
+export interface Example {
+  /** What for. */
+  readonly why: string;
+  /** As typed into a shell. */
+  readonly line: string;
+}
+
+const MARKET = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
+const PROVIDER = "0x90F79bf6EB2c4f870365E785982E1f101E93b906";
+const PLACE = `--rpc http://127.0.0.1:8545 --market ${MARKET}`;
+
+const example = (why: string, line: string): Example => ({ why, line });
+
+const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
+  sublet: [
+    example("a key and a home on a market", `sublet init ${PLACE}`),
+    example("how a command is used", "sublet put --help"),
+  ],
+  "sublet init": [
+    example("in ~/.sublet; the password is asked for", `sublet init ${PLACE}`),
+    example("elsewhere, without being asked", `sublet init ${PLACE} --home ./drive --password-file ./password`),
+  ],
+  "sublet volume": [
+    example("10 GiB that survive the loss of eight of twelve", "sublet volume create --k 4 --n 12 --size 10GiB"),
+  ],
+  "sublet volume create": [
+    example(
+      "10 GiB for 30 epochs that survive the loss of eight of twelve",
+      "sublet volume create --k 4 --n 12 --size 10GiB",
+    ),
+    example("a small one, for longer", "sublet volume create --k 2 --n 6 --size 500MiB --epochs 90"),
+  ],
+  "sublet put": [
+    example("a file", "sublet put holiday.jpg /photos/holiday.jpg"),
+    example("a folder, waiting until it is on chain", "sublet put photos /2026/photos --until committed"),
+    example("what another program writes", "tar c photos | sublet put - /backups/photos.tar"),
+  ],
+  "sublet get": [
+    example("a file, to where it is called the same", "sublet get /photos/holiday.jpg"),
+    example("to another program", "sublet get /backups/photos.tar - | tar x"),
+    example("the first 100 bytes", "sublet get /readme.md part --range 0-99"),
+  ],
+  "sublet ls": [example("everything", "sublet ls"), example("a folder, for a program", "sublet ls /photos --json")],
+  "sublet rm": [
+    example("a file", "sublet rm /photos/holiday.jpg"),
+    example("a folder with all that is in it", "sublet rm /2026 --recursive"),
+  ],
+  "sublet status": [
+    example("money, deals, and what each provider shows when asked", "sublet status"),
+    example("of another home", "sublet status --home ./drive"),
+  ],
+  "sublet repair": [example("what was lost, at fresh providers; and what was interrupted", "sublet repair")],
+  "sublet topup": [
+    example("2.5 tokens for storing, over the deals of all volumes", "sublet topup 2.5"),
+    example("half a token for reading", "sublet topup 0.5 --egress"),
+  ],
+  "sublet restore": [
+    example(
+      "a whole drive into an empty home, from its key alone",
+      `sublet restore --from-key keystore.json ${PLACE} --home ./again`,
+    ),
+  ],
+  "sublet provider": [
+    example("how a provider begins", `sublet provider init ${PLACE} --quota 500GB --stake 100 --price 1.5`),
+  ],
+  "sublet provider init": [
+    example(
+      "500 GB to rent, with 100 tokens at stake",
+      `sublet provider init ${PLACE} --quota 500GB --stake 100 --price 1.5`,
+    ),
+  ],
+  "sublet provider run": [
+    example("until it is told to stop, with metrics for Prometheus", "sublet provider run --metrics-port 9100"),
+    example(
+      "behind a router that passes a port on",
+      "sublet provider run --listen /ip4/0.0.0.0/tcp/4001 --announce /dns4/disk.example.org/tcp/4001",
+    ),
+  ],
+  "sublet provider status": [example("stake, deals and proofs, as the chain knows them", "sublet provider status")],
+  "sublet provider exit": [
+    example("no new deals, and the money home as they end; repeat it until nothing remains", "sublet provider exit"),
+  ],
+  "sublet audit": [
+    example("a market from its beginning, with a page for browsers", `sublet audit ${PLACE} --html audit.html`),
+    example(
+      "from now on, with a mail for each wrong",
+      `sublet audit --watch ${PLACE} --alert 'echo "$2" | mail -s "sublet: $1" root' --remember told.json`,
+    ),
+  ],
+  "sublet audit proof": [
+    example("how a provider proved epoch 12, step by step", `sublet audit proof 12 ${PROVIDER} ${PLACE}`),
+  ],
+  "sublet completion": [
+    example("in this shell", "source <(sublet completion bash)"),
+    example("in every zsh", "sublet completion zsh > ~/.zfunc/_sublet"),
+    example("in every fish", "sublet completion fish > ~/.config/fish/completions/sublet.fish"),
+  ],
+};
+
+/** Of the command with that whole name; none where nobody wrote one. */
+export function examplesOf(name: string): readonly Example[] {
+  return EXAMPLES[name] ?? [];
+}
+
+/** Whole names of commands that have an example. */
+export const EXAMPLE_NAMES: readonly string[] = Object.keys(EXAMPLES);
+
+/** As they stand below a command's help. */
+export function helpOf(examples: readonly Example[]): string {
+  return `\nExamples:\n${examples.map(({ why, line }) => `  # ${why}\n  $ ${line}`).join("\n")}`;
+}
