@@ -1,5 +1,6 @@
 /** How deals end, and what each way costs: PROTOCOL section 4. */
 import { expect } from "chai";
+import { ZeroAddress } from "ethers";
 import {
   type Agreement,
   createWorld,
