@@ -8,7 +8,6 @@ import { type Citation, citations } from "../../test/style/Citations.ts";
 import type { Reply } from "./jobs.ts";
 import type { Mutant } from "./Mutant.ts";
 import type { Project } from "./Project.ts";
-import type { Node } from "./Tree.ts";
 import { share, Worker } from "./Workers.ts";
 import type { Build } from "./Workspace.ts";
 
@@ -66,7 +65,7 @@ export async function judgeKept(
     for (const citation of cited.get(breaks) ?? []) {
       const { file, titles } = citation;
       const reply = await run(project, build, worker, citation, mutant.id);
-      told.push(...titles.filter((title) => notices(project, file, title, reply)).map((title) => `${file} "${title}"`));
+      told.push(...titles.filter((title) => notices(title, reply)).map((title) => `${file} "${title}"`));
     }
     for (const each of told) noticed.add(`${breaks} ${each}`);
     tell(`${breaks} ${how}: ${told.join(", ") || "NOTICED BY NONE"}`);
@@ -82,7 +81,7 @@ export async function judgeKept(
   return wrong;
 }
 
-/** A title with an underscore is a check within an invariant, found by the functions that the failure came through. */
+/** A title with an underscore is a check within an invariant, whose failure names all checks that failed. */
 function run(
   project: Project,
   build: Build,
@@ -98,28 +97,10 @@ function run(
 }
 
 /** What is cited may be a test, a check within an invariant, or a remark on what several tests of a file do. */
-function notices(project: Project, file: string, title: string, reply: Reply | undefined): boolean {
+function notices(title: string, reply: Reply | undefined): boolean {
   const outcomes = reply?.outcomes ?? [];
   const failed = outcomes.filter(({ failure }) => failure !== undefined);
-  if (title.startsWith("_")) return failed.some(({ failure }) => checksOf(project, file, failure!).includes(title));
+  if (title.startsWith("_")) return failed.some(({ failure }) => failure!.includes(title));
   const own = outcomes.filter((outcome) => outcome.title.includes(title));
   return own.length > 0 ? failed.some((outcome) => own.includes(outcome)) : failed.length > 0;
-}
-
-/** The functions of a test that fail with this message, or with one that they are handed, where none has it. */
-function checksOf(project: Project, file: string, failure: string): string[] {
-  const source = project.sources.get(file)!;
-  const checks = source.nodes.filter(
-    ({ nodeType, name }) => nodeType === "FunctionDefinition" && name?.startsWith("_"),
-  );
-  const messages = (check: Node) =>
-    [...source.below(check)].flatMap(({ nodeType, memberName, arguments: values, expression }) =>
-      nodeType === "FunctionCall" && (memberName ?? expression?.memberName ?? "").startsWith("assert")
-        ? [values!.at(-1)!]
-        : [],
-    );
-  const having = (is: (message: Node) => boolean) =>
-    checks.filter((check) => messages(check).some(is)).map(({ name }) => name!);
-  const own = having(({ nodeType, value }) => nodeType === "Literal" && failure.startsWith(`${value}`));
-  return own.length > 0 ? own : having(({ nodeType }) => nodeType !== "Literal");
 }

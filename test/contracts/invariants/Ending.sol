@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.36;
+
+import {Deal, DealRef, Reason, Scopes, State} from "../../../contracts/types/Market.sol";
+import {Dealing} from "./Dealing.sol";
+import {ZeroSectors} from "./ZeroSectors.sol";
+
+/// @notice Deals end, each way there is, and chunks are asked for.
+abstract contract Ending is Dealing {
+    function terminate(uint256 dealSeed) external {
+        (DealRef memory ref, Deal memory d) = _pick(dealSeed);
+        if (_call(d.client, abi.encodeCall(MARKET.terminate, (ref)))) _givenNotice(ref, d);
+    }
+
+    function resign(uint256 dealSeed) external {
+        (DealRef memory ref, Deal memory d) = _pick(dealSeed);
+        if (_call(ref.provider, abi.encodeCall(MARKET.resign, (ref)))) _givenNotice(ref, d);
+    }
+
+    function _givenNotice(DealRef memory ref, Deal memory d) private {
+        uint32 due = _epoch() + 1 + d.noticeEpochs;
+        if (d.stopAt < due) due = d.stopAt;
+        _must(MARKET.deal(ref.provider, ref.slot).stopAt == due, 24, "a notice gave another time");
+    }
+
+    /// @notice Now and then after a time in which nobody proves, which would be rare otherwise.
+    function terminateMissed(uint256 dealSeed) external {
+        (DealRef memory ref, Deal memory d) = _pickActive(dealSeed);
+        if ((dealSeed >> 32) % 2 == 0) _skip(_epoch() + 2 + uint32((dealSeed >> 40) % 3));
+        _call(d.client, abi.encodeCall(MARKET.terminateMissed, (ref)));
+    }
+
+    function abandon(uint256 dealSeed) external {
+        (DealRef memory ref,) = _pick(dealSeed);
+        _call(ref.provider, abi.encodeCall(MARKET.abandon, (ref)));
+    }
+
+    function prune(uint256 dealSeed) external {
+        (DealRef memory ref, Deal memory d) = _pick(dealSeed);
+        bool pruned = _call(_relay(dealSeed >> 32), abi.encodeCall(MARKET.prune, (_one(ref))));
+        if (pruned) _counts(d.state != State.Stopped && MARKET.deal(ref.provider, ref.slot).state == State.Stopped);
+    }
+
+    /// @notice Of a deal that is stopped, if there is any; now and then once its final epochs are over.
+    function close(uint256 dealSeed) external {
+        (DealRef memory ref, Deal memory d) = _pick(dealSeed);
+        for (uint256 i = 1; i < deals.length && (d.id != ref.id || d.state != State.Stopped); ++i) {
+            (ref, d) = _pick(dealSeed % MAX_DEALS + i);
+        }
+        if ((dealSeed >> 32) % 4 == 0 && _epoch() < d.stopAt) _skip(d.stopAt);
+        if ((dealSeed >> 34) % 4 == 0) _skip(_epoch() + 1);
+        Move memory move = _before();
+        if (!_call(_relay(dealSeed >> 36), abi.encodeCall(MARKET.close, (_one(ref))))) return;
+        bool closed = d.id == ref.id && d.state != State.Closed
+            && MARKET.deal(ref.provider, ref.slot).state == State.Closed;
+        _counts(closed);
+        if (!closed) return;
+        uint256 fee = 0;
+        if (d.reason == Reason.Resigned) fee = EXIT * d.sectors * MARKET.providerOf(ref.provider).penaltyRate;
+        if (fee > d.collateral) fee = d.collateral;
+        _gains(move, ref.provider, d.collateral - fee);
+        _gains(move, d.client, uint256(d.escrow) + d.egress + fee);
+        _after(move, 2, "money mislaid by close");
+    }
+
+    function challenge(uint256 dealSeed, uint64 chunk) external {
+        (DealRef memory ref, Deal memory d) = _pickActive(dealSeed);
+        if (d.id != ref.id) return;
+        chunk = uint64(bound(chunk, 0, (uint256(d.sectors) << 15) + 1));
+        address from = (dealSeed >> 32) % 3 != 0 ? d.client : _delegate(dealSeed >> 33);
+        _due(from, -int256(uint256(d.answerBond) << 32));
+        Move memory move = _before();
+        if (!_call(from, abi.encodeCall(MARKET.challenge, (ref, chunk)))) return;
+        _must(from == d.client || _mayNow(d.client, from, Scopes.AUDIT), 16, "a delegate challenged beyond its bounds");
+        _loses(move, from, uint256(d.answerBond) << 32);
+        _after(move, 18, "a challenge cost something else than its bond");
+    }
+
+    /// @notice Its bond goes to the provider, or back where there is nothing to show any more.
+    function answer(uint256 dealSeed) external {
+        (DealRef memory ref, Deal memory d) = _pickChallenged(dealSeed);
+        bytes memory proof = d.sectors == 0 ? bytes("") : ZeroSectors.answer(d.sectors);
+        shown = d.challengedChunk < uint256(d.sectors) << 15;
+        Move memory move = _before();
+        bool answered = _call(_relay(dealSeed >> 32), abi.encodeCall(MARKET.answer, (ref, proof)));
+        if (answered) {
+            _gains(move, shown ? ref.provider : d.challenger, uint256(d.answerBond) << 32);
+            _after(move, 18, "an answer moved something else than the bond");
+        }
+        shown = false;
+    }
+
+    /// @notice Now and then once the time to answer is over.
+    function convict(uint256 dealSeed) external {
+        (DealRef memory ref, Deal memory d) = _pickChallenged(dealSeed);
+        if ((dealSeed >> 32) % 2 == 0 && d.challengeDeadline != 0) {
+            _skip(d.challengeDeadline >= _epoch() ? d.challengeDeadline + 1 : _epoch() + 1);
+        }
+        _call(_relay(dealSeed >> 33), abi.encodeCall(MARKET.convict, (ref)));
+    }
+
+    /// @dev To the first block of an epoch.
+    function _skip(uint32 epoch) internal {
+        (uint256 later,) = MARKET.epochStart(epoch);
+        vm.roll(later);
+    }
+
+    /// @dev One with a challenge under way, if there is any.
+    function _pickChallenged(uint256 seed) private view returns (DealRef memory ref, Deal memory d) {
+        for (uint256 i = 0; i <= deals.length; ++i) {
+            (ref, d) = _pick(seed % MAX_DEALS + i);
+            if (d.id == ref.id && d.challengeDeadline != 0) break;
+        }
+    }
+}
