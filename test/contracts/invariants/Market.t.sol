@@ -165,9 +165,9 @@ contract MarketInvariants is Check {
         for (uint256 i = 0; i < hosts.length; ++i) {
             hosts[i] = market.providerOf(handler.actor(3 + i));
         }
-        _INV1_TokensAreConserved(found);
+        _INV1_TokensAreConserved(found, all);
         _INV2_CollateralIsWhatBalancesGave(found, all, refs, hosts);
-        _INV3_TheTreeIsTheDeals(found, hosts);
+        _INV3_TheTreeIsTheDeals(found, all, refs, hosts);
         _INV4_LiveDealsAreFunded(found, all);
         _INV5_NothingGoesBackwards(found);
         _INV6_EscrowPaysEachProvenEpochOnce(found, all, refs);
@@ -192,9 +192,13 @@ contract MarketInvariants is Check {
     }
 
     /// INV-1, INV-12: what the market owes is what it holds, to the last unit, so rounding strands and mints nothing.
-    function _INV1_TokensAreConserved(Findings.List memory found) private view {
-        uint256 held = token.balanceOf(address(market)) << 32;
-        found.equal(handler.owed(), held, "_INV1_TokensAreConserved", "owed = held");
+    function _INV1_TokensAreConserved(Findings.List memory found, Deal[] memory all) private view {
+        uint256 owed = handler.unlocked();
+        for (uint256 i = 0; i < all.length; ++i) {
+            owed += uint256(all[i].escrow) + all[i].egress + all[i].collateral;
+            if (all[i].challengeDeadline != 0) owed += uint256(all[i].answerBond) << 32;
+        }
+        found.equal(owed, token.balanceOf(address(market)) << 32, "_INV1_TokensAreConserved", "owed = held");
     }
 
     /// INV-2: what deals hold as collateral came out of their providers' free balances, the full figure at most, and goes
@@ -221,18 +225,26 @@ contract MarketInvariants is Check {
 
     /// INV-3: a leaf is its deal's sectors while the deal is in the set, and the root their sum. (Lane by lane:
     /// SumTree.t.sol; and a proof that the handler makes from the leaves is taken, or the handler says so.)
-    function _INV3_TheTreeIsTheDeals(Findings.List memory found, Provider[] memory hosts) private view {
+    function _INV3_TheTreeIsTheDeals(
+        Findings.List memory found,
+        Deal[] memory all,
+        DealRef[] memory refs,
+        Provider[] memory hosts
+    ) private view {
         string memory check = "_INV3_TheTreeIsTheDeals";
         _noFault(found, 3, check);
         for (uint256 i = 0; i < hosts.length; ++i) {
             address provider = handler.actor(3 + i);
             uint32[] memory leaves = market.leaves(provider, 0, hosts[i].slots);
+            uint256[] memory plain = new uint256[](leaves.length);
+            for (uint256 j = 0; j < all.length; ++j) {
+                bool inSet = _isUnclosed(all[j]) && all[j].state != State.Stopped && refs[j].provider == provider;
+                if (inSet) plain[refs[j].slot] = all[j].sectors;
+            }
             uint256 total = 0;
-            for (uint16 slot = 0; slot < hosts[i].slots; ++slot) {
+            for (uint256 slot = 0; slot < leaves.length; ++slot) {
                 total += leaves[slot];
-                Deal memory d = market.deal(provider, slot);
-                bool inSet = d.state != State.Stopped && d.state != State.Closed;
-                found.equal(leaves[slot], inSet ? d.sectors : 0, check, "leaf");
+                found.equal(leaves[slot], plain[slot], check, "leaf");
             }
             found.equal(hosts[i].sectors, total, check, "root");
         }

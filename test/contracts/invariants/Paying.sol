@@ -149,7 +149,7 @@ abstract contract Paying is Ending {
         WickedToken.Way way = WickedToken.Way(1 + seed % 6);
         uint128 amount = _uint128(seed >> 16, 1e6) + 1;
         TOKEN.behave(way, MARKET, _whatTokenCalls(ref, seed >> 8));
-        (uint256 held, uint256 before) = (TOKEN.balanceOf(address(MARKET)), owed());
+        (uint256 held, uint256 before) = (TOKEN.balanceOf(address(MARKET)), _owed());
         address from = actor((seed >> 32) % PARTIES);
         uint256 what = (seed >> 48) % 3;
         bool ok;
@@ -163,7 +163,7 @@ abstract contract Paying is Ending {
         TOKEN.behave(WickedToken.Way.Honest, MARKET, "");
         if (ok && what == 1) _funded(ref.id, amount, amount);
         // Each may have risen or fallen, by as much.
-        _must(owed() + (held << 32) == before + (TOKEN.balanceOf(address(MARKET)) << 32), 23, "a token made or took credit");
+        _must(_owed() + (held << 32) == before + (TOKEN.balanceOf(address(MARKET)) << 32), 23, "a token made or took credit");
     }
 
     function _whatTokenCalls(DealRef memory ref, uint256 seed) private view returns (bytes memory) {

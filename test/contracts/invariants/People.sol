@@ -70,12 +70,17 @@ abstract contract People is Check, Shadow {
         return people[index];
     }
 
-    /// @notice What the market owes, in ledger units.
-    function owed() public view returns (uint256 units) {
+    /// @notice Ledger units that no deal holds: free, or burnt.
+    function unlocked() public view returns (uint256 units) {
         units = uint256(MARKET.burnt()) + MARKET.freeBalance(address(TOKEN));
         for (uint256 i = 0; i < PEOPLE; ++i) {
             units += MARKET.freeBalance(actor(i));
         }
+    }
+
+    /// @dev What the market owes, in ledger units.
+    function _owed() internal view returns (uint256 units) {
+        units = unlocked();
         for (uint256 i = 0; i < deals.length; ++i) {
             DealRef memory ref = deals[i];
             if (books[ref.id].replaced) continue;

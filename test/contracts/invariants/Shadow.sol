@@ -97,7 +97,7 @@ abstract contract Shadow {
         Book storage book = books[ref.id];
         escrow = book.funded;
         for (uint32 epoch = book.start; epoch <= settledThrough; ++epoch) {
-            if (!MARKET.proven(ref.provider, epoch)) continue;
+            if (!_isProven(ref.provider, epoch)) continue;
             Figures memory held = _at(ref.id, epoch);
             uint256 bill = uint256(held.sectors > held.minSectors ? held.sectors : held.minSectors) * held.rate;
             escrow = escrow > bill ? escrow - bill : 0; // never more, or its funding is wrong
@@ -111,15 +111,16 @@ abstract contract Shadow {
         uint256 full = _full(ref.provider, d.capacity);
         uint256 lost = 0;
         for (uint32 epoch = books[ref.id].wholeSince; epoch <= d.settledThrough; ++epoch) {
-            if (!MARKET.proven(ref.provider, epoch)) lost += _at(ref.id, epoch).sectors * penaltyRate;
+            if (!_isProven(ref.provider, epoch)) lost += _at(ref.id, epoch).sectors * penaltyRate;
         }
         return lost < full ? full - lost : 0;
     }
 
     /// @notice The misses that a deal's cover has borne up to now: epochs that are over, unproven, with data in them.
     function missesOf(DealRef memory ref) public view returns (uint256 misses) {
-        for (uint32 epoch = books[ref.id].wholeSince; epoch < MARKET.currentEpoch(); ++epoch) {
-            if (!MARKET.proven(ref.provider, epoch) && _at(ref.id, epoch).sectors != 0) misses++;
+        uint32 now_ = _epoch();
+        for (uint32 epoch = books[ref.id].wholeSince; epoch < now_; ++epoch) {
+            if (!_isProven(ref.provider, epoch) && _at(ref.id, epoch).sectors != 0) misses++;
         }
         return misses < COVER ? misses : COVER;
     }
@@ -128,9 +129,10 @@ abstract contract Shadow {
     function missCountOf(address provider) external view returns (uint256 misses) {
         Total[] storage all = totals[provider];
         uint256 next = 0;
-        for (uint32 epoch = 1; epoch < MARKET.currentEpoch(); ++epoch) {
+        uint32 now_ = _epoch();
+        for (uint32 epoch = 1; epoch < now_; ++epoch) {
             while (next < all.length && all[next].from <= epoch) next++;
-            if (next != 0 && all[next - 1].sectors != 0 && !MARKET.proven(provider, epoch)) misses++;
+            if (next != 0 && all[next - 1].sectors != 0 && !_isProven(provider, epoch)) misses++;
         }
     }
 
@@ -175,10 +177,14 @@ abstract contract Shadow {
         proofs[provider][epoch >> 8] += 1 << (epoch & 255);
     }
 
+    function _isProven(address provider, uint32 epoch) private view returns (bool) {
+        return proofs[provider][epoch >> 8] >> (epoch & 255) & 1 != 0;
+    }
+
     /// @dev E, as the gate has it: the epoch that a change made now is for.
     function _effective(address provider) internal view returns (uint32 epoch) {
         epoch = _epoch();
-        if (!_inCommitPhase() && MARKET.proven(provider, epoch)) ++epoch;
+        if (!_inCommitPhase() && _isProven(provider, epoch)) ++epoch;
     }
 
     function _epoch() internal view returns (uint32) {
@@ -194,14 +200,14 @@ abstract contract Shadow {
         frozen = new bool[](hosts.length);
         if (_inCommitPhase()) return frozen;
         for (uint256 i = 0; i < hosts.length; ++i) {
-            frozen[i] = !MARKET.proven(hosts[i], _epoch());
+            frozen[i] = !_isProven(hosts[i], _epoch());
         }
     }
 
     /// @dev Whether an honest proof must be taken: it is the first of its epoch, and no deal of the set is beyond its end
     /// or its cover.
     function _provable(address provider, uint32 epoch) internal view returns (bool) {
-        if (MARKET.proven(provider, epoch)) return false;
+        if (_isProven(provider, epoch)) return false;
         Provider memory standing = MARKET.providerOf(provider);
         uint32[] memory leaves = MARKET.leaves(provider, 0, standing.slots);
         for (uint16 slot = 0; slot < leaves.length; ++slot) {
@@ -277,7 +283,7 @@ abstract contract Shadow {
         } else if (d.reason == Reason.Missed) {
             due = d.stopAt <= effective;
             for (uint32 epoch = effective > MISSED ? effective - uint32(MISSED) : 0; epoch < effective; ++epoch) {
-                if (MARKET.proven(ref.provider, epoch) || _at(ref.id, epoch).sectors == 0) due = false;
+                if (_isProven(ref.provider, epoch) || _at(ref.id, epoch).sectors == 0) due = false;
             }
         } else if (d.reason == Reason.Exhausted) {
             due = missesOf(ref) >= COVER;
