@@ -93,9 +93,9 @@ abstract contract Dealing is People {
         _must(!opened, 14, "a cancelled offer opened a deal");
     }
 
-    /// @notice Of one deal or two of a provider, sent by itself, its signer, or a relay with its signatures.
+    /// @notice Of one deal or two of a provider, now and then one that is challenged, sent by itself, its signer, or a relay with its signatures.
     function commit(uint256 dealSeed, uint32 sectors) external {
-        (DealRef memory ref, Deal memory d) = _pick(dealSeed);
+        (DealRef memory ref, Deal memory d) = (dealSeed >> 80) % 2 == 0 ? _pick(dealSeed) : _pickChallenged(dealSeed);
         if (d.id != ref.id) return;
         DealRef[] memory refs = _alongside(ref, dealSeed >> 40);
         address signer = _signer(ref.provider);
@@ -202,10 +202,11 @@ abstract contract Dealing is People {
         terms.validUntil = item.validUntil;
     }
 
-    /// @dev The next revision of a deal, signed by its client.
+    /// @dev The next revision of a deal, now and then one of long ago, signed by its client.
     function _revision(DealRef memory ref, uint256 seed) internal view returns (CommitItem memory item, bytes32 digest) {
         Deal memory d = MARKET.deal(ref.provider, ref.slot);
         (item.slot, item.number, item.sectors) = (ref.slot, d.number + 65_536, uint32(bound(seed, 0, d.capacity)));
+        if (d.number != 0 && seed % 16 == 15) item.number = d.number / 2;
         item.root = ZeroSectors.root(item.sectors);
         Revision memory revision = Revision(ref.id, item.number, item.root, item.sectors, item.head);
         digest = _digest(keccak256(abi.encode(TypedHashes.REVISION, revision)));

@@ -66,7 +66,9 @@ abstract contract Ending is Dealing {
     function challenge(uint256 dealSeed, uint64 chunk) external {
         (DealRef memory ref, Deal memory d) = _pickActive(dealSeed);
         if (d.id != ref.id) return;
-        chunk = uint64(bound(chunk, 0, (uint256(d.sectors) << 15) + 1));
+        // Often the last one, which a revision may take away.
+        uint64 limit = uint64(d.sectors) << 15;
+        chunk = chunk % 2 == 0 || limit == 0 ? uint64(bound(chunk >> 1, 0, limit)) : limit - 1;
         address from = (dealSeed >> 32) % 3 != 0 ? d.client : _delegate(dealSeed >> 33);
         _due(from, -int256(uint256(d.answerBond) << 32));
         Move memory move = _before();
@@ -103,13 +105,5 @@ abstract contract Ending is Dealing {
     function _skip(uint32 epoch) internal {
         (uint256 later,) = MARKET.epochStart(epoch);
         vm.roll(later);
-    }
-
-    /// @dev One with a challenge under way, if there is any.
-    function _pickChallenged(uint256 seed) private view returns (DealRef memory ref, Deal memory d) {
-        for (uint256 i = 0; i <= deals.length; ++i) {
-            (ref, d) = _pick(seed % MAX_DEALS + i);
-            if (d.id == ref.id && d.challengeDeadline != 0) break;
-        }
     }
 }

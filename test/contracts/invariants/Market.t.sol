@@ -63,7 +63,7 @@ contract MarketInvariants is Check {
 
     /// @dev Time, proofs and data come most often, so that deals live long enough for the rest to mean something.
     function _calls() private view returns (bytes4[] memory calls) {
-        bytes4[49] memory weighted = [
+        bytes4[50] memory weighted = [
             handler.advance.selector,
             handler.advance.selector,
             handler.advance.selector,
@@ -100,6 +100,7 @@ contract MarketInvariants is Check {
             handler.close.selector,
             handler.challenge.selector,
             handler.challenge.selector,
+            handler.answer.selector,
             handler.answer.selector,
             handler.convict.selector,
             handler.authorize.selector,

@@ -190,6 +190,14 @@ abstract contract People is Check, Shadow {
         }
     }
 
+    /// @dev One with a challenge under way, if there is any.
+    function _pickChallenged(uint256 seed) internal view returns (DealRef memory ref, Deal memory d) {
+        for (uint256 i = 0; i <= deals.length; ++i) {
+            (ref, d) = _pick(seed % MAX_DEALS + i);
+            if (d.id == ref.id && d.challengeDeadline != 0) break;
+        }
+    }
+
     function _digest(bytes32 structHash) internal view returns (bytes32) {
         return keccak256(abi.encodePacked(hex"1901", DOMAIN, structHash));
     }
