@@ -92,11 +92,12 @@ abstract contract Ending is Dealing {
         shown = false;
     }
 
-    /// @notice Now and then once the time to answer is over.
+    /// @notice Now and then once the time to answer is over, or just before.
     function convict(uint256 dealSeed) external {
         (DealRef memory ref, Deal memory d) = _pickChallenged(dealSeed);
-        if ((dealSeed >> 32) % 2 == 0 && d.challengeDeadline != 0) {
-            _skip(d.challengeDeadline >= _epoch() ? d.challengeDeadline + 1 : _epoch() + 1);
+        if (d.challengeDeadline != 0 && (dealSeed >> 32) % 3 != 2) {
+            uint32 later = d.challengeDeadline + uint32((dealSeed >> 32) % 3);
+            _skip(later > _epoch() ? later : _epoch() + 1);
         }
         _call(_relay(dealSeed >> 33), abi.encodeCall(MARKET.convict, (ref)));
     }

@@ -139,7 +139,7 @@ contract Handler is Paying {
 
     /// @notice Somebody speaks for one who did not: whatever a deal was, it is afterwards.
     function impersonate(uint256 dealSeed, uint256 seed) external {
-        (DealRef memory ref, Deal memory d) = _pick(dealSeed);
+        (DealRef memory ref, Deal memory d) = (seed >> 12) % 2 == 0 ? _pick(dealSeed) : _pickActive(dealSeed);
         if (d.id != ref.id) return;
         address signer = _signer(ref.provider);
         address stranger = actor(seed % DELEGATES);
@@ -162,7 +162,8 @@ contract Handler is Paying {
         view
         returns (address from, bytes memory call)
     {
-        uint256 what = seed % 13;
+        uint256 what = seed % 15;
+        if (what > 12) what = 10;
         if (what == 0) return (stranger, abi.encodeCall(MARKET.terminate, (ref)));
         if (what == 1) return (stranger, abi.encodeCall(MARKET.resign, (ref)));
         if (what == 2) return (stranger, abi.encodeCall(MARKET.terminateMissed, (ref)));

@@ -40,11 +40,12 @@ contract MarketInvariants is Check {
         });
         market = IStorageMarket(_deploy("StorageMarket", abi.encode(p, token, _deploy("PlainSeeds", ""), address(0))));
         handler = Handler(_deploy("Handler", abi.encode(market, token)));
-        // What is there from the start: bounds for delegates, deals with data in them.
+        // What is there from the start: bounds for delegates, a signer to come, deals with data in them.
         for (uint256 i = 0; i < 6; ++i) {
             uint256 random = uint256(keccak256(abi.encode("authorize", i)));
             handler.authorize(random >> 128 << 128 | uint256(uint64(random)) << 32 | (i % 3) | (i / 3) << 8 | 15 << 16 | 7 << 24);
         }
+        handler.setSigner(2);
         for (uint256 i = 0; i < 3; ++i) {
             handler.open(uint256(keccak256(abi.encode("open", i))));
             handler.commit(i, uint32(3 + i));
