@@ -70,6 +70,12 @@ function hostOf(source: Source, edit: Edit): { node: Node; kind: HostKind } | un
   const inner = smallest(source, edit);
   for (const node of [inner, ...source.ancestors(inner)]) {
     const kind = kindOf(node, source);
+    if (
+      kind === "function" &&
+      ![node.body!, ...(node.modifiers ?? [])].some((each) => encloses(source.range(each), edit))
+    ) {
+      return undefined; // of the rest of its head there is one copy only
+    }
     if (kind && (node.nodeType !== "VariableDeclarationStatement" || isAssignable(node, source, edit)))
       return { node, kind };
   }

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Citation, citations } from "../../test/style/Citations.ts";
 import type { Reply } from "./jobs.ts";
-import type { Mutant } from "./Mutant.ts";
+import type { Edit, Mutant } from "./Mutant.ts";
 import type { Project } from "./Project.ts";
 import { share, Worker } from "./Workers.ts";
 import type { Build } from "./Workspace.ts";
@@ -41,9 +41,23 @@ export function keptMutants(project: Project, kept: readonly Kept[]): Mutant[] {
     if (start < 0 || text.indexOf(from!, start + 1) >= 0) {
       throw new Error(`${file} has not once what a mutant kept for ${breaks} changes: ${find}`);
     }
-    const edits = [{ start, end: start + from!.length, text: to! }];
+    const edits = [narrowed({ start, end: start + from!.length, text: to! }, from!)];
     return project.mutant({ operator: breaks, file, edits }, index + 1);
   });
+}
+
+/** Without what stands around it only to be found: the smaller an edit, the smaller the part that is written twice. */
+function narrowed({ start, end, text }: Edit, from: string): Edit {
+  const most = Math.min(from.length, text.length);
+  let behind = 0;
+  while (behind < most && from.at(-1 - behind) === text.at(-1 - behind)) behind++;
+  let before = 0;
+  while (before < most - behind && from[before] === text[before]) before++;
+  const rest = from.slice(before, from.length - behind);
+  const into = text.slice(before, text.length - behind);
+  if (into.trim() !== "") return { start: start + before, end: end - behind, text: into };
+  const blank = rest.length - rest.trimStart().length;
+  return { start: start + before + blank, end: start + before + rest.trimEnd().length, text: "" };
 }
 
 /** @returns what is wrong, by invariant; nothing where every cited test was told wrong by a mutant of its invariant. */
