@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Citation, citations } from "../../test/style/Citations.ts";
-import type { Reply } from "./jobs.ts";
+import type { Reply, TestOutcome } from "./jobs.ts";
 import type { Edit, Mutant } from "./Mutant.ts";
 import type { Project } from "./Project.ts";
 import { share, Worker } from "./Workers.ts";
@@ -46,8 +46,9 @@ export function keptMutants(project: Project, kept: readonly Kept[]): Mutant[] {
   });
 }
 
-/** Without what stands around it only to be found: the smaller an edit, the smaller the part that is written twice. */
-function narrowed({ start, end, text }: Edit, from: string): Edit {
+/** Where something is only taken away, without what stands around it to be found: so a modifier goes without its function. */
+function narrowed(edit: Edit, from: string): Edit {
+  const { start, end, text } = edit;
   const most = Math.min(from.length, text.length);
   let behind = 0;
   while (behind < most && from.at(-1 - behind) === text.at(-1 - behind)) behind++;
@@ -55,9 +56,9 @@ function narrowed({ start, end, text }: Edit, from: string): Edit {
   while (before < most - behind && from[before] === text[before]) before++;
   const rest = from.slice(before, from.length - behind);
   const into = text.slice(before, text.length - behind);
-  if (into.trim() !== "") return { start: start + before, end: end - behind, text: into };
+  if (into.trim() !== "") return edit;
   const blank = rest.length - rest.trimStart().length;
-  return { start: start + before + blank, end: start + before + rest.trimEnd().length, text: "" };
+  return { start: start + before + blank, end: end - behind - (rest.length - rest.trimEnd().length), text: "" };
 }
 
 /** @returns what is wrong, by invariant; nothing where every cited test was told wrong by a mutant of its invariant. */
@@ -76,13 +77,15 @@ export async function judgeKept(
   await share(build.mutants, pool, async (mutant, worker) => {
     const { breaks, how } = kept[mutant.id - 1]!;
     const told: string[] = [];
+    const instead: string[] = [];
     for (const citation of cited.get(breaks) ?? []) {
       const { file, titles } = citation;
       const reply = await run(project, build, worker, citation, mutant.id);
+      instead.push(...failuresOf(reply).map(({ failure }) => failure!));
       told.push(...titles.filter((title) => notices(title, reply)).map((title) => `${file} "${title}"`));
     }
     for (const each of told) noticed.add(`${breaks} ${each}`);
-    tell(`${breaks} ${how}: ${told.join(", ") || "NOTICED BY NONE"}`);
+    tell(`${breaks} ${how}: ${told.join(", ") || `NOTICED BY NONE, but: ${instead.join(", ")}`}`);
     if (told.length === 0) wrong.push(`${breaks}: no cited test notices this mutant: ${how}`);
   });
   await Promise.all(pool.map((worker) => worker.stop()));
@@ -110,10 +113,14 @@ function run(
   return worker.run({ kind: "solidity", file: join(build.workspace, file), mutant, grep }, LIMIT_MS);
 }
 
+function failuresOf(reply: Reply | undefined): readonly TestOutcome[] {
+  return reply?.outcomes.filter(({ failure }) => failure !== undefined) ?? [];
+}
+
 /** What is cited may be a test, a check within an invariant, or a remark on what several tests of a file do. */
 function notices(title: string, reply: Reply | undefined): boolean {
   const outcomes = reply?.outcomes ?? [];
-  const failed = outcomes.filter(({ failure }) => failure !== undefined);
+  const failed = failuresOf(reply);
   if (title.startsWith("_")) return failed.some(({ failure }) => failure!.includes(title));
   const own = outcomes.filter((outcome) => outcome.title.includes(title));
   return own.length > 0 ? failed.some((outcome) => own.includes(outcome)) : failed.length > 0;

@@ -117,6 +117,7 @@ abstract contract Dealing is People {
             did = true;
         }
         _counts(did);
+        if (did) _gated(ref.provider);
     }
 
     function extend(uint256 dealSeed, uint256 seed) external {
@@ -131,6 +132,7 @@ abstract contract Dealing is People {
         bool extended = _call(d.client, abi.encodeCall(MARKET.extend, (ref, extension, signature)));
         _extending(ref.id, 0);
         if (!extended) return;
+        _gated(ref.provider);
         _changed(ref.id, effective);
         _refilled(ref.id, effective);
         if (d.settledThrough + 1 < effective) return; // it moved what was earned and lost besides
@@ -144,6 +146,7 @@ abstract contract Dealing is People {
         uint32 effective = _effective(ref.provider);
         Move memory move = _before();
         if (!_call(ref.provider, abi.encodeCall(MARKET.refill, (ref)))) return;
+        _gated(ref.provider);
         _refilled(ref.id, effective);
         if (d.settledThrough + 1 < effective) return;
         _gains(move, ref.provider, d.collateral);

@@ -27,18 +27,21 @@ abstract contract Ending is Dealing {
     function terminateMissed(uint256 dealSeed) external {
         (DealRef memory ref, Deal memory d) = _pickActive(dealSeed);
         if ((dealSeed >> 32) % 2 == 0) _skip(_epoch() + 2 + uint32((dealSeed >> 40) % 3));
-        _call(d.client, abi.encodeCall(MARKET.terminateMissed, (ref)));
+        if (_call(d.client, abi.encodeCall(MARKET.terminateMissed, (ref)))) _gated(ref.provider);
     }
 
     function abandon(uint256 dealSeed) external {
         (DealRef memory ref,) = _pick(dealSeed);
-        _call(ref.provider, abi.encodeCall(MARKET.abandon, (ref)));
+        if (_call(ref.provider, abi.encodeCall(MARKET.abandon, (ref)))) _gated(ref.provider);
     }
 
     function prune(uint256 dealSeed) external {
         (DealRef memory ref, Deal memory d) = _pick(dealSeed);
         bool pruned = _call(_relay(dealSeed >> 32), abi.encodeCall(MARKET.prune, (_one(ref))));
-        if (pruned) _counts(d.state != State.Stopped && MARKET.deal(ref.provider, ref.slot).state == State.Stopped);
+        if (!pruned) return;
+        pruned = d.state != State.Stopped && MARKET.deal(ref.provider, ref.slot).state == State.Stopped;
+        _counts(pruned);
+        if (pruned) _gated(ref.provider);
     }
 
     /// @notice Of a deal that is stopped, if there is any; now and then once its final epochs are over.

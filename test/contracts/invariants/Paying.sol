@@ -171,6 +171,6 @@ abstract contract Paying is Ending {
         if (seed % 5 == 1) return abi.encodeCall(MARKET.deposit, (address(TOKEN), 1));
         if (seed % 5 == 2) return abi.encodeCall(MARKET.settle, (_one(ref)));
         if (seed % 5 == 3) return abi.encodeCall(MARKET.close, (_one(ref)));
-        return abi.encodeCall(MARKET.topUp, (ref, 1, 1));
+        return abi.encodeCall(MARKET.prune, (_one(ref)));
     }
 }

@@ -35,6 +35,7 @@ abstract contract People is Check, Shadow {
     /// @dev Of the call under way: who else may lose by it, and what third parties must gain.
     bool[PEOPLE] private consenting;
     int256[PEOPLE] private due;
+    mapping(address provider => bool) private wasFrozen; // before the last call
     bool internal shown; // the answer under way shows a chunk
 
     constructor(IStorageMarket market, WickedToken token) Shadow(market) {
@@ -96,6 +97,9 @@ abstract contract People is Check, Shadow {
         vm.prank(from);
         (ok,) = address(MARKET).call(data);
         if (ok) done[msg.sig]++;
+        for (uint256 i = 0; i < hosts.length; ++i) {
+            if (wasFrozen[hosts[i]] != frozen[i]) wasFrozen[hosts[i]] = frozen[i];
+        }
         _observe(frozen);
         for (uint256 i = 0; i < PEOPLE; ++i) {
             (uint256 was, uint256 now_) = (wealth[i], _wealth(i));
@@ -114,6 +118,11 @@ abstract contract People is Check, Shadow {
     /// @dev What a batch skipped was not done.
     function _counts(bool did) internal {
         if (!did && done[msg.sig] > 0) done[msg.sig]--;
+    }
+
+    /// @dev The last call was one that needs the gate.
+    function _gated(address provider) internal {
+        _must(!wasFrozen[provider], 20, "a gated call went through");
     }
 
     /// @dev `account` may lose by the next call, since it signed for it.
