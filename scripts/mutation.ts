@@ -5,6 +5,7 @@
  *     npm run test:mutation -- --only SumTree            those of files or operators with this in their names
  *     npm run test:mutation -- --sample 50 --seed 7      so many of them, drawn
  *     npm run test:mutation -- --again                   those that survived the last run
+ *     npm run test:mutation -- --resume                  goes on with a run that was ended, of sources as they were
  *     npm run test:mutation -- --invariants              those kept for the numbered invariants (--only INV-7: its own)
  */
 import { createHash } from "node:crypto";
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     sample: { type: "string" },
     seed: { type: "string", default: "1" },
     again: { type: "boolean", default: false },
+    resume: { type: "boolean", default: false },
     invariants: { type: "boolean", default: false },
     workers: { type: "string", default: String(Math.min(2, availableParallelism())) },
     root: { type: "string", default: ROOT },
@@ -55,14 +57,24 @@ async function tryAll(): Promise<boolean> {
     return false;
   }
   say("running them with each mutant on");
+  const known = new Map((values.resume ? lastVerdicts() : []).map((verdict) => [verdict.mutant.id, verdict]));
   const verdicts: Verdict[] = [];
   writeFileSync(lastRun, "");
-  await campaign.judge(built.mutants, (verdict) => {
+  const keep = (verdict: Verdict) => {
     verdicts.push(verdict);
-    if (verdict.killer === undefined) say(`survived: ${place(verdict.mutant)}`);
-    if (verdicts.length % 50 === 0) say(`${verdicts.length} of ${built.mutants.length}`);
     const { edits, copies, ...mutant } = verdict.mutant;
     appendFileSync(lastRun, `${JSON.stringify({ ...verdict, mutant })}\n`); // at once: a run takes long, and may be ended
+  };
+  const rest = built.mutants.filter((mutant) => {
+    const verdict = known.get(mutant.id);
+    if (!verdict || !isSame(mutant, verdict.mutant)) return true;
+    keep({ ...verdict, mutant });
+    return false;
+  });
+  await campaign.judge(rest, (verdict) => {
+    keep(verdict);
+    if (verdict.killer === undefined) say(`survived: ${place(verdict.mutant)}`);
+    if (verdicts.length % 50 === 0) say(`${verdicts.length} of ${built.mutants.length}`);
   });
   const report = new Report(project.survivors, built, verdicts, chosen.length === all.length);
   console.log(report.text());
@@ -88,9 +100,7 @@ function choose(mutants: readonly Mutant[]): Mutant[] {
   let wanted = [...mutants];
   const { only, sample, seed, again } = values;
   if (again) {
-    const lines = existsSync(lastRun) ? readFileSync(lastRun, "utf8").split("\n").filter(Boolean) : [];
-    const last = lines.map((line): Verdict => JSON.parse(line));
-    const survivors = last.filter(({ killer }) => killer === undefined);
+    const survivors = lastVerdicts().filter(({ killer }) => killer === undefined);
     wanted = wanted.filter((mutant) => survivors.some((survivor) => isSame(mutant, survivor.mutant)));
   }
   if (only) wanted = wanted.filter(({ file, operator }) => file.includes(only) || operator === only);
@@ -100,6 +110,11 @@ function choose(mutants: readonly Mutant[]): Mutant[] {
     wanted.sort((a, b) => order.get(a)!.localeCompare(order.get(b)!)).splice(Number(sample));
   }
   return wanted.sort((a, b) => a.id - b.id);
+}
+
+function lastVerdicts(): Verdict[] {
+  const lines = existsSync(lastRun) ? readFileSync(lastRun, "utf8").split("\n").filter(Boolean) : [];
+  return lines.map((line): Verdict => JSON.parse(line));
 }
 
 function place({ file, line, operator, before, after }: Mutant): string {

@@ -6,6 +6,8 @@ import { expect } from "chai";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const PROJECT = join(ROOT, "cache", "mutation-sample");
+const WORKSPACE = join(PROJECT, "build");
+const VERDICTS = join(WORKSPACE, "verdicts.jsonl");
 const PATIENCE_MS = 600_000;
 
 const FILES = {
@@ -134,17 +136,23 @@ describe("the mutation command", function () {
       mkdirSync(dirname(join(PROJECT, path)), { recursive: true });
       writeFileSync(join(PROJECT, path), text);
     }
-    const workspace = join(PROJECT, "build");
-    const args = ["--root", PROJECT, "--workspace", workspace, "--records", PROJECT, "--workers", "1"];
-    ({ output, code } = await new Promise<{ output: string; code: unknown }>((done) => {
-      const command = [join(ROOT, "scripts", "mutation.ts"), ...args];
+    ({ output, code } = await run());
+    verdicts = lines().map((line) => JSON.parse(line));
+  });
+
+  function run(...options: string[]): Promise<{ output: string; code: unknown }> {
+    const places = ["--root", PROJECT, "--workspace", WORKSPACE, "--records", PROJECT];
+    const command = [join(ROOT, "scripts", "mutation.ts"), ...places, "--workers", "1", ...options];
+    return new Promise((done) => {
       execFile(process.execPath, command, (error, stdout, stderr) =>
         done({ output: stdout + stderr, code: error?.code ?? 0 }),
       );
-    }));
-    const lines = readFileSync(join(workspace, "verdicts.jsonl"), "utf8").trim().split("\n");
-    verdicts = lines.map((line) => JSON.parse(line));
-  });
+    });
+  }
+
+  function lines(): string[] {
+    return readFileSync(VERDICTS, "utf8").trim().split("\n");
+  }
 
   /** The verdict on the one change of this kind that gives this line. */
   function verdictOn(operator: string, after: string): Verdict {
@@ -192,6 +200,17 @@ describe("the mutation command", function () {
 
   it("names a listed one that is there no more", () => {
     expect(output).to.contain("STALE contracts/Till.sol Till.gone (emit)");
+  });
+
+  it("goes on with a run that was ended, and comes to the same", async () => {
+    const before = lines();
+    const kept = before.slice(0, before.length - 3);
+    writeFileSync(VERDICTS, `${kept.join("\n")}\n`);
+    const again = await run("--resume");
+    expect(lines().slice(0, kept.length).sort(), again.output).to.deep.equal([...kept].sort());
+    const judged = (line: string) => JSON.stringify({ ...JSON.parse(line), cpuMs: 0 });
+    expect(lines().map(judged).sort()).to.deep.equal(before.map(judged).sort());
+    expect(again.code).to.equal(code);
   });
 
   it("counts by file", () => {
