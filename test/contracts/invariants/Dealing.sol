@@ -97,18 +97,22 @@ abstract contract Dealing is People {
     function commit(uint256 dealSeed, uint32 sectors) external {
         (DealRef memory ref, Deal memory d) = (dealSeed >> 80) % 2 == 0 ? _pick(dealSeed) : _pickChallenged(dealSeed);
         if (d.id != ref.id) return;
-        DealRef[] memory refs = _alongside(ref, dealSeed >> 40);
+        _commit(_alongside(ref, dealSeed >> 40), dealSeed >> 32, sectors);
+    }
+
+    function _commit(DealRef[] memory refs, uint256 seed, uint256 sectors) internal {
+        DealRef memory ref = refs[0];
         address signer = _signer(ref.provider);
-        bool itself = (dealSeed >> 32) % 2 == 0;
+        bool itself = seed % 2 == 0;
         CommitItem[] memory items = new CommitItem[](refs.length);
         Signature[] memory assents = new Signature[](itself ? 0 : refs.length);
         for (uint256 i = 0; i < refs.length; ++i) {
             bytes32 digest;
-            (items[i], digest) = _revision(refs[i], uint256(sectors) >> (4 * i));
+            (items[i], digest) = _revision(refs[i], sectors >> (4 * i));
             if (!itself) assents[i] = _sign(signer, digest);
         }
         uint32 effective = _effective(ref.provider);
-        address sender = itself ? (dealSeed >> 33) % 2 == 0 ? ref.provider : signer : _relay(dealSeed >> 34);
+        address sender = itself ? (seed >> 1) % 2 == 0 ? ref.provider : signer : _relay(seed >> 2);
         if (!_call(sender, abi.encodeCall(MARKET.commit, (ref.provider, items, assents)))) return;
         bool did = false;
         for (uint256 i = 0; i < refs.length; ++i) {

@@ -84,10 +84,22 @@ abstract contract Ending is Dealing {
     /// @notice Its bond goes to the provider, or back where there is nothing to show any more.
     function answer(uint256 dealSeed) external {
         (DealRef memory ref, Deal memory d) = _pickChallenged(dealSeed);
+        _answer(ref, d, _relay(dealSeed >> 32));
+    }
+
+    /// @notice What is asked for is dropped, so that there is nothing to show.
+    function trim(uint256 dealSeed) external {
+        (DealRef memory ref, Deal memory d) = _pickChallenged(dealSeed);
+        if (d.challengeDeadline == 0) return;
+        _commit(_one(ref), dealSeed >> 32, d.challengedChunk >> 15);
+        _answer(ref, MARKET.deal(ref.provider, ref.slot), _relay(dealSeed >> 40));
+    }
+
+    function _answer(DealRef memory ref, Deal memory d, address from) private {
         bytes memory proof = d.sectors == 0 ? bytes("") : ZeroSectors.answer(d.sectors);
         shown = d.challengedChunk < uint256(d.sectors) << 15;
         Move memory move = _before();
-        bool answered = _call(_relay(dealSeed >> 32), abi.encodeCall(MARKET.answer, (ref, proof)));
+        bool answered = _call(from, abi.encodeCall(MARKET.answer, (ref, proof)));
         if (answered) {
             _gains(move, shown ? ref.provider : d.challenger, uint256(d.answerBond) << 32);
             _after(move, 18, "an answer moved something else than the bond");

@@ -102,7 +102,7 @@ contract MarketInvariants is Check {
             handler.challenge.selector,
             handler.challenge.selector,
             handler.answer.selector,
-            handler.answer.selector,
+            handler.trim.selector,
             handler.convict.selector,
             handler.authorize.selector,
             handler.revoke.selector,
