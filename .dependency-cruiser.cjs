@@ -15,11 +15,13 @@ const ROOMS = {
   protocol: ["codec"],
   network: ["protocol", "codec"],
   chain: ["protocol", "codec"],
+  alerts: [],
   client: ["chain", "network", "protocol", "codec"],
-  "provider-node": ["chain", "network", "protocol", "codec"],
+  "provider-node": ["alerts", "chain", "network", "protocol", "codec"],
+  relay: ["chain", "network", "protocol", "codec"],
   // Its judgement must not rest on the code it judges: it has trees, seeds and positions of its own.
-  auditor: ["chain", "network", "protocol"],
-  "command-line": ["client", "provider-node", "auditor", "chain", "network", "protocol", "codec"],
+  auditor: ["alerts", "chain", "network", "protocol"],
+  "command-line": ["client", "provider-node", "relay", "auditor", "alerts", "chain", "network", "protocol", "codec"],
 };
 
 const arrows = Object.entries(ROOMS).map(([room, allowed]) => ({

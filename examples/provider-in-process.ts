@@ -11,7 +11,7 @@ import { LEDGER_ONE, MarketReader } from "../src/chain/MarketReader.ts";
 import { connect } from "../src/network/Client.ts";
 import { createNode } from "../src/network/Node.ts";
 import { ProviderNode } from "../src/provider-node/main.ts";
-import { keepingOf } from "../src/provider-node/Settings.ts";
+import { keepingOf } from "../src/provider-node/pricing/Prices.ts";
 
 const [rpcUrl, market, dataDir] = process.argv.slice(2);
 const account = process.env.SUBLET_KEY;

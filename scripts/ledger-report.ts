@@ -40,12 +40,8 @@ async function fromEvents(rpc: JsonRpcProvider, chain: LocalChain): Promise<Omit
     const { args } = event;
     const deal = () => row(providerOf.get(args.id) ?? "unknown");
     const settled = () => {
-      const { paid, penalty } = args;
-      deal().earned += tokens(paid);
-      deal().lost += tokens(penalty);
-      client.paid += tokens(paid);
-      client.compensated += tokens(penalty) / 2;
-      burnt += tokens(penalty) / 2;
+      deal().earned += tokens(args.paid);
+      client.paid += tokens(args.paid);
     };
     switch (event.name) {
       case "Registered":
@@ -64,6 +60,11 @@ async function fromEvents(rpc: JsonRpcProvider, chain: LocalChain): Promise<Omit
         break;
       case "Settled":
         settled();
+        break;
+      case "Penalised":
+        deal().lost += tokens(args.penalty);
+        client.compensated += tokens(args.penalty) / 2;
+        burnt += tokens(args.penalty) / 2;
         break;
       case "Redeemed":
         deal().earned += tokens(args.paid);

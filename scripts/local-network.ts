@@ -46,6 +46,8 @@ export interface CommandOptions {
   readonly input?: Uint8Array;
   /** The network's own unless told. */
   readonly password?: string;
+  /** Besides this process's own. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A command that ended. One that was killed has code 1. */
@@ -175,9 +177,10 @@ export class LocalNetwork {
   }
 
   /** Runs `sublet ...` in a process of its own, whatever it prints. */
-  async command(args: readonly string[], { input, password = this.password }: CommandOptions = {}): Promise<Ended> {
+  async command(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+    const { input, password = this.password, environment } = options;
     const child = this.#children.spawn([CLI, ...args], {
-      env: { ...process.env, SUBLET_PASSWORD: password },
+      env: { ...process.env, SUBLET_PASSWORD: password, ...environment },
       stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
     });
     child.stdin?.on("error", () => undefined); // it may end before it has read everything

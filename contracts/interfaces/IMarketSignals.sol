@@ -43,27 +43,22 @@ interface IMarketSignals {
         uint8 position,
         uint96 rate,
         uint96 egressRate,
-        uint128 escrow,
-        uint128 egress
+        uint128 escrow
     );
-    /// @param paid and `penalty`: what {Settled} tells elsewhere. With a commit in the commit phase of epoch e the epochs
-    /// before e are settled, and its figures count from e; with a later one, through e and from e + 1.
-    event Committed(
-        bytes32 indexed id,
-        uint64 number,
-        bytes24 root,
-        uint32 sectors,
-        bytes32 head,
-        uint128 paid,
-        uint128 penalty
-    );
+    /// @param paid what {Settled} tells elsewhere. With a commit in the commit phase of epoch e the epochs before e are
+    /// settled, and its figures count from e; with a later one, through e and from e + 1.
+    event Committed(bytes32 indexed id, uint64 number, bytes24 root, uint32 sectors, bytes32 head, uint128 paid);
     event SeedRecorded(uint32 indexed epoch, uint256 challengeBlock, bytes28 seed);
     /// @param sectors what the proof was drawn from; 0: an empty set.
     event Proven(address indexed provider, uint32 indexed epoch, uint32 sectors);
-    /// @param paid from escrow to the provider; `penalty` from collateral, half burnt, half to the client.
-    event Settled(bytes32 indexed id, uint32 throughEpoch, uint128 paid, uint128 penalty);
+    /// @param paid from escrow to the provider.
+    event Settled(bytes32 indexed id, uint32 throughEpoch, uint128 paid);
+    /// @notice The {Settled} or {Committed} that follows counts misses too.
+    /// @param penalty from collateral, half burnt, half to the client.
+    event Penalised(bytes32 indexed id, uint128 penalty);
     event Extended(bytes32 indexed id, uint32 endEpoch, uint96 rate, uint32 capacity, uint128 collateral);
     event Refilled(bytes32 indexed id, uint128 collateral);
+    /// @notice Also the egress budget that a deal is opened with.
     event ToppedUp(bytes32 indexed id, address from, uint128 escrow, uint128 egress);
     event NoticeGiven(bytes32 indexed id, Reason reason, uint32 stopAt);
     /// @param forfeited collateral that went to the client at once.

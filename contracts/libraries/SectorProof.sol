@@ -15,22 +15,32 @@ library SectorProof {
 
     /// @notice Pairings between a chunk and the root of a deal of `sectors` sectors. `sectors >= 1`.
     function height(uint256 sectors) internal pure returns (uint256) {
-        return CHUNKS_PER_SECTOR_LOG2 + Math.log2(sectors, Math.Rounding.Ceil);
-    }
-
-    /// @notice Bytes of a proof of `levels` pairings.
-    function length(uint256 levels) internal pure returns (uint256) {
         unchecked {
-            return 2 * CHUNK_BYTES + (levels - 1) * NODE_BYTES;
+            return sectors == 1 ? CHUNKS_PER_SECTOR_LOG2 : CHUNKS_PER_SECTOR_LOG2 + 1 + Math.log2(sectors - 1);
         }
     }
 
-    /// @notice The root that the proof at `proof[offset:]` leads to. `offset + length(levels) <= proof.length`.
-    /// @param index of the challenged chunk: less than 2^levels; its bits say left or right.
+    /// @notice Bytes of a proof of `levels` pairings, and where the next sibling would lie.
+    function length(uint256 levels) internal pure returns (uint256) {
+        unchecked {
+            return levels == 0 ? 0 : 2 * CHUNK_BYTES + (levels - 1) * NODE_BYTES;
+        }
+    }
+
+    /// @notice The sibling at `proof[offset:]`; of a proof that ends before, the zeros that follow.
+    function node(bytes calldata proof, uint256 offset) internal pure returns (bytes24 sibling) {
+        assembly ("memory-safe") {
+            sibling := and(calldataload(add(proof.offset, offset)), not(0xffffffffffffffff))
+        }
+    }
+
+    /// @notice The node, `levels` pairings up, that the proof at `proof[offset:]` leads to: the root, if there are no more.
+    /// `levels >= 1`, `offset + length(levels) <= proof.length`.
+    /// @param index of the challenged chunk; its bits say left or right.
     function root(bytes calldata proof, uint256 offset, uint256 index, uint256 levels)
         internal
         view
-        returns (bytes24 node)
+        returns (bytes24 result)
     {
         assembly ("memory-safe") {
             // The scratch space 0x00..0x3f holds the pair; the hash goes to the side that its next bit names. Hash and
@@ -41,12 +51,12 @@ library SectorProof {
             calldatacopy(side, sibling, 0x20)
             calldatacopy(xor(side, 0x20), add(sibling, 0x20), 0x20)
             pop(staticcall(gas(), 2, 0x00, 0x40, 0x00, 0x20))
-            node := mload(0x00)
+            result := mload(0x00)
             mstore(0x00, 0)
             mstore(0x20, 0)
             index := shr(1, index)
             side := shl(5, and(index, 1))
-            mstore(side, and(node, not(0xffffffffffffffff)))
+            mstore(side, and(result, not(0xffffffffffffffff)))
             sibling := add(sibling, 0x40)
             // Four levels a round; what is over comes first.
             let rest := and(sub(levels, 1), 3)
@@ -73,7 +83,7 @@ library SectorProof {
                 side := and(shl(5, index), 0x20)
                 pop(staticcall(gas(), 2, 0x00, 0x40, side, 24))
             }
-            node := and(mload(side), not(0xffffffffffffffff))
+            result := and(mload(side), not(0xffffffffffffffff))
         }
     }
 }

@@ -16,7 +16,7 @@ library SumTree {
 
     /// @notice The count at `slot`.
     function get(uint256[1 << 14] storage tree, uint256 slot) internal view returns (uint256) {
-        return _load(tree, slot >> 3) >> ((slot & 7) << 5) & LANE;
+        return count(getWord(tree, slot >> 3), slot & 7);
     }
 
     /// @notice The word that spans the whole tree.
@@ -24,26 +24,41 @@ library SumTree {
         return _load(tree, _node(height - 1, 0));
     }
 
-    /// @notice Sets the count at `slot`, `before` until now, and every sum above it.
+    /// @notice Replaces `word`, the eight counts from `8 * index` on, by `counts`, and every sum above it.
     /// @return raised the height after it.
-    function set(uint256[1 << 14] storage tree, uint256 height, uint256 slot, uint256 before, uint256 sectors)
+    function setWord(uint256[1 << 14] storage tree, uint256 height, uint256 index, uint256 word, uint256 counts)
         internal
         returns (uint256 raised)
     {
         unchecked {
             raised = height;
-            for (; slot >> (3 * raised) != 0; ++raised) {
+            for (; index >> (3 * (raised - 1)) != 0; ++raised) {
                 uint256 below = sum(root(tree, raised));
                 if (below != 0) _store(tree, _node(raised, 0), below);
             }
-            uint256 change = sectors - before; // modulo 2^256: a lane's new value is in range
-            uint256 lane = slot;
-            for (uint256 level = 0; level < raised; ++level) {
-                uint256 node = _node(level, lane >> 3);
-                _store(tree, node, _load(tree, node) + (change << ((lane & 7) << 5)));
-                lane >>= 3;
+            _store(tree, _node(0, index), counts);
+            uint256 change = sum(counts) - sum(word); // modulo 2^256: a lane's new value is in range
+            for (uint256 level = 1; level < raised; ++level) {
+                uint256 node = _node(level, index >> 3);
+                _store(tree, node, _load(tree, node) + (change << ((index & 7) << 5)));
+                index >>= 3;
             }
         }
+    }
+
+    /// @notice The eight counts from `8 * index` on.
+    function getWord(uint256[1 << 14] storage tree, uint256 index) internal view returns (uint256) {
+        return _load(tree, _node(0, index));
+    }
+
+    /// @notice The count in `lane` of a word.
+    function count(uint256 word, uint256 lane) internal pure returns (uint256) {
+        return word >> (lane << 5) & LANE;
+    }
+
+    /// @notice `word` with the count in `lane` replaced.
+    function with(uint256 word, uint256 lane, uint256 sectors) internal pure returns (uint256) {
+        return word & ~(LANE << (lane << 5)) | sectors << (lane << 5);
     }
 
     /// @notice The slot that holds sector `position` of the whole set.

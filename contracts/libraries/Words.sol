@@ -93,6 +93,14 @@ library StandingWord {
         return Standing.wrap(put(Standing.unwrap(x), 221, 13, used));
     }
 
+    /// @dev One more unclosed deal, of so many sectors, in `slot`; its collateral is debited.
+    function opened(Standing x, uint256 slot, uint256 sectors, uint256 collateral) internal pure returns (Standing) {
+        unchecked {
+            if (slot >= slots(x)) x = withSlots(x, slot + 1);
+            return Standing.wrap(Standing.unwrap(debited(x, collateral)) + (sectors << 176 | 1 << 208));
+        }
+    }
+
     function withSeries(Standing x, uint256 number) internal pure returns (Standing) {
         return Standing.wrap(put(Standing.unwrap(x), 234, 17, number));
     }
@@ -224,6 +232,11 @@ library SampledWord {
 
     function packStopped(bytes24 root_, uint256 sectors_) internal pure returns (Sampled) {
         return Sampled.wrap(uint256(bytes32(root_)) | sectors_);
+    }
+
+    /// @dev And the end that a proof reads beside it.
+    function withRoot(Sampled x, bytes24 root_, uint256 stopAt_) internal pure returns (Sampled) {
+        return Sampled.wrap(uint256(bytes32(root_)) | stopAt_ << 40 | Sampled.unwrap(x) & type(uint40).max);
     }
 
     function root(Sampled x) internal pure returns (bytes24) {

@@ -3,6 +3,7 @@ pragma solidity 0.8.36;
 
 import {IMarketAnnex} from "../interfaces/IMarketAnnex.sol";
 import {ProofRecord} from "../libraries/ProofRecord.sol";
+import {SumTree} from "../libraries/SumTree.sol";
 import {SampledWord} from "../libraries/Words.sol";
 import {DealRef, Reason} from "../types/Market.sol";
 import {CLOSED, DealRecord, Holder, Live, REASON_MASK, Sampled, STOPPED, Standing} from "../types/Records.sol";
@@ -12,6 +13,7 @@ import {Records} from "./Records.sol";
 /// @notice How deals end: notice, immediate exits, pruning, closing.
 abstract contract Exits is IMarketAnnex, Records {
     using ProofRecord for uint256[1 << 16];
+    using SumTree for uint256[1 << 14];
 
     /// @inheritdoc IMarketAnnex
     function terminate(DealRef calldata ref) external {
@@ -74,12 +76,14 @@ abstract contract Exits is IMarketAnnex, Records {
 
     function _giveNotice(Live memory d, Reason reason) private {
         if (d.progress.status() != 0 || _epoch() >= d.progress.stopAt()) revert Market_WrongState(d.agreed.id());
-        uint256 stopAt = _epoch() + 1 + _customer(d).noticeEpochs;
+        // A client need not wait with a deal that holds nothing: its provider may be who refuses the bytes.
+        bool waits = reason == Reason.Resigned || _sectors(d) != 0;
+        uint256 stopAt = _epoch() + 1 + (waits ? _customer(d).noticeEpochs : 0);
         if (stopAt < d.progress.stopAt()) d.progress = d.progress.stopping(stopAt);
         d.progress = d.progress.withStatus(uint256(reason));
         if (d.progress.number() != 0) {
             Sampled sampled = _sampled(d);
-            _setSampled(d, sampled.root(), sampled.activeSince(), sampled.cover());
+            _record(d).sampled = sampled.withRoot(sampled.root(), d.progress.stopAt());
         }
         _record(d).progress = d.progress;
         emit NoticeGiven(d.agreed.id(), reason, uint32(d.progress.stopAt()));
@@ -126,7 +130,10 @@ abstract contract Exits is IMarketAnnex, Records {
         if (d.progress.number() == 0) return;
         uint256 sectors = _sectors(d);
         _record(d).sampled = SampledWord.packStopped(_sampled(d).root(), sectors);
-        if (sectors != 0) _setLeaf(d, sectors, 0);
+        if (sectors == 0) return;
+        Holder storage holder = _home(d);
+        uint256 word = holder.tree.getWord(d.slot >> 3);
+        holder.tree.setWord(holder.standing.treeHeight(), d.slot >> 3, word, SumTree.with(word, d.slot & 7, 0));
     }
 
     function _close(Live memory d) private returns (bytes4) {

@@ -3,7 +3,7 @@ pragma solidity 0.8.36;
 
 import {IMarketAnnex} from "../interfaces/IMarketAnnex.sol";
 import {TypedHashes} from "../libraries/TypedHashes.sol";
-import {AgreedWord, ProgressWord} from "../libraries/Words.sol";
+import {AgreedWord, ProgressWord, SampledWord} from "../libraries/Words.sol";
 import {DealRef, Extension, Signature} from "../types/Market.sol";
 import {Holder, Live, Sampled, Standing} from "../types/Records.sol";
 import {Records} from "./Records.sol";
@@ -28,7 +28,7 @@ abstract contract Extensions is IMarketAnnex, Records {
         uint256 full = _relock(d, extension.capacity);
         d.agreed = AgreedWord.pack(ref.id, extension.rate, extension.capacity);
         d.progress = d.progress.stopping(extension.endEpoch);
-        uint256 need = _need(d, _sectors(d), effective);
+        uint256 need = _need(d, _sectors(d), extension.endEpoch - effective);
         if (d.progress.escrow() < need) revert Market_InsufficientEscrow(need, d.progress.escrow());
         _record(d).agreed = d.agreed;
         _coverAnew(d);
@@ -97,6 +97,6 @@ abstract contract Extensions is IMarketAnnex, Records {
         if (d.progress.number() == 0) return;
         Sampled sampled = _sampled(d);
         uint256 cover = _sectors(d) == 0 ? 0 : _home(d).standing.missCount() + COVER;
-        _setSampled(d, sampled.root(), sampled.activeSince(), cover);
+        _record(d).sampled = SampledWord.pack(sampled.root(), d.progress.stopAt(), sampled.activeSince(), cover);
     }
 }

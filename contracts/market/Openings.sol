@@ -24,6 +24,7 @@ abstract contract Openings is IMarketAnnex, Records {
         address caller;
         bytes32 domain;
         uint256 start;
+        uint256 reserved; // sectors x epochs that each deal's escrow pays at least
         uint256 customer; // index, once an item has opened
         uint256 units; // escrow and egress to charge
     }
@@ -41,6 +42,7 @@ abstract contract Openings is IMarketAnnex, Records {
         batch.domain = _domain();
         batch.start = _inCommitPhase() ? _epoch() : _epoch() + 1;
         _checkVolume(batch, volume);
+        batch.reserved = uint256(volume.minSectors) * (volume.endEpoch - batch.start);
         Terms memory terms = _common(volume);
         for (uint256 i = 0; i < items.length; ++i) {
             bytes4 problem = _open(batch, volume, terms, items[i]);
@@ -100,11 +102,7 @@ abstract contract Openings is IMarketAnnex, Records {
         if (_recoverDigest(digest, item.signature) != signer) return Market_WrongSigner.selector;
 
         if (batch.customer == 0) _begin(batch, volume);
-        unchecked {
-            if (terms.slot >= standing.slots()) standing = standing.withSlots(uint256(terms.slot) + 1);
-            standing = standing.withDeals(standing.deals() + 1).withCapacity(standing.capacity() + terms.capacity);
-        }
-        holder.standing = standing.debited(collateral);
+        holder.standing = standing.opened(terms.slot, terms.capacity, collateral);
         _write(batch, terms, escrow, egress, record, AgreedWord.idOf(digest));
     }
 
@@ -135,8 +133,7 @@ abstract contract Openings is IMarketAnnex, Records {
             if (rate * MULTIPLIER > penaltyRate) return Market_PenaltyRateTooLow.selector;
             if (standing.capacity() + terms.capacity > MAX_PROVIDER_CAPACITY) return Market_CapacityExceeded.selector;
             if (block.timestamp > terms.validUntil) return Market_Expired.selector;
-            uint256 need = uint256(terms.minSectors) * rate * (terms.endEpoch - batch.start);
-            return escrow << LEDGER_SHIFT < need ? Market_InsufficientEscrow.selector : bytes4(0);
+            return escrow << LEDGER_SHIFT < batch.reserved * rate ? Market_InsufficientEscrow.selector : bytes4(0);
         }
     }
 
@@ -190,22 +187,18 @@ abstract contract Openings is IMarketAnnex, Records {
             if (batch.delegated) {
                 _delegations[terms.client][batch.caller].repairBudget -= uint128(escrow + egress); // within it: checked
             }
-            (escrow, egress) = (escrow << LEDGER_SHIFT, egress << LEDGER_SHIFT);
-            batch.units += escrow + egress;
+            escrow <<= LEDGER_SHIFT;
+            batch.units += escrow + (egress << LEDGER_SHIFT);
             record.agreed = AgreedWord.pack(id, terms.rate, terms.capacity);
             record.progress =
                 ProgressWord.pack(escrow, batch.start - 1, terms.endEpoch, terms.minSectors, batch.customer);
-            if (egress != 0) record.egress = uint128(egress);
         }
         emit DealOpened(
-            terms.provider,
-            id,
-            terms.slot,
-            terms.position,
-            terms.rate,
-            terms.egressRate,
-            uint128(escrow),
-            uint128(egress)
+            terms.provider, id, terms.slot, terms.position, terms.rate, terms.egressRate, uint128(escrow)
         );
+        if (egress != 0) {
+            record.egress = uint128(egress << LEDGER_SHIFT);
+            emit ToppedUp(id, terms.client, 0, uint128(egress));
+        }
     }
 }

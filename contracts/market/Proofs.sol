@@ -3,6 +3,7 @@ pragma solidity 0.8.36;
 
 import {ISeedSource} from "../interfaces/ISeedSource.sol";
 import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
+import {Path, Paths} from "../libraries/Paths.sol";
 import {Positions} from "../libraries/Positions.sol";
 import {ProofRecord} from "../libraries/ProofRecord.sol";
 import {SectorProof} from "../libraries/SectorProof.sol";
@@ -17,12 +18,17 @@ abstract contract Proofs is IStorageMarket, Records {
     using ProofRecord for uint256[1 << 16];
     using SumTree for uint256[1 << 14];
 
-    /// @dev What a provider's challenges are drawn from.
+    /// @dev What a provider's challenges are drawn from, and how far that is.
     struct Draw {
-        uint256 height;
+        uint256 epoch;
+        uint256 misses; // before it
+        uint256 height; // of the sum tree, and its highest word
         uint256 top;
         uint256 chunks;
         bytes preimage;
+        uint256 slot; // of the last challenge
+        uint256 junction; // see {Paths}; 0: leads to the root of the deal
+        Path[5] paths; // Positions.COUNT
     }
 
     ISeedSource private immutable SOURCE;
@@ -85,13 +91,12 @@ abstract contract Proofs is IStorageMarket, Records {
             if (recorded.value != answered) {
                 return abi.encodeWithSelector(Market_WrongSeed.selector, recorded.value, answered);
             }
-            Draw memory draw = Draw({
-                height: standing.treeHeight(),
-                top: top,
-                chunks: sectors << SectorProof.CHUNKS_PER_SECTOR_LOG2,
-                preimage: Positions.from(answered, block.chainid, address(this), epoch, provider)
-            });
-            fault = _verify(holder, draw, epoch, _missCount(holder, epoch - 1), proof);
+            Draw memory draw;
+            (draw.epoch, draw.misses) = (epoch, _missCount(holder, standing, sectors, epoch - 1));
+            (draw.height, draw.top, draw.slot) = (standing.treeHeight(), top, SumTree.MAX_SLOTS);
+            draw.chunks = sectors << SectorProof.CHUNKS_PER_SECTOR_LOG2;
+            draw.preimage = Positions.from(answered, block.chainid, address(this), epoch, provider);
+            fault = _verify(holder, draw, proof);
             if (fault.length != 0) return fault;
             // Misses are told from the record when they are asked for; once a word of it, so that nobody reads many.
             if (standing.countedThrough() >> 8 != epoch >> 8) _countMisses(holder, epoch - 1);
@@ -102,56 +107,57 @@ abstract contract Proofs is IStorageMarket, Records {
     }
 
     /// @return fault empty where every challenged deal can be proved, and is.
-    function _verify(Holder storage holder, Draw memory draw, uint256 epoch, uint256 misses, bytes calldata proof)
+    function _verify(Holder storage holder, Draw memory draw, bytes calldata proof)
         private
         view
         returns (bytes memory fault)
     {
-        uint256 offset = 0;
+        uint256 end = 0;
         for (uint256 i = 0; i < Positions.COUNT; ++i) {
-            (uint256 slot, uint256 index, uint256 levels) = _target(holder, draw, i);
-            Sampled sampled = holder.deals[slot].sampled;
-            if (epoch >= sampled.stopAt() || sampled.coverLeft(misses) == 0) {
-                return abi.encodeWithSelector(Market_DealNotProvable.selector, slot);
+            (uint256 index, uint256 levels) = _target(holder, draw, i);
+            bytes24 goal;
+            if (draw.junction == 0) {
+                Sampled sampled = holder.deals[draw.slot].sampled;
+                if (draw.epoch >= sampled.stopAt() || sampled.coverLeft(draw.misses) == 0) {
+                    return abi.encodeWithSelector(Market_DealNotProvable.selector, draw.slot);
+                }
+                goal = sampled.root();
+            } else {
+                goal = SectorProof.node(proof, draw.junction);
             }
-            uint256 end = offset + SectorProof.length(levels);
-            if (end > proof.length) return _wrongLength(holder, draw, proof.length);
-            bytes24 root = SectorProof.root(proof, offset, index, levels);
-            if (root != sampled.root()) {
-                return abi.encodeWithSelector(Market_ProofRoot.selector, sampled.root(), root);
+            draw.paths[i] = Paths.pack(end, levels, index);
+            if (levels == 0) continue;
+            uint256 start = end;
+            unchecked {
+                end = start + SectorProof.length(levels);
             }
-            offset = end;
+            if (end > proof.length) continue; // only the right length is still to be told
+            bytes24 node = SectorProof.root(proof, start, index, levels);
+            if (node != goal) return abi.encodeWithSelector(Market_ProofRoot.selector, goal, node);
         }
-        if (offset != proof.length) return _wrongLength(holder, draw, proof.length);
+        if (end != proof.length) return abi.encodeWithSelector(Market_ProofLength.selector, end, proof.length);
     }
 
-    /// @dev Where the `i`-th challenge lies: its slot, the index of the chunk in the deal, and the pairings to its root.
+    /// @dev Where the `i`-th challenge lies, its deal in `draw`: the index of the chunk in the deal, and how many pairings up
+    /// from there the proof has.
     function _target(Holder storage holder, Draw memory draw, uint256 i)
         private
         view
-        returns (uint256 slot, uint256 index, uint256 levels)
+        returns (uint256 index, uint256 levels)
     {
         unchecked {
             uint256 position = Positions.place(Positions.draw(draw.preimage, i), i, draw.chunks);
             uint256 perSector = SectorProof.CHUNKS_PER_SECTOR_LOG2;
+            uint256 slot;
             uint256 sectors;
             (slot, index, sectors) = holder.tree.find(draw.height, draw.top, position >> perSector);
             index = index << perSector | position & ((1 << perSector) - 1);
-            levels = SectorProof.height(sectors);
+            if (slot != draw.slot) {
+                (draw.slot, draw.junction, levels) = (slot, 0, SectorProof.height(sectors));
+            } else {
+                (levels, draw.junction) = Paths.join(draw.paths, i, index);
+            }
         }
-    }
-
-    function _wrongLength(Holder storage holder, Draw memory draw, uint256 actual)
-        private
-        view
-        returns (bytes memory)
-    {
-        uint256 expected = 0;
-        for (uint256 i = 0; i < Positions.COUNT; ++i) {
-            (,, uint256 levels) = _target(holder, draw, i);
-            expected += SectorProof.length(levels);
-        }
-        return abi.encodeWithSelector(Market_ProofLength.selector, expected, actual);
     }
 
     /// @dev Never fails a proof, and pays the relay that was named only: copying a proof pays nothing.

@@ -7,7 +7,7 @@ import {ProofRecord} from "../libraries/ProofRecord.sol";
 import {SumTree} from "../libraries/SumTree.sol";
 import {AgreedWord, SampledWord} from "../libraries/Words.sol";
 import {DealRef, Signature} from "../types/Market.sol";
-import {CLOSED, Counted, Customer, DealRecord, Holder, Link, Live, Progress, STOPPED, Sampled, Seed, Standing} from "../types/Records.sol";
+import {CLOSED, Customer, DealRecord, Holder, Link, Live, Progress, STOPPED, Sampled, Seed, Standing} from "../types/Records.sol";
 import {Standings} from "./Standings.sol";
 
 /// @title Records
@@ -39,7 +39,7 @@ abstract contract Records is Standings {
 
     function _turnTo(Live memory d, address provider) internal view {
         Holder storage holder = _holders[provider];
-        d.provider = provider;
+        (d.provider, d.span) = (provider, 0);
         assembly ("memory-safe") {
             mstore(add(d, 0x40), holder.slot)
         }
@@ -59,10 +59,15 @@ abstract contract Records is Standings {
     }
 
     /// @dev The same, where `ref` names it.
-    function _load(Live memory d, DealRef calldata ref) internal view returns (bytes4 problem) {
-        if (d.provider != ref.provider) _turnTo(d, ref.provider);
+    function _take(Live memory d, DealRef calldata ref) internal view returns (bytes4 problem) {
         problem = _take(d, ref.slot);
         if (d.agreed.id() != ref.id) problem = Market_WrongDeal.selector;
+    }
+
+    /// @dev {_find}, where `ref` names it.
+    function _load(Live memory d, DealRef calldata ref) internal view returns (bytes4) {
+        if (d.provider != ref.provider) _turnTo(d, ref.provider);
+        return _take(d, ref);
     }
 
     /// @dev The same, or a revert.
@@ -114,23 +119,10 @@ abstract contract Records is Standings {
         if (_stopped(d) || effective >= d.progress.stopAt()) revert Market_WrongState(d.agreed.id());
     }
 
-    function _setLeaf(Live memory d, uint256 before, uint256 sectors) internal {
-        Holder storage holder = _home(d);
-        Standing standing = holder.standing;
-        uint256 height = standing.treeHeight();
-        uint256 raised = holder.tree.set(height, d.slot, before, sectors);
-        if (raised != height) holder.standing = standing.withTreeHeight(raised);
-    }
-
-    /// @dev Keeps the end that a proof reads what the deal's is.
-    function _setSampled(Live memory d, bytes24 root, uint256 activeSince, uint256 cover) internal {
-        _record(d).sampled = SampledWord.pack(root, d.progress.stopAt(), activeSince, cover);
-    }
-
-    /// @dev What `sectors` cost from `effective` to the deal's end.
-    function _need(Live memory d, uint256 sectors, uint256 effective) internal pure returns (uint256) {
+    /// @dev What `sectors` cost in so many epochs.
+    function _need(Live memory d, uint256 sectors, uint256 epochs) internal pure returns (uint256) {
         unchecked {
-            return _billed(d.progress, sectors) * d.agreed.rate() * (d.progress.stopAt() - effective);
+            return _billed(d.progress, sectors) * d.agreed.rate() * epochs;
         }
     }
 
@@ -170,7 +162,7 @@ abstract contract Records is Standings {
         (through, paid, penalty) = _outcome(d, sectors, through);
         if (through <= d.progress.settledThrough()) return 0;
         _apply(d, through, paid, penalty);
-        emit Settled(d.agreed.id(), uint32(through), uint128(paid), uint128(penalty));
+        emit Settled(d.agreed.id(), uint32(through), uint128(paid));
     }
 
     /// @dev What the epochs up to min(through, stopAt - 1) that are not settled yet pay and cost.
@@ -200,12 +192,9 @@ abstract contract Records is Standings {
 
     /// @dev How many epochs of first..last are proven.
     function _provenIn(Live memory d, uint256 first, uint256 last) private view returns (uint256) {
-        Counted memory counted = d.counted;
-        if (counted.home != d.home || counted.first != first || counted.last != last) {
-            (counted.home, counted.first, counted.last) = (d.home, first, last);
-            counted.proven = _home(d).record.count(first, last);
-        }
-        return counted.proven;
+        uint256 span = first << 32 | last;
+        if (d.span != span) (d.span, d.proven) = (span, _home(d).record.count(first, last));
+        return d.proven;
     }
 
     /// @dev Moves an outcome but for the provider's pay.
@@ -214,6 +203,7 @@ abstract contract Records is Standings {
         if (penalty != 0) {
             _record(d).lost += uint128(penalty);
             _penalise(_client(d), penalty);
+            emit Penalised(d.agreed.id(), uint128(penalty));
         }
     }
 

@@ -23,6 +23,9 @@ abstract contract Revisions is IStorageMarket, Records {
         bool open;
         uint256 effective;
         uint256 misses; // of the provider, before `effective`
+        uint256 index; // of the word of its sum tree that the last item's deal is in: as it is stored, and to be
+        uint256 stored;
+        uint256 counts;
         uint256 customer; // of the last item, and its key
         address key;
     }
@@ -33,6 +36,7 @@ abstract contract Revisions is IStorageMarket, Records {
         Holder storage holder = _holders[provider];
         Round memory round;
         round.domain = _domain();
+        round.index = type(uint256).max; // none yet
         round.signer = _assenting(provider, holder, items.length, assents.length);
         (round.effective, round.open) = _gate(holder);
         if (round.open) {
@@ -52,6 +56,7 @@ abstract contract Revisions is IStorageMarket, Records {
             earned += paid;
             if (problem != 0) emit Skipped(i, problem);
         }
+        _saveCounts(holder, round);
         _credit(provider, earned);
     }
 
@@ -68,7 +73,7 @@ abstract contract Revisions is IStorageMarket, Records {
                 _turnTo(d, ref.provider);
                 (known, earned) = (_known(_home(d)), 0);
             }
-            bytes4 problem = _load(d, ref);
+            bytes4 problem = _take(d, ref);
             if (problem == 0) {
                 unchecked {
                     earned += _settle(d, _sectors(d), known);
@@ -98,33 +103,35 @@ abstract contract Revisions is IStorageMarket, Records {
         private
         returns (bytes4 problem, uint256)
     {
-        uint256 sectors = item.sectors;
-        problem = _revisionProblem(round, d, item.number, sectors);
+        (uint64 number, uint32 sectors) = (item.number, item.sectors);
+        uint256 stopAt = d.progress.stopAt();
+        problem = _revisionProblem(round, d, stopAt, number, sectors);
         if (problem != 0) return (problem, 0);
         Sampled sampled = _sampled(d);
-        uint256 before = _home(d).tree.get(d.slot);
+        if (round.index != d.slot >> 3) _turnToCounts(round, _home(d), d.slot >> 3);
+        uint256 before = SumTree.count(round.counts, d.slot & 7);
         // Its collateral is gone: it waits for a refill, or to be pruned, and must not enter a proof's sample anew.
         if (_exhausted(sampled, before, round.misses)) return (Market_WrongState.selector, 0);
         (uint256 through, uint256 paid, uint256 penalty) = _outcome(d, before, round.effective - 1);
         unchecked {
-            if (d.progress.escrow() < paid + _need(d, sectors, round.effective)) {
+            if (d.progress.escrow() < paid + _need(d, sectors, stopAt - round.effective)) {
                 return (Market_InsufficientEscrow.selector, 0);
             }
         }
         if (!_signed(round, d, item, assent)) return (Market_WrongSigner.selector, 0);
 
         if (through > d.progress.settledThrough()) _apply(d, through, paid, penalty);
-        _record(d).progress = d.progress.withNumber(item.number);
+        _record(d).progress = d.progress.withNumber(number);
         if (before != sectors) {
             sampled = _resized(round, sampled, before, sectors);
-            _setLeaf(d, before, sectors);
+            round.counts = SumTree.with(round.counts, d.slot & 7, sectors);
         }
-        _setSampled(d, item.root, sampled.activeSince(), sampled.cover());
-        emit Committed(d.agreed.id(), item.number, item.root, item.sectors, item.head, uint128(paid), uint128(penalty));
+        _record(d).sampled = sampled.withRoot(item.root, stopAt);
+        emit Committed(d.agreed.id(), number, item.root, sectors, item.head, uint128(paid));
         return (0, paid);
     }
 
-    function _revisionProblem(Round memory round, Live memory d, uint256 number, uint256 sectors)
+    function _revisionProblem(Round memory round, Live memory d, uint256 stopAt, uint256 number, uint256 sectors)
         private
         pure
         returns (bytes4)
@@ -135,7 +142,7 @@ abstract contract Revisions is IStorageMarket, Records {
         if (number > ProgressWord.MAX_NUMBER) return Market_BadTerms.selector;
         if (sectors > d.agreed.capacity()) return Market_CapacityExceeded.selector;
         if (!round.open) return Market_WrongPhase.selector;
-        return round.effective >= progress.stopAt() ? Market_WrongState.selector : bytes4(0);
+        return round.effective >= stopAt ? Market_WrongState.selector : bytes4(0);
     }
 
     function _signed(Round memory round, Live memory d, CommitItem calldata item, Signature calldata assent)
@@ -148,6 +155,20 @@ abstract contract Revisions is IStorageMarket, Records {
         bytes32 digest = MessageHashUtils.toTypedDataHash(round.domain, item.hash(d.agreed.id()));
         if (_recoverDigest(digest, item.signature) != round.key) return false;
         return round.signer == address(0) || _recoverDigest(digest, assent) == round.signer;
+    }
+
+    /// @dev Neighbours are often committed together, so their word is written once. Until then `round` has what counts.
+    function _turnToCounts(Round memory round, Holder storage holder, uint256 index) private {
+        _saveCounts(holder, round);
+        round.index = index;
+        round.stored = round.counts = holder.tree.getWord(index);
+    }
+
+    function _saveCounts(Holder storage holder, Round memory round) private {
+        if (round.counts == round.stored) return;
+        uint256 height = holder.standing.treeHeight();
+        uint256 raised = holder.tree.setWord(height, round.index, round.stored, round.counts);
+        if (raised != height) holder.standing = holder.standing.withTreeHeight(raised);
     }
 
     /// @dev Cover counts from the first sector on, and what was used stays used while there is none.

@@ -35,12 +35,23 @@ abstract contract Standings is Ledger {
     }
 
     /// @dev Missed epochs with something to prove, up to epoch `through`. Since the last count, T has not changed.
-    function _missCount(Holder storage holder, uint256 through) internal view returns (uint256 misses) {
+    function _missCount(Holder storage holder, uint256 through) internal view returns (uint256) {
         Standing standing = holder.standing;
+        return _missCount(holder, standing, through > standing.countedThrough() ? _sectorsOf(holder) : 0, through);
+    }
+
+    /// @dev The same of a standing at hand, with `sectors` = T.
+    function _missCount(Holder storage holder, Standing standing, uint256 sectors, uint256 through)
+        internal
+        view
+        returns (uint256 misses)
+    {
         misses = standing.missCount();
         uint256 counted = standing.countedThrough();
-        if (through > counted && _sectorsOf(holder) != 0) {
-            misses += through - counted - holder.record.count(counted + 1, through);
+        unchecked {
+            if (through > counted && sectors != 0) {
+                misses += through - counted - holder.record.count(counted + 1, through);
+            }
         }
     }
 

@@ -104,8 +104,8 @@ struct DealItem {
     uint96 rate;
     uint96 egressRate;
     uint64 validUntil;
-    uint128 escrow;
-    uint128 egress;
+    uint256 escrow; // < 2^76
+    uint256 egress; // < 2^96
     Signature signature;
 }
 

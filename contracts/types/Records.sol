@@ -76,14 +76,7 @@ struct Live {
     uint256 place;
     Agreed agreed;
     Progress progress;
-    Counted counted;
-}
-
-/// @dev How many epochs of first..last a provider proved, once it was counted.
-struct Counted {
-    uint256 home;
-    uint256 first;
-    uint256 last;
+    uint256 span; // first and last of the epochs of which its provider proved so many, once they were counted
     uint256 proven;
 }
 

@@ -1,10 +1,10 @@
 /** Telling somebody who does not look: by a command that is run, or a URL that is posted to. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { postDocument, runCommand, type Alert as Told } from "../alerts/channels.ts";
 import { toJson } from "../protocol/Json.ts";
 
-const COMMAND_MS = 30_000;
+// Its output goes where remarks go: standard output is for what the watch itself says.
+const COMMAND = { limitMs: 30_000, output: "stderr" } as const;
 const POST_MS = 10_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
@@ -16,10 +16,7 @@ export interface Channels {
   readonly webhook?: string | undefined;
 }
 
-interface Alert {
-  readonly kind: string;
-  readonly message: string;
-  readonly document: string;
+interface Alert extends Told {
   readonly delivered: () => void;
   /** Channels that it went through already. */
   readonly done: Set<string>;
@@ -36,8 +33,8 @@ export class Alerts {
   /** @param failed is told why a delivery failed; it will be tried again */
   constructor({ command, webhook }: Channels, failed: (reason: string) => void) {
     const ways = new Map<string, (alert: Alert) => Promise<void>>();
-    if (command !== undefined) ways.set("command", (alert) => run(command, alert));
-    if (webhook !== undefined) ways.set("webhook", (alert) => post(webhook, alert));
+    if (command !== undefined) ways.set("command", (alert) => runCommand(command, alert, COMMAND));
+    if (webhook !== undefined) ways.set("webhook", (alert) => postDocument(webhook, alert, POST_MS));
     this.#ways = ways;
     this.#failed = failed;
   }
@@ -85,37 +82,4 @@ export class Alerts {
     }
     return alert.done.size === this.#ways.size;
   }
-}
-
-async function run(command: string, { kind, message, document }: Alert): Promise<void> {
-  // Its output goes where remarks go: standard output is for what the watch itself says.
-  const child = spawn("/bin/sh", ["-c", command, "sublet", kind, message], { detached: true, stdio: ["pipe", 2, 2] });
-  child.stdin?.on("error", () => undefined); // it need not read
-  child.stdin?.end(`${document}\n`);
-  const limit = setTimeout(() => endGroup(child.pid), COMMAND_MS);
-  try {
-    const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
-    if (code !== 0) throw new Error(signal ? `it was ended by ${signal}` : `it ended with code ${code}`);
-  } finally {
-    clearTimeout(limit);
-  }
-}
-
-/** The shell and what it started, which are a group of their own. */
-function endGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // it ended just now
-  }
-}
-
-async function post(url: string, { document }: Alert): Promise<void> {
-  const response = await fetch(url, {
-    ...{ method: "POST", body: document, headers: { "content-type": "application/json" }, redirect: "error" },
-    signal: AbortSignal.timeout(POST_MS),
-  });
-  await response.body?.cancel();
-  if (!response.ok) throw new Error(`it was answered with status ${response.status}`);
 }

@@ -1,6 +1,15 @@
 /** Which chunks an epoch challenges: written from the protocol's text, not from anybody's code. */
 import { type Address, encodeAbiParameters, type Hex, keccak256 } from "viem";
-import { CHUNKS_A_SECTOR, type Climb, climb, proofBytes } from "./Trees.ts";
+import {
+  CHUNK_BYTES,
+  CHUNKS_A_SECTOR,
+  type Climb,
+  climb,
+  meeting,
+  NODE_BYTES,
+  pathBytes,
+  proofBytes,
+} from "./Trees.ts";
 
 export const CHALLENGES = 5;
 
@@ -64,7 +73,7 @@ export function locate(members: readonly Member[], x: bigint): { member: Member;
   throw new RangeError(`chunk ${x} lies beyond the set's ${before}`);
 }
 
-/** One of a proof's answers, and what checking it comes to. */
+/** One of a proof's answers, and what checking it comes to. Its levels are all those up to the deal's root. */
 export interface Step extends Climb {
   readonly i: number;
   /** Which chunk of the whole set. */
@@ -72,8 +81,12 @@ export interface Step extends Climb {
   readonly member: Member;
   /** Which chunk of the member's deal. */
   readonly index: bigint;
-  /** Its bytes of the proof. */
+  /** Its bytes, those that the proof has for the challenge before it included. */
   readonly answer: Buffer;
+  /** How many of its bytes are its own. */
+  readonly bytes: number;
+  /** The level where it meets the way of the challenge before it; undefined where that is another deal's. */
+  readonly met: number | undefined;
   readonly wrong: string | undefined;
 }
 
@@ -87,28 +100,43 @@ export function* steps(draw: Draw, members: readonly Member[], proof: Buffer): G
   const total = chunksOf(members);
   if (total === 0n) return;
   let at = 0;
+  let before: Step | undefined;
   for (let i = 0; i < CHALLENGES; i++) {
     const x = position(draw, i, total);
     const { member, index } = locate(members, x);
-    const answer = proof.subarray(at, at + proofBytes(member.sectors));
-    at += proofBytes(member.sectors);
+    const met = before?.member === member ? meeting(before.index, index) : undefined;
+    const bytes = met === undefined ? proofBytes(member.sectors) : pathBytes(met - 1);
+    const own = proof.subarray(at, at + bytes);
+    at += bytes;
+    const answer = before && met !== undefined ? continued(own, met, before) : own;
     const path = climb(answer, index, member.root, member.sectors);
     const wrong = member.barred
       ? `challenge ${i} lands in slot ${member.slot}, which ${member.barred}`
       : path.shown
         ? undefined
         : `challenge ${i}: chunk ${index} of slot ${member.slot} is not shown under root ${member.root}`;
-    yield { i, x, member, index, answer, ...path, wrong };
+    before = { i, x, member, index, answer, bytes, met, ...path, wrong };
+    yield before;
   }
+}
+
+/** The answer that begins with `own` and goes on, `met` levels up, as the one before does. */
+function continued(own: Buffer, met: number, { answer, levels }: Step): Buffer {
+  if (met === 0) return answer;
+  const above = answer.subarray(pathBytes(met));
+  if (met === 1)
+    return Buffer.concat([answer.subarray(CHUNK_BYTES, 2 * CHUNK_BYTES), answer.subarray(0, CHUNK_BYTES), above]);
+  const beside = levels[met - 2]?.node ?? Buffer.alloc(0);
+  return Buffer.concat([own, beside.subarray(0, NODE_BYTES), above]);
 }
 
 /** What is wrong with a proof of a whole set for an epoch; undefined: nothing. */
 export function flaw(draw: Draw, members: readonly Member[], proof: Buffer): string | undefined {
   if (chunksOf(members) === 0n) return proof.length === 0 ? undefined : `${proof.length} bytes prove an empty set`;
   let at = 0;
-  for (const { answer, wrong } of steps(draw, members, proof)) {
+  for (const { bytes, wrong } of steps(draw, members, proof)) {
     if (wrong) return wrong;
-    at += answer.length;
+    at += bytes;
   }
   return at === proof.length ? undefined : `${proof.length - at} bytes too many`;
 }

@@ -54,6 +54,8 @@ export interface ChallengeReport {
   /** Which chunk of the sector. */
   readonly chunk: bigint;
   readonly content: Hex;
+  /** From this level on its way is that of the challenge before it, in the same deal. */
+  readonly met?: number;
   readonly levels: readonly LevelReport[];
   readonly root: Hex;
   readonly matches: boolean;
@@ -155,7 +157,7 @@ async function told(reader: MarketReader, exhibit: Exhibit, to: bigint): Promise
 }
 
 function challenge({ draw, members, deals }: Exhibit, step: Step): ChallengeReport {
-  const { i, x, member, index, answer, levels, shown, wrong } = step;
+  const { i, x, member, index, answer, met, levels, shown, wrong } = step;
   const node = (bytes: Buffer, width: number) => bytesToHex(bytes.subarray(0, width));
   return {
     challenge: i,
@@ -167,6 +169,7 @@ function challenge({ draw, members, deals }: Exhibit, step: Step): ChallengeRepo
     sector: index / CHUNKS_A_SECTOR,
     chunk: index % CHUNKS_A_SECTOR,
     content: node(answer, CHUNK_BYTES),
+    ...(met !== undefined && { met }),
     levels: levels.map(({ side, sibling, node: above }, below) => ({
       level: below + 1,
       side,

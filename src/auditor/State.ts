@@ -46,6 +46,8 @@ export interface DealState {
   challenge: Challenge | undefined;
   /** The last challenge that ended without an answer, and in which transaction. */
   voided: { readonly deadline: number; readonly transaction: Hash } | undefined;
+  /** What the settlement to come takes from collateral. */
+  penalty: bigint;
 }
 
 export interface ProviderState {

@@ -36,9 +36,20 @@ export function levels(sectors: number): number {
   return SECTOR_LEVELS + above;
 }
 
-/** Bytes of one challenge's proof: the chunk, its sibling chunk, and a 24-byte node for each level above. */
+/** Bytes of a path so many levels up: the chunk, its sibling chunk, and a 24-byte node for each level above. */
+export function pathBytes(height: number): number {
+  return height <= 0 ? 0 : 2 * CHUNK_BYTES + (height - 1) * NODE_BYTES;
+}
+
+/** Bytes of one challenge's proof. */
 export function proofBytes(sectors: number): number {
-  return 2 * CHUNK_BYTES + (levels(sectors) - 1) * NODE_BYTES;
+  return pathBytes(levels(sectors));
+}
+
+/** Levels up to where the ways from two chunks of a deal are one; 0 for one chunk. */
+export function meeting(index: bigint, other: bigint): number {
+  const apart = index ^ other;
+  return apart === 0n ? 0 : apart.toString(2).length;
 }
 
 /** Whether `proof` shows chunk `index` under `root` (24 bytes) of a deal with `sectors` sectors. */

@@ -62,7 +62,7 @@ export const openings: Handlers = {
     scene.state.deals.set(args.id, deal);
     scene.state.debit(args.provider, collateral);
     // What the client's balance lacks arrives as Deposited, later in the same transaction.
-    scene.state.debit(shared.client, args.escrow + args.egress);
+    scene.state.debit(shared.client, args.escrow);
   },
 };
 
@@ -73,25 +73,41 @@ function sharedOf({ event, transaction }: Scene<"DealOpened">): Shared | undefin
   return volume?.name === "VolumeOpened" ? volume.args : undefined;
 }
 
+/** What a deal opens with for reading: the next event tells, where there is any. */
+function budgetOf({ event, transaction }: Scene<"DealOpened">): bigint {
+  const next = transaction.events.find(({ logIndex }) => logIndex === event.logIndex + 1);
+  return next?.name === "ToppedUp" && next.args.id === event.args.id ? next.args.egress : 0n;
+}
+
 /** The terms whose digest is the deal's id: signed by the provider, still valid, and what the events say they are. */
 async function agreed(scene: Scene<"DealOpened">, shared: Shared, place: Place): Promise<void> {
   const { args } = scene.event;
   const { digests } = scene.rules;
-  const found = scene
+  const expected = signerIn(scene.state.provider(args.provider), scene.epoch);
+  const candidates = scene
     .asked("openDeals")
     .flatMap(({ args: [volume, items], caller }) => items.map((item) => ({ volume, item, caller })))
     .map((one) => ({ ...one, terms: termsOf(scene, one.volume, one.item) }))
-    .find(({ terms }) => digests.id(terms) === args.id);
+    .filter(({ terms }) => digests.id(terms) === args.id);
+  // A call may carry the same terms several times, wrongly signed or paid for: then those were skipped.
+  let found = candidates[0];
+  let signer: string | undefined;
+  for (const candidate of candidates) {
+    const { escrow, egress } = candidate.item;
+    const recovered = await digests.signer("Terms", candidate.terms, candidate.item.signature);
+    scene.tally.signatures++;
+    if (candidate === found) signer = recovered;
+    if (recovered !== expected || escrow * ONE !== args.escrow || egress !== budgetOf(scene)) continue;
+    [found, signer] = [candidate, recovered];
+    break;
+  }
   if (!found) return scene.differ("a deal without terms", `openDeals with terms ${args.id}`, "no such", place);
-  const { volume, item, caller, terms } = found;
-  scene.tally.signatures++;
-  const signer = await digests.signer("Terms", terms, item.signature);
-  const expected = signerIn(scene.state.provider(item.provider), scene.epoch);
+  const { volume, item, caller } = found;
   scene.same("who signed a deal's terms", expected, signer ?? "nobody", place);
   for (const field of SHARED) scene.same(`a new deal's ${field}`, volume[field], shared[field], place);
   for (const field of OWN) scene.same(`a new deal's ${field}`, item[field], args[field], place);
   scene.same("escrow that a deal opens with", item.escrow * ONE, args.escrow, place);
-  scene.same("egress budget that a deal opens with", item.egress * ONE, args.egress, place);
+  scene.same("egress budget that a deal opens with", item.egress, budgetOf(scene), place);
   const now = await scene.time();
   scene.holds("terms past their time", now <= item.validUntil, `by ${item.validUntil}`, now, place);
   if (caller !== volume.client.toLowerCase()) repairs(scene, volume.client, item, caller, place);
@@ -137,7 +153,7 @@ function newDeal(args: EventOf<"DealOpened">["args"], shared: Shared, collateral
     sectors: 0,
     root: NO_ROOT,
     escrow: args.escrow,
-    egress: args.egress,
+    egress: 0n,
     collateral,
     missMark: 0,
     reason: 0,
@@ -146,6 +162,7 @@ function newDeal(args: EventOf<"DealOpened">["args"], shared: Shared, collateral
     closed: false,
     challenge: undefined,
     voided: undefined,
+    penalty: 0n,
   };
 }
 

@@ -8,13 +8,27 @@ const READ = 1;
 
 export const payments: Handlers = {
   Settled(scene) {
-    const { id, throughEpoch, paid, penalty } = scene.event.args;
+    const { id, throughEpoch, paid } = scene.event.args;
     const deal = scene.deal(id);
     if (!deal) return;
     const provider = scene.state.providerOf(deal);
     const known = provider.claimed.has(scene.epoch) ? scene.epoch : scene.epoch - 1;
     scene.same("epoch a settlement reaches", Math.min(known, deal.stopAt - 1), throughEpoch, placeOf(deal));
-    settle(scene, deal, provider, { throughEpoch, paid, penalty });
+    settle(scene, deal, provider, { throughEpoch, paid });
+  },
+
+  Penalised(scene) {
+    const { id, penalty } = scene.event.args;
+    const deal = scene.deal(id);
+    if (!deal) return;
+    const settles = scene.transaction.events.some(
+      (next) =>
+        (next.name === "Settled" || next.name === "Committed") &&
+        next.args.id === id &&
+        next.logIndex > scene.event.logIndex,
+    );
+    scene.holds("a penalty without a settlement", settles, "a settlement that counts misses", "none", placeOf(deal));
+    deal.penalty = penalty;
   },
 
   ToppedUp(scene) {
@@ -24,6 +38,11 @@ export const payments: Handlers = {
     deal.escrow += escrow * ONE;
     deal.egress += egress * ONE;
     scene.state.debit(from, (escrow + egress) * ONE);
+    const before = scene.transaction.events.find(({ logIndex }) => logIndex === scene.event.logIndex - 1);
+    if (before?.name === "DealOpened" && before.args.id === id) {
+      scene.same("who pays for a new deal", deal.client, from, placeOf(deal));
+      return;
+    }
     const asked = ([ref, more, budget]: ArgsOf<"topUp">) => ref.id === id && more === escrow && budget === egress;
     scene.askedBy(from, "topUp", asked, placeOf(deal));
   },
@@ -67,9 +86,11 @@ export function settle(
   scene: Judgement,
   deal: DealState,
   provider: ProviderState,
-  { throughEpoch, paid, penalty }: { throughEpoch: number; paid: bigint; penalty: bigint },
+  { throughEpoch, paid }: { throughEpoch: number; paid: bigint },
 ): void {
   const place = placeOf(deal);
+  const { penalty } = deal;
+  deal.penalty = 0n;
   scene.tally.settlements++;
   scene.holds(
     "epochs are settled twice",

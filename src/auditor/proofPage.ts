@@ -75,7 +75,8 @@ function challengeLines(one: ChallengeReport, chunks: bigint): string[] {
     `  its 32 bytes are ${one.content}`,
     ...levels.map(
       ({ level, side, sibling, node, sectorRoot }) =>
-        `  level ${`${level}`.padStart(2)}: with ${sibling} on the ${side} makes ${node}${sectorRoot ? ", the sector's root" : ""}`,
+        `  level ${`${level}`.padStart(2)}: with ${sibling} on the ${side} makes ${node}${sectorRoot ? ", the sector's root" : ""}` +
+        (level === one.met ? `, on the way of challenge ${i - 1}, as all above` : ""),
     ),
     levels.length === 0
       ? "  its bytes are too few for a path"

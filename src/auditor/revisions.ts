@@ -7,15 +7,15 @@ import { type DealState, fullCollateral, missesOf, noteSize, type ProviderState,
 
 export const revisions: Handlers = {
   async Committed(scene) {
-    const { id, number, root, sectors, head, paid, penalty } = scene.event.args;
+    const { id, number, root, sectors, head, paid } = scene.event.args;
     const deal = scene.deal(id);
     if (!deal) return;
     const provider = scene.state.providerOf(deal);
     const place = placeOf(deal);
     const effective = scene.gate(provider, place);
     const before = effective - 1;
-    if (before > deal.settledThrough) settle(scene, deal, provider, { throughEpoch: before, paid, penalty });
-    else scene.same("moved by a commit that settles nothing", 0n, paid + penalty, place);
+    if (before > deal.settledThrough) settle(scene, deal, provider, { throughEpoch: before, paid });
+    else scene.same("moved by a commit that settles nothing", 0n, paid + deal.penalty, place);
     scene.upToDate(deal, effective);
     scene.holds(
       "a commit to a stopped deal",
@@ -107,15 +107,23 @@ async function assents(
     .asked("commit")
     .filter(({ args: [address] }) => address.toLowerCase() === deal.provider.toLowerCase())
     .flatMap(({ args: [, items, words], caller }) => items.map((item, i) => ({ item, assent: words[i], caller })))
-    .find(({ item }) => item.slot === deal.slot && digests.of("Revision", { ...item, deal: deal.id }) === digest);
-  scene.tally.signatures++;
-  const client = found && (await digests.signer("Revision", revision, found.item.signature));
-  scene.same("the client's signature of a revision", deal.clientSigner, client ?? "none", place);
+    .filter(({ item }) => item.slot === deal.slot && digests.of("Revision", { ...item, deal: deal.id }) === digest);
   const signer = signerIn(provider, scene.epoch);
-  if (found && [provider.address.toLowerCase(), signer].includes(found.caller)) return;
-  scene.tally.signatures++;
-  const host = found?.assent && (await digests.signer("Revision", revision, found.assent));
-  scene.same("the provider's assent to a revision", signer, host ?? "none", place);
+  let told: { client: string; host: string } | undefined;
+  // A call may carry the same revision several times, wrongly signed: then those were skipped.
+  for (const { item, assent, caller } of found) {
+    const client = (await digests.signer("Revision", revision, item.signature)) ?? "none";
+    const sends = [provider.address.toLowerCase(), signer].includes(caller);
+    const assented = sends ? signer : assent && (await digests.signer("Revision", revision, assent));
+    scene.tally.signatures += sends ? 1 : 2;
+    const one = { client, host: assented ?? "none" };
+    told ??= one;
+    if (client !== deal.clientSigner || one.host !== signer) continue;
+    told = one;
+    break;
+  }
+  scene.same("the client's signature of a revision", deal.clientSigner, told?.client ?? "none", place);
+  scene.same("the provider's assent to a revision", signer, told?.host ?? "none", place);
 }
 
 /** The extension that the transaction carries: asked for by the client, signed by the provider, still valid. */

@@ -3,6 +3,8 @@ import {
   type Address,
   type ContractFunctionArgs,
   type ContractFunctionName,
+  type DecodeFunctionDataReturnType,
+  decodeFunctionData,
   encodeFunctionData,
   type Hex,
   parseSignature,
@@ -25,6 +27,20 @@ export interface Call {
 
 export function call<Name extends CallName>(name: Name, args: CallArgs<Name>): Call {
   return { name, data: encodeFunctionData({ abi: storageMarketAbi, functionName: name, args } as never) };
+}
+
+/** A call that was asked for, by name. */
+export type AskedCall = DecodeFunctionDataReturnType<Abi>;
+
+/** What calldata of the market asks: one call, or those of a multicall; undefined where it is neither. */
+export function callsIn(data: Hex): AskedCall[] | undefined {
+  try {
+    const asked = decodeFunctionData({ abi: storageMarketAbi, data });
+    if (asked.functionName !== "multicall") return [asked];
+    return asked.args[0].map((one) => decodeFunctionData({ abi: storageMarketAbi, data: one }));
+  } catch {
+    return undefined;
+  }
 }
 
 /** `escrow`, `egress`: token base units. Signatures are of 65 bytes here and below. */

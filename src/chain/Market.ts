@@ -13,6 +13,7 @@ import {
 import { privateKeyToAccount } from "viem/accounts";
 import { SubletException } from "../protocol/Errors.ts";
 import type { Shortage } from "../protocol/LocalErrors.ts";
+import type { ForwardedCall, RelayFacts } from "../protocol/Relay.ts";
 import type { Extension } from "../protocol/TypedData.ts";
 import { marketTokenAbi } from "./abi.ts";
 import {
@@ -29,9 +30,11 @@ import {
 } from "./Calls.ts";
 import { type Connection, type Facts, reach } from "./Connection.ts";
 import { decode, type MarketEvent } from "./Events.ts";
+import * as Forwarder from "./Forwarder.ts";
 import { type DealRef, type Delegation, LEDGER_ONE, MarketReader } from "./MarketReader.ts";
 import * as Permit from "./Permit.ts";
-import { Sender, type SendOptions } from "./Sender.ts";
+import { RelayedSender } from "./RelayedSender.ts";
+import { type Purse, Sender, type SendOptions, type Transactor } from "./Sender.ts";
 
 const multicallAbi = parseAbi(["function multicall(bytes[] data) returns (bytes[] results)"]);
 
@@ -48,6 +51,10 @@ export interface Sent {
 export interface AccountConnection extends Connection {
   /** A private key, or an account that holds one; without it everything can be read and nothing sent. */
   readonly account?: LocalAccount | Hex;
+  /** Whatever the node suggests is paid if left out. */
+  readonly purse?: Purse;
+  /** Sends and pays for the account's calls. */
+  readonly relay?: { readonly url: string; readonly provider?: Address };
 }
 
 /** A transaction's own gas and its permit's; and what a byte of the market's calls comes to, a storage word for each few. */
@@ -55,17 +62,25 @@ const CALL_GAS = 150_000n;
 const BYTE_GAS = 200n;
 
 export class Market extends MarketReader {
-  readonly #sender: Sender | undefined;
-
-  constructor(facts: Facts, account?: LocalAccount) {
+  readonly #sender: Transactor | undefined;
+  constructor(facts: Facts, sender?: Transactor) {
     super(facts);
-    this.#sender = account && Sender.of(account, facts.node, facts.url, facts.chainId, facts.pollMs);
+    this.#sender = sender;
   }
 
-  /** @throws SubletException ChainUnavailable, WrongChain, NotAMarket */
+  /** @throws SubletException ChainUnavailable, WrongChain, NotAMarket, RelayRefused */
   static override async connect(connection: AccountConnection): Promise<Market> {
-    const { account } = connection;
-    return new Market(await reach(connection), typeof account === "string" ? privateKeyToAccount(account) : account);
+    const { account, purse, relay } = connection;
+    const facts = await reach(connection);
+    if (!account) return new Market(facts);
+    const key = typeof account === "string" ? privateKeyToAccount(account) : account;
+    const own = Sender.of(key, facts.node, facts.url, facts.chainId, facts.pollMs, purse);
+    return new Market(facts, relay ? await RelayedSender.connect({ facts, own, ...relay }) : own);
+  }
+
+  /** Whom its calls go through, if anybody. */
+  get relay(): RelayFacts | undefined {
+    return this.#sender instanceof RelayedSender ? this.#sender.relay : undefined;
   }
 
   /** Who sends. */
@@ -266,13 +281,22 @@ export class Market extends MarketReader {
     if (first) throw new SubletException({ code: "InsufficientFunds", ...first, ...(also && { also }) });
   }
 
+  /** Sends what somebody signed for the forwarder, and pays for it. */
+  async forward(signed: ForwardedCall): Promise<Sent> {
+    const reason = "this market names no forwarder, so nothing can be relayed";
+    if (!this.forwarder)
+      throw new SubletException({ code: "BadArgument", name: "market", value: this.address, reason });
+    const data = Forwarder.execution(signed);
+    return this.#sent(await this.#ownSender().send({ call: "forwarder.execute", to: this.forwarder, data }));
+  }
+
   /** Tokens out of the sender's own wallet. */
   async transferToken(to: Address, amount: bigint): Promise<Sent> {
     const data = encodeFunctionData({ abi: marketTokenAbi, functionName: "transfer", args: [to, amount] });
     return this.#sent(await this.#ownSender().send({ call: "token.transfer", to: this.token, data }));
   }
 
-  #ownSender(): Sender {
+  #ownSender(): Transactor {
     if (this.#sender) return this.#sender;
     throw new SubletException({
       code: "BadArgument",

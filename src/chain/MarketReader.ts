@@ -58,6 +58,10 @@ export const Scope = { Read: 1, Write: 2, Repair: 4, Audit: 8 } as const;
 
 /** Ledger units in one token base unit. */
 export const LEDGER_ONE = 1n << 32n;
+/** Token base units that pay for so many ledger units. */
+export function baseUnits(ledger: bigint): bigint {
+  return (ledger + LEDGER_ONE - 1n) / LEDGER_ONE;
+}
 /** The most that a sector may cost in an epoch, ledger units. */
 export const MAX_RATE = 2n ** 80n - 1n;
 /** Deals that a provider may have at a time, each in a slot of its own. */

@@ -30,6 +30,28 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What sends one account's calls, and sees to their gas. */
+export interface Transactor {
+  readonly account: LocalAccount;
+  send(request: Request, options?: SendOptions): Promise<TransactionReceipt>;
+  /** What is lacking to pay for so much gas at today's price, if anything. */
+  shortage(gas: bigint): Promise<Shortage | undefined>;
+}
+
+/** Wei for each unit of gas. */
+export interface Fees {
+  readonly maxFeePerGas: bigint;
+  readonly maxPriorityFeePerGas: bigint;
+}
+
+/** Decides what is spent on gas, and hears what was. */
+export interface Purse {
+  /** What to offer for a call that takes at most so much gas, where the node suggests `fees`. @throws to hold it back */
+  offer(call: string, gas: bigint, fees: Fees): Fees;
+  /** A call was mined; `fee` in wei. */
+  paid(call: string, gasUsed: bigint, fee: bigint): void;
+}
+
 interface Signed {
   readonly bytes: Hex;
   readonly hash: Hash;
@@ -45,12 +67,18 @@ const BROADCAST_MS = (BROADCAST_PAUSE_MS * BROADCAST_ATTEMPTS * (BROADCAST_ATTEM
 const GAS_MARGIN_PERCENT = 30n;
 const GAS_MARGIN = 30_000n;
 
-export class Sender {
+/** The gas to allow for a call that was estimated to take `gas`. */
+export function limitOf(gas: bigint): bigint {
+  return gas + (gas * GAS_MARGIN_PERCENT) / 100n + GAS_MARGIN;
+}
+
+export class Sender implements Transactor {
   readonly account: LocalAccount;
   readonly #node: Node;
   readonly #url: string;
   readonly #chainId: number;
   readonly #pollMs: number;
+  #purse: Purse | undefined;
   /** Signed and not seen mined: a later nonce must not be given out as if they did not exist. */
   readonly #outstanding = new Map<number, Signed>();
   #turn: Promise<unknown> = Promise.resolve();
@@ -66,9 +94,10 @@ export class Sender {
   static readonly #all = new Map<string, Sender>();
 
   /** The one sender of this account on this node in this process: two would use one nonce twice. */
-  static of(account: LocalAccount, node: Node, url: string, chainId: number, pollMs: number): Sender {
+  static of(account: LocalAccount, node: Node, url: string, chainId: number, pollMs: number, purse?: Purse): Sender {
     const key = `${url} ${chainId} ${account.address}`;
     const sender = Sender.#all.get(key) ?? new Sender(account, node, url, chainId, pollMs);
+    sender.#purse = purse;
     Sender.#all.set(key, sender);
     return sender;
   }
@@ -76,7 +105,8 @@ export class Sender {
   /**
    * Sends a transaction and waits until it is mined.
    * @throws SubletException ChainRejected (simulated first, so nothing was spent), InsufficientFunds of gas,
-   * ChainUnavailable (nothing was signed yet), TransactionPending (sent, and its outcome is not known)
+   * ChainUnavailable (nothing was signed yet), TransactionPending (sent, and its outcome is not known), and what the
+   * purse throws
    */
   async send(request: Request, options: SendOptions = {}): Promise<TransactionReceipt> {
     const turn = this.#turn.then(() => this.#submit(request));
@@ -84,6 +114,8 @@ export class Sender {
     try {
       const signed = await turn;
       const receipt = await this.#receipt(request, signed, options);
+      const { gasUsed, effectiveGasPrice } = receipt;
+      this.#purse?.paid(request.call, gasUsed, gasUsed * effectiveGasPrice);
       if (receipt.status === "reverted") throw await this.#whyReverted(request, receipt);
       return receipt;
     } catch (thrown) {
@@ -110,9 +142,9 @@ export class Sender {
     const from = this.account.address;
     const { to, data } = request;
     // In the block to come, which may be in another phase than the newest one.
-    const gas = await this.#node.estimateGas({ account: from, to, data, blockTag: "pending" });
-    const limit = gas + (gas * GAS_MARGIN_PERCENT) / 100n + GAS_MARGIN;
-    const fees = await this.#fees();
+    const limit = limitOf(await this.#node.estimateGas({ account: from, to, data, blockTag: "pending" }));
+    const suggested = await this.#fees();
+    const fees = this.#purse?.offer(request.call, limit, suggested) ?? suggested;
     const shortage = await this.#shortage(limit * fees.maxFeePerGas);
     if (shortage) throw new SubletException({ code: "InsufficientFunds", ...shortage });
     for (let attempt = 1; ; attempt++) {
@@ -141,7 +173,7 @@ export class Sender {
     }
   }
 
-  async #fees(): Promise<{ maxFeePerGas: bigint; maxPriorityFeePerGas: bigint }> {
+  async #fees(): Promise<Fees> {
     const [block, maxPriorityFeePerGas] = await Promise.all([
       this.#node.getBlock(),
       this.#node.estimateMaxPriorityFeePerGas(),

@@ -828,12 +828,6 @@ export const storageMarketAbi = [
         name: "paid",
         type: "uint128",
       },
-      {
-        indexed: false,
-        internalType: "uint128",
-        name: "penalty",
-        type: "uint128",
-      },
     ],
     name: "Committed",
     type: "event",
@@ -881,12 +875,6 @@ export const storageMarketAbi = [
         indexed: false,
         internalType: "uint128",
         name: "escrow",
-        type: "uint128",
-      },
-      {
-        indexed: false,
-        internalType: "uint128",
-        name: "egress",
         type: "uint128",
       },
     ],
@@ -997,6 +985,25 @@ export const storageMarketAbi = [
       },
     ],
     name: "OffersCancelled",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "id",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint128",
+        name: "penalty",
+        type: "uint128",
+      },
+    ],
+    name: "Penalised",
     type: "event",
   },
   {
@@ -1168,12 +1175,6 @@ export const storageMarketAbi = [
         indexed: false,
         internalType: "uint128",
         name: "paid",
-        type: "uint128",
-      },
-      {
-        indexed: false,
-        internalType: "uint128",
-        name: "penalty",
         type: "uint128",
       },
     ],
@@ -2313,14 +2314,14 @@ export const storageMarketAbi = [
             type: "uint64",
           },
           {
-            internalType: "uint128",
+            internalType: "uint256",
             name: "escrow",
-            type: "uint128",
+            type: "uint256",
           },
           {
-            internalType: "uint128",
+            internalType: "uint256",
             name: "egress",
-            type: "uint128",
+            type: "uint256",
           },
           {
             components: [

@@ -16,13 +16,18 @@ import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
 import { type RepairReport, repairVolume } from "./repair/Repair.ts";
 import { completeSlabs, learnSegments, type Recovered, recover } from "./restore/Recovery.ts";
 import { download } from "./retrieve/Download.ts";
+import { remove, rename } from "./upload/Naming.ts";
+import { type Plan, type PlanOptions, plan } from "./upload/Plan.ts";
 import { Publisher } from "./upload/Publisher.ts";
 import { type PutOptions, put, type Receipt, type Writable } from "./upload/Put.ts";
+import { type Quote, type QuoteOptions, quote } from "./upload/Quote.ts";
 import type { Source } from "./upload/Source.ts";
 import { createVolume, type VolumeOptions } from "./volumes/Creation.ts";
 import { type TopUp, topUp } from "./volumes/Funding.ts";
+import { type Prices, pricesNow } from "./volumes/Prices.ts";
 import { standingOf, type VolumeStatus } from "./volumes/Standing.ts";
 import type { Volume } from "./volumes/Volume.ts";
+import { WARN_EPOCHS, type Warning, warningsOf } from "./volumes/Warnings.ts";
 
 /** Bytes `first` to `last` of a file, both included; without `last` to its end. */
 export interface Range {
@@ -49,6 +54,8 @@ export interface Status {
   readonly unfinished: number;
   readonly journalBytes: number;
   readonly volumes: readonly VolumeStatus[];
+  /** Of time or money that ends soon. */
+  readonly warnings: readonly Warning[];
 }
 
 export class Sublet {
@@ -108,6 +115,14 @@ export class Sublet {
   }
 
   /**
+   * What {@link put} of the same would do and cost; moves no money and changes nothing. Reads a stream to its end.
+   * @throws SubletException what the put would end with, as far as it can be known before
+   */
+  plan(path: string, source: Source, options: PlanOptions = {}): Promise<Plan> {
+    return plan(this.#parts, path, source, options);
+  }
+
+  /**
    * The bytes of a file, in order. A file read whole is compared with its SHA-256 at the end.
    * @throws SubletException NoSuchPath, TooFewProviders, BadArgument (a range outside the file)
    */
@@ -132,9 +147,7 @@ export class Sublet {
 
   /** Whether `path` names a file, a folder (something is stored below it), or nothing. */
   kind(path: string): "file" | "folder" | undefined {
-    const name = normalizeFolder(path);
-    if (name !== "" && this.#parts.catalogue.find(name)) return "file";
-    return name === "" || this.#parts.catalogue.isFolder(name) ? "folder" : undefined;
+    return this.#parts.catalogue.kind(normalizeFolder(path));
   }
 
   /**
@@ -142,26 +155,21 @@ export class Sublet {
    * @throws SubletException NoSuchPath, BadArgument (a folder without `recursive`), NotDurable
    */
   async remove(path: string, { recursive = false }: { recursive?: boolean } = {}): Promise<number> {
-    const name = normalize(path);
-    const kind = this.kind(name);
-    if (!kind) throw new SubletException({ code: "NoSuchPath", path: name });
-    if (kind === "folder" && !recursive) {
-      const reason = "it is a folder; say that everything below it is to go";
-      throw new SubletException({ code: "BadArgument", name: "path", value: name, reason });
-    }
-    const { parts, publisher, exclusively } = this.#writable();
-    const volume = parts.volumes.latest(parts.home.path);
-    const paths = [...parts.catalogue.list(name)].map((entry) => entry.path);
-    await exclusively(async () =>
-      parts.database.transaction(() => {
-        for (const one of paths) parts.catalogue.setName(one, null, volume.id);
-      }),
-    );
-    await publisher.publish(volume);
-    for (const one of parts.volumes.all()) await exclusively(() => parts.uploads.reclaim(one));
-    const { upload } = await parts.uploads.of(volume);
-    await upload.complete(upload.target.version);
-    return paths.length;
+    return remove(this.#writable(), path, recursive);
+  }
+
+  /**
+   * Gives a file, or everything below a folder, another name: all of it or nothing, and no content is sent. `force`: files
+   * of the new names are replaced. @returns how many files
+   * @throws SubletException NoSuchPath, PathTaken, BadArgument (into itself, onto a folder, below a file), NotDurable
+   */
+  async move(from: string, to: string, { force = false }: { force?: boolean } = {}): Promise<number> {
+    return rename(this.#writable(), from, to, { force, keep: false });
+  }
+
+  /** {@link move}, but what was there stays; both names have the same content in the same place, and it is paid once. */
+  async copy(from: string, to: string, { force = false }: { force?: boolean } = {}): Promise<number> {
+    return rename(this.#writable(), from, to, { force, keep: true });
   }
 
   // ---------------------------------------------------------------- volumes
@@ -174,8 +182,31 @@ export class Sublet {
     return createVolume(this.#writable().parts, options);
   }
 
-  /** How everything stands; asks every provider. */
-  async status(signal?: AbortSignal): Promise<Status> {
+  /** What the market's providers ask now. @throws SubletException TooFewProviders when none answers that has room */
+  prices(signal?: AbortSignal): Promise<Prices> {
+    return pricesNow(this.#parts, signal);
+  }
+
+  /**
+   * What a file or folder of this machine, or so many bytes, would cost: in the newest volume, else in one to be rented.
+   * @throws SubletException NoSuchPath, TooFewProviders, BadArgument
+   */
+  quote(what: string | number, options: QuoteOptions = {}): Promise<Quote> {
+    return quote(this.#parts, what, options);
+  }
+
+  /**
+   * What ends or runs out `within` so many epochs, of one volume or all; asks the chain only.
+   * @throws SubletException NoVolume
+   */
+  async warnings({ volume, within = WARN_EPOCHS }: { volume?: bigint; within?: number } = {}): Promise<Warning[]> {
+    const { volumes, home } = this.#parts;
+    const looked = volume === undefined ? volumes.all() : [volumes.require(volume, home.path)];
+    return warningsOf(this.#parts, looked, within);
+  }
+
+  /** How everything stands; asks every provider. `warnWithin`: see {@link warnings}. */
+  async status(signal?: AbortSignal, warnWithin = WARN_EPOCHS): Promise<Status> {
     const { market, account, catalogue, volumes, segments, journal } = this.#parts;
     const [tokens, decimals, gas, block] = await Promise.all([
       market.tokenBalance(account.address),
@@ -195,6 +226,7 @@ export class Sublet {
     return {
       ...{ account: account.address, tokens, decimals, gas, epoch: market.epochs.at(block), files, bytes },
       ...{ unfinished: segments.unfinished(), journalBytes: await journal.size(), volumes: standings },
+      warnings: await this.warnings({ within: warnWithin }),
     };
   }
 

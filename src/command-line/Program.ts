@@ -7,7 +7,8 @@ type Room = () => Promise<readonly Command[]>;
 
 /** Rooms that have a command of their own name; all other commands are the client's. */
 const ROOMS: Readonly<Record<string, Room>> = {
-  provider: async () => [(await import("../provider-node/cli.ts")).providerCommand()],
+  provider: async () => [(await import("../provider-node/main.ts")).providerCommand()],
+  relay: async () => [(await import("../relay/cli.ts")).relayCommand()],
   audit: async () => [(await import("../auditor/cli.ts")).auditCommand()],
 };
 const client: Room = async () => (await import("../client/cli/index.ts")).clientCommands();
@@ -19,6 +20,7 @@ export async function program(name: string | undefined): Promise<Command> {
   return treeOf([
     ...(await client()),
     new Command("provider").description("store other people's data for tokens"),
+    new Command("relay").description("send calls for hosts without gas, for their tips"),
     new Command("audit").description("replay the whole market from the chain, and compare"),
   ]);
 }

@@ -22,6 +22,11 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example("in ~/.sublet; the password is asked for", `sublet init ${PLACE}`),
     example("elsewhere, without being asked", `sublet init ${PLACE} --home ./drive --password-file ./password`),
   ],
+  "sublet price": [
+    example("what providers ask now", "sublet price"),
+    example("what a folder would cost", "sublet price photos"),
+    example("what so much would cost in a volume that is yet to be rented", "sublet price 10GiB --k 4 --n 12"),
+  ],
   "sublet volume": [
     example("10 GiB that survive the loss of eight of twelve", "sublet volume create --k 4 --n 12 --size 10GiB"),
   ],
@@ -35,6 +40,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "sublet put": [
     example("a file", "sublet put holiday.jpg /photos/holiday.jpg"),
     example("a folder, waiting until it is on chain", "sublet put photos /2026/photos --until committed"),
+    example("what it would take and cost, without doing it", "sublet put photos /2026/photos --dry-run"),
     example("what another program writes", "tar c photos | sublet put - /backups/photos.tar"),
   ],
   "sublet get": [
@@ -43,6 +49,14 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example("the first 100 bytes", "sublet get /readme.md part --range 0-99"),
   ],
   "sublet ls": [example("everything", "sublet ls"), example("a folder, for a program", "sublet ls /photos --json")],
+  "sublet mv": [
+    example("another name", "sublet mv /photos/holiday.jpg /photos/beach.jpg"),
+    example("a folder into another one", "sublet mv /photos /2026/"),
+  ],
+  "sublet cp": [
+    example("one content under two names, paid once", "sublet cp /photos/holiday.jpg /best/"),
+    example("in place of what is there", "sublet cp /notes /kept --force"),
+  ],
   "sublet rm": [
     example("a file", "sublet rm /photos/holiday.jpg"),
     example("a folder with all that is in it", "sublet rm /2026 --recursive"),
@@ -50,17 +64,24 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "sublet status": [
     example("money, deals, and what each provider shows when asked", "sublet status"),
     example("of another home", "sublet status --home ./drive"),
+    example("with a warning of what ends within thirty epochs", "sublet status --within 30"),
   ],
   "sublet repair": [example("what was lost, at fresh providers; and what was interrupted", "sublet repair")],
   "sublet topup": [
     example("2.5 tokens for storing, over the deals of all volumes", "sublet topup 2.5"),
     example("half a token for reading", "sublet topup 0.5 --egress"),
   ],
+  "sublet key": [example("24 words to write down", "sublet key export --words")],
+  "sublet key export": [
+    example("24 words to write down", "sublet key export --words"),
+    example("for a program that opens the drive", "sublet key export --hex"),
+  ],
   "sublet restore": [
     example(
       "a whole drive into an empty home, from its key alone",
       `sublet restore --from-key keystore.json ${PLACE} --home ./again`,
     ),
+    example("from the words of its key, as they are typed", `sublet restore --from-words - ${PLACE} --home ./again`),
   ],
   "sublet provider": [
     example("how a provider begins", `sublet provider init ${PLACE} --quota 500GB --stake 100 --price 1.5`),
@@ -78,10 +99,42 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       "sublet provider run --listen /ip4/0.0.0.0/tcp/4001 --announce /dns4/disk.example.org/tcp/4001",
     ),
   ],
+  "sublet provider enroll": [
+    example(
+      "with the owner's key, for a provider whose folder has a signer's only",
+      "sublet provider enroll --owner-keystore owner.json",
+    ),
+  ],
+  "sublet provider income": [
+    example("by deal and day, for a spreadsheet", "sublet provider income --since 2026-01-01 --csv"),
+  ],
+  "sublet provider fsck": [
+    example("every sector of a provider that is stopped", "sublet provider fsck"),
+    example("without a disk that is lost for good", "sublet provider fsck --give-up /mnt/disk"),
+  ],
+  "sublet provider move": [
+    example("the data to a larger disk; repeat it if it was interrupted", "sublet provider move /mnt/larger"),
+  ],
+  "sublet provider service": [
+    example(
+      "a unit for systemd",
+      "sublet provider service --password-file /etc/sublet.password > /etc/systemd/system/sublet.service",
+    ),
+  ],
   "sublet provider status": [example("stake, deals and proofs, as the chain knows them", "sublet provider status")],
   "sublet provider exit": [
     example("no new deals, and the money home as they end; repeat it until nothing remains", "sublet provider exit"),
   ],
+  "sublet relay": [example("how a relay begins", "sublet relay init")],
+  "sublet relay init": [example("its key; the password is asked for", "sublet relay init")],
+  "sublet relay run": [
+    example("for a tip of a hundredth of a token an epoch, behind a proxy that adds TLS", `sublet relay run ${PLACE}`),
+    example(
+      "for a dearer chain, and for everybody",
+      `sublet relay run ${PLACE} --listen 0.0.0.0:4100 --tip 0.05 --gas-per-tip 3000000`,
+    ),
+  ],
+  "sublet relay collect": [example("what was tipped so far, to its own wallet", `sublet relay collect ${PLACE}`)],
   "sublet audit": [
     example("a market from its beginning, with a page for browsers", `sublet audit ${PLACE} --html audit.html`),
     example(

@@ -37,6 +37,10 @@ export interface Local {
     meaning?: string;
     advice?: string;
   };
+  /** Not sent, as the operator's own limits have it. */
+  GasHeld: { call: string; reason: string };
+  /** A relay has not sent a call, and will not. */
+  RelayRefused: { url: string; reason: string };
   /** Sent and not mined yet: the outcome is unknown. */
   TransactionPending: { call: string; hash: Hex; limitMs: number };
 
@@ -45,6 +49,8 @@ export interface Local {
   NotInitialized: { home: string };
   HomeBusy: { home: string; pid?: number };
   StateCorrupt: { file: string; reason: string };
+  /** A provider's folder of sectors: not mounted, or no longer in its settings. */
+  FolderMissing: { folder: string; sectors: number };
   BadArgument: { name: string; value: string; reason: string };
   Interrupted: Record<never, never>;
   /** A command line that no command takes. */
@@ -56,6 +62,7 @@ export interface Local {
 
   // ---- files
   NoSuchPath: { path: string };
+  PathTaken: { path: string };
   NoVolume: { home: string };
   VolumeFull: { volume: bigint; needSectors: number; freeSectors: number };
   CatalogueTooLarge: { limit: number; actual: number };
@@ -123,6 +130,14 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
     },
     advice: (e) => e.advice ?? "look up what this refusal means in docs/ERRORS.md",
   },
+  GasHeld: {
+    happened: (e) => `${e.call} was not sent (${e.reason})`,
+    advice: () => "wait, as it is tried again, or raise that limit",
+  },
+  RelayRefused: {
+    happened: (e) => `the relay at ${e.url} did not send it (${e.reason})`,
+    advice: () => "try another relay, or give the account gas of its own",
+  },
   TransactionPending: {
     happened: (e) =>
       `transaction ${e.hash} (${e.call}) is sent and not mined after ${e.limitMs} ms, so its outcome is unknown`,
@@ -143,6 +158,12 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
   StateCorrupt: {
     happened: (e) => `${e.file} cannot be used (${e.reason})`,
     advice: () => "restore it from a copy or from the key",
+  },
+  FolderMissing: {
+    happened: (e) => `${e.sectors} sectors lie in ${e.folder}, which is not there`,
+    advice: (e) =>
+      "mount its disk and name it in the settings; if it is lost for good, give it up with sublet provider fsck " +
+      `--give-up ${e.folder}`,
   },
   BadArgument: {
     happened: (e) => `${e.name} cannot be ${JSON.stringify(e.value)} (${e.reason})`,
@@ -167,6 +188,10 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
   NoSuchPath: {
     happened: (e) => `${e.path} does not exist`,
     advice: () => "list what there is with ls",
+  },
+  PathTaken: {
+    happened: (e) => `there is a file at ${e.path} already; nothing was changed`,
+    advice: () => "choose another name, or say with --force that it is to be replaced",
   },
   NoVolume: {
     happened: (e) => `there is no volume yet in ${e.home}`,

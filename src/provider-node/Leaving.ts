@@ -8,7 +8,7 @@ import type { Market } from "../chain/Market.ts";
 import { type Deal, type DealRef, DealState, LEDGER_ONE } from "../chain/MarketReader.ts";
 import { isUnstopped } from "./deals/DealBook.ts";
 
-type Chain = Pick<
+export type Chain = Pick<
   Market,
   | "sender"
   | "epochs"
@@ -57,7 +57,8 @@ export async function leave(chain: Chain): Promise<Left> {
   return { resigned, pruned, closed, withdrawn, remaining };
 }
 
-async function refs(chain: Chain, wanted: (deal: Deal) => boolean): Promise<DealRef[]> {
+/** The sender's deals that are wanted. */
+export async function refs(chain: Chain, wanted: (deal: Deal) => boolean): Promise<DealRef[]> {
   const provider = chain.sender;
   return (await chain.unclosedDeals(provider)).filter(wanted).map(({ slot, id }) => ({ provider, slot, id }));
 }

@@ -27,6 +27,12 @@ export class Metrics {
     labelNames: ["call"],
     registers: [this.registry],
   });
+  readonly #alerts = new Counter({
+    name: "sublet_alerts_total",
+    help: "Alerts raised, by kind",
+    labelNames: ["kind"],
+    registers: [this.registry],
+  });
   #headAt = 0;
   #lastProven = 0;
 
@@ -60,6 +66,10 @@ export class Metrics {
 
   missed(): void {
     this.#missed.inc();
+  }
+
+  alerted(kind: string): void {
+    this.#alerts.inc({ kind });
   }
 
   fault(): void {

@@ -1,181 +1,231 @@
 /**
- * The folder of a provider: `config.json` (chain, market, prices), `keystore.json`, and `data/` with `sectors/` and
- * `store.sqlite`. Prices are written as people say them and turned into ledger units where they are used.
+ * Everything that can be set, once: its name in the file, which is also that of the flag (`--name`) and of the environment
+ * (SUBLET_PROVIDER_NAME), what it may be, and what it means. Prices are written as people say them and turned into
+ * ledger units where they are used.
  */
-import { mkdir, open, readFile, rename } from "node:fs/promises";
-import { join } from "node:path";
-import { type Address, getAddress, isAddress, parseUnits } from "viem";
 import { z } from "zod";
-import { LEDGER_ONE, MAX_RATE, type Parameters } from "../chain/MarketReader.ts";
 import { SECTOR_BYTES } from "../codec/index.ts";
 import { SubletException } from "../protocol/Errors.ts";
-import type { Policy } from "./pricing/Policy.ts";
-import type { KeepingPolicy } from "./proving/Keeper.ts";
+import * as Values from "./Values.ts";
 
-const decimal = z.string().regex(/^\d+(\.\d+)?$/, "not a decimal number");
+export interface Setting {
+  readonly name: string;
+  readonly schema: z.ZodType;
+  /** What stands for its value in --help; without one it is set in the file only. */
+  readonly argument?: string;
+  readonly help: string;
+  /** Begins a part of the file. */
+  readonly part?: string;
+  /** How people would write a value. */
+  readonly write?: (value: never) => string;
+  /** Stands commented out in the file where there is no value. */
+  readonly example?: unknown;
+}
 
-const schema = z.object({
-  rpcUrl: z.url({ protocol: /^https?$/ }),
-  chainId: z.int().positive(),
-  market: z
-    .string()
-    .refine((text) => isAddress(text, { strict: false }), "no address")
-    .transform((text) => getAddress(text)),
-  address: z.string(),
-  listen: z.array(z.string().startsWith("/")).min(1),
-  announce: z.array(z.string().startsWith("/")).optional(),
-  /** Tokens for 10^12 bytes and 30 epochs. */
-  price: decimal,
-  /** Tokens for 10^12 bytes sent out. */
-  egressPrice: decimal,
-  minSectors: z.int().min(0),
-  quotaBytes: z.int().positive(),
-  /** Tokens to have in the market. */
-  stake: decimal,
-  operator: z.string().max(64),
-  region: z.string().max(32),
-  metricsPort: z.int().min(0).max(65_535).optional(),
-  leaving: z.boolean().optional(),
-});
+export const SETTINGS = {
+  rpcUrl: {
+    part: "Where the market is",
+    ...{ name: "rpc", schema: Values.url, argument: "<url>", help: "the chain's JSON-RPC address" },
+  },
+  market: { name: "market", schema: Values.address, argument: "<address>", help: "the market's address" },
+  chainId: { name: "chain-id", schema: Values.whole(1, 2 ** 52), help: "the chain's id: nothing is sent to another" },
+  address: { name: "address", schema: Values.address, help: "the provider's account, which the stake belongs to" },
+  listen: {
+    part: "How it is reached",
+    ...{ name: "listen", schema: Values.list(Values.multiaddr, 1), argument: "<multiaddr...>" },
+    help: "where to listen",
+  },
+  announce: {
+    ...{ name: "announce", schema: Values.list(Values.multiaddr, 1).optional(), argument: "<multiaddr...>" },
+    ...{ help: "what to tell others, if they reach it elsewhere", example: ["/ip4/203.0.113.7/tcp/4001"] },
+  },
+  operator: {
+    ...{ name: "operator", schema: Values.text(64), argument: "<name>" },
+    help: "who runs it: a volume takes one position from each operator",
+  },
+  region: { name: "region", schema: Values.text(32), argument: "<name>", help: "where it stands" },
+  price: {
+    part: "What it asks and stands for, in tokens",
+    ...{ name: "price", schema: Values.decimal, argument: "<tokens>", help: "for 10^12 bytes and 30 epochs" },
+  },
+  pricePolicy: {
+    ...{ name: "price-policy", schema: Values.one("fixed", "market"), argument: "<policy>" },
+    help: "whether the price stays, or follows what others ask, by the sectors they hold, within price-min and price-max",
+  },
+  priceMin: {
+    ...{ name: "price-min", schema: Values.decimal.optional(), argument: "<tokens>", example: "1" },
+    help: "never asks less when it follows the market",
+  },
+  priceMax: {
+    ...{ name: "price-max", schema: Values.decimal.optional(), argument: "<tokens>", example: "3" },
+    help: "never asks more when it follows the market; the stake stands for deals at this price",
+  },
+  egressPrice: {
+    ...{ name: "egress-price", schema: Values.decimal, argument: "<tokens>", help: "for 10^12 bytes sent out" },
+  },
+  minSectors: {
+    ...{ name: "min-sectors", schema: Values.whole(0, 2 ** 24), argument: "<count>" },
+    help: "MiB that a deal is billed for even if it holds less",
+  },
+  stake: { name: "stake", schema: Values.decimal, argument: "<tokens>", help: "to have in the market" },
+  gasMaxFee: {
+    part: "What it pays for gas",
+    ...{ name: "gas-max-fee", schema: Values.decimal.optional(), argument: "<gwei>", example: "20" },
+    help: "waits while a unit of gas costs more; whatever it costs is paid unless told",
+  },
+  gasMaxFeeUrgent: {
+    ...{ name: "gas-max-fee-urgent", schema: Values.decimal.optional(), argument: "<gwei>", example: "200" },
+    help: "the same for what cannot wait: proofs, answers to challenges, and what must be done before a proof",
+  },
+  gasPriorityFee: {
+    ...{ name: "gas-priority-fee", schema: Values.decimal.optional(), argument: "<gwei>", example: "0.1" },
+    help: "of that, for whoever makes the block; what the node suggests unless told",
+  },
+  gasDailyBudget: {
+    ...{ name: "gas-daily-budget", schema: Values.decimal.optional(), argument: "<ether>", example: "0.01" },
+    help: "spends no more on a day (UTC), and keeps the last quarter for what cannot wait",
+  },
+  relay: {
+    ...{ name: "relay", schema: Values.url.optional(), argument: "<url>", example: "http://127.0.0.1:4100" },
+    help: "a relay that sends this provider's calls and pays their gas, for a tip",
+  },
+  tip: {
+    ...{ name: "tip", schema: Values.decimal.optional(), argument: "<tokens>", example: "0.01" },
+    help: "to the relay, for each epoch that is proved",
+  },
+  quotaBytes: {
+    part: "What it stores",
+    ...{ name: "quota", schema: Values.size(SECTOR_BYTES), argument: "<size>", write: Values.writeSize },
+    help: "how much disk to offer",
+  },
+  folders: {
+    ...{ name: "folders", schema: Values.list(Values.folder, 0), argument: "<folder=size...>" },
+    help: "more room on other disks, such as /mnt/disk=2TB",
+  },
+  alertCommand: {
+    part: "How it is watched",
+    ...{ name: "alert-command", schema: Values.text(4_096).optional(), argument: "<command>" },
+    help: "run by the shell at each alert: its kind is $1, its message $2, all of it is JSON on standard input",
+    example: 'mail -s "sublet: $1" root@localhost',
+  },
+  alertWebhook: {
+    ...{ name: "alert-webhook", schema: Values.url.optional(), argument: "<url>" },
+    ...{ help: "takes each alert as JSON by POST", example: "http://127.0.0.1:9000/alerts" },
+  },
+  alertStake: {
+    ...{ name: "alert-stake", schema: Values.decimal.optional(), argument: "<tokens>", example: "10" },
+    help: "alert when less of the stake is free; a tenth of it unless told",
+  },
+  alertDiskBytes: {
+    ...{ name: "alert-disk", schema: Values.size(0), argument: "<size>", write: Values.writeSize },
+    help: "alert when less is free on the disk itself",
+  },
+  metricsPort: {
+    ...{ name: "metrics-port", schema: Values.whole(0, 65_535).optional(), argument: "<port>", example: 9_100 },
+    help: "serve /metrics and /healthz on 127.0.0.1",
+  },
+  logLevel: {
+    ...{ name: "log-level", schema: Values.one("debug", "info", "warn", "error"), argument: "<level>" },
+    help: "what to log",
+  },
+} as const satisfies Record<string, Setting>;
 
-export type Settings = Readonly<z.output<typeof schema>>;
+type Name = keyof typeof SETTINGS;
 
-const TERABYTE = 10n ** 12n;
-const MONTH_EPOCHS = 30n;
-const ALLOWANCE_BYTES = 2 ** 28;
-const CREDIT_BYTES = 2 ** 26;
-const ANSWER_BOND_PART = 100n;
-const KEEPING_EPOCHS = 4;
+export type Settings = { readonly [Key in Name]: z.output<(typeof SETTINGS)[Key]["schema"]> };
 
-export class Folder {
-  readonly path: string;
+/** What a provider asks and offers unless told. */
+export const DEFAULTS = {
+  listen: ["/ip4/0.0.0.0/tcp/4001"],
+  price: "1.5",
+  pricePolicy: "fixed",
+  egressPrice: "1",
+  minSectors: 1,
+  quotaBytes: 10 * 2 ** 30,
+  folders: [],
+  stake: "100",
+  region: "local",
+  alertDiskBytes: 2 ** 30,
+  logLevel: "info",
+} satisfies Partial<Settings>;
 
-  constructor(path: string) {
-    this.path = path;
-  }
+/** The words that a setting may be, where it is one of a few. */
+export function choicesOf({ schema }: Setting): string[] | undefined {
+  return schema instanceof z.ZodEnum ? schema.options.map(String) : undefined;
+}
 
-  get keystoreFile(): string {
-    return join(this.path, "keystore.json");
-  }
+const ALL = Object.entries(SETTINGS) as [Name, Setting][];
 
-  get dataDir(): string {
-    return join(this.path, "data");
-  }
-
-  get #configFile(): string {
-    return join(this.path, "config.json");
-  }
-
-  /** Makes the folder with its keystore. @throws BadArgument when a provider lives in it already */
-  async create(keystore: string): Promise<void> {
-    if ((await readText(this.#configFile)) !== undefined || (await readText(this.keystoreFile)) !== undefined) {
-      const reason = "a provider lives there already, and its key is never overwritten; choose another folder";
-      throw new SubletException({ code: "BadArgument", name: "--home", value: this.path, reason });
+/**
+ * Values by the names of their settings. `called`: what whoever gave them calls one.
+ * @throws SubletException BadArgument naming the one that is none, or does not fit
+ */
+export function parse(values: object, called: (name: string) => string): Partial<Settings> {
+  const parsed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(values)) {
+    const [key, setting] = ALL.find(([, one]) => one.name === name) ?? [];
+    const outcome = setting?.schema.safeParse(value);
+    if (key && outcome?.success) parsed[key] = outcome.data;
+    else {
+      const reason = outcome?.error?.issues[0]?.message ?? `there is no such setting${nearest(name)}`;
+      throw new SubletException({ code: "BadArgument", name: called(name), value: said(value), reason });
     }
-    await mkdir(this.path, { recursive: true, mode: 0o700 });
-    await writeDurably(this.keystoreFile, keystore, "wx");
   }
+  return parsed;
+}
 
-  /** @throws NotInitialized, StateCorrupt */
-  async read(): Promise<Settings> {
-    const text = await readText(this.#configFile);
-    if (text === undefined) throw new SubletException({ code: "NotInitialized", home: this.path });
-    const parsed = schema.safeParse(parse(text));
-    if (parsed.success) return parsed.data;
-    const first = parsed.error.issues[0];
-    const reason = `${first?.path.join(".") || "the whole"}: ${first?.message ?? "no settings"}`;
-    throw new SubletException({ code: "StateCorrupt", file: this.#configFile, reason });
+/** Settings that a program gives, under their names here. @throws SubletException BadArgument */
+export function check(given: Partial<Settings>): Partial<Settings> {
+  const named = Object.entries(given).filter(([, value]) => value !== undefined);
+  return parse(Object.fromEntries(named.map(([key, value]) => [SETTINGS[key as Name].name, value])), (name) => name);
+}
+
+/** What is left out has its default. @throws SubletException BadArgument naming what has none and is needed */
+export function complete(given: Partial<Settings>): Settings {
+  const settings: Partial<Settings> = { ...DEFAULTS, ...given };
+  for (const [key, { name, schema, argument }] of ALL) {
+    if (settings[key] !== undefined || schema.safeParse(undefined).success) continue;
+    const reason = argument ? `it is needed: give --${name} or ${variable(name)}` : "it is needed, in the file";
+    throw new SubletException({ code: "BadArgument", name: argument ? `--${name}` : name, value: "", reason });
   }
+  return settings as Settings;
+}
 
-  /** On the disk, whole, when this returns. */
-  async write(settings: Settings): Promise<void> {
-    await writeDurably(`${this.#configFile}.new`, JSON.stringify(settings, undefined, 2), "w");
-    await rename(`${this.#configFile}.new`, this.#configFile);
-    await using folder = await open(this.path, "r");
-    await folder.sync();
+/** The settings in an environment. @throws SubletException BadArgument */
+export function fromEnvironment(environment: Readonly<Record<string, string | undefined>>): Partial<Settings> {
+  const values: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith(PREFIX) || value === undefined) continue;
+    values[name.slice(PREFIX.length).toLowerCase().replaceAll("_", "-")] = value;
   }
+  return parse(values, variable);
 }
 
-/** Settings as people gave them. @throws BadArgument naming the one that does not fit */
-export function checkSettings(settings: Settings): Settings {
-  const checked = schema.safeParse(settings);
-  if (checked.success) return checked.data;
-  const { path = [], message = "it does not fit" } = checked.error.issues[0] ?? {};
-  const value = String(settings[path[0] as keyof Settings]);
-  throw new SubletException({ code: "BadArgument", name: path.join("."), value, reason: message });
+const PREFIX = "SUBLET_PROVIDER_";
+
+function variable(name: string): string {
+  return `${PREFIX}${name.toUpperCase().replaceAll("-", "_")}`;
 }
 
-/** What the settings mean on a market whose token has so many decimals. @throws BadArgument when a price is too small, or too large */
-export function policyOf(settings: Settings, parameters: Parameters, decimals: number): Policy {
-  const { price, egressPrice, minSectors, operator, region } = settings;
-  const perTerabyte = (text: string): bigint => parseUnits(text, decimals) * LEDGER_ONE;
-  const rate = (perTerabyte(price) * BigInt(SECTOR_BYTES)) / TERABYTE / MONTH_EPOCHS;
-  if (rate === 0n || rate > MAX_RATE) {
-    const reason =
-      rate === 0n ? "it comes to nothing for a sector and epoch; ask more" : "no market takes so much; ask less";
-    throw new SubletException({ code: "BadArgument", name: "--price", value: price, reason });
+function said(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : `${value}`;
+}
+
+/** The setting that somebody may have meant. */
+function nearest(name: string): string {
+  const close = ALL.map(([, one]) => one.name).filter((one) => distance(one, name) <= 2)[0];
+  return close ? `; did you mean ${close}?` : "";
+}
+
+/** Letters to change, add or leave out between two words. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
   }
-  return {
-    rate,
-    egressRate: perTerabyte(egressPrice) / TERABYTE,
-    minSectors,
-    maxEpochs: parameters.maxDealEpochs,
-    // As long as a resignation costs: neither side gains by choosing the other way out.
-    noticeEpochs: parameters.exitEpochs,
-    answerBond: parameters.minCollateral / ANSWER_BOND_PART,
-    allowanceBytes: ALLOWANCE_BYTES,
-    creditBytes: CREDIT_BYTES,
-    operator,
-    region,
-  };
-}
-
-/** Commits in each epoch; collects every few. */
-export function keepingOf(policy: Policy): KeepingPolicy {
-  return {
-    commitAfterEpochs: 1,
-    commitGain: 0n,
-    settleEveryEpochs: KEEPING_EPOCHS,
-    redeemEveryEpochs: KEEPING_EPOCHS,
-    redeemLeast: policy.egressRate * BigInt(policy.creditBytes),
-  };
-}
-
-/** Bytes, as people write them: 500MiB, 2GB, 1.5TiB. @throws BadArgument */
-export function parseSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?|b)?$/i.exec(text.trim());
-  const power = match?.[2] ? " kmgt".indexOf(match[2].toLowerCase()) : 0;
-  const bytes = Math.floor(Number(match?.[1]) * (match?.[3] ? 1024 : 1000) ** power);
-  if (match && Number.isSafeInteger(bytes) && bytes >= SECTOR_BYTES) return bytes;
-  const reason = `write a size such as 500GB or 2TiB, at least ${SECTOR_BYTES} bytes`;
-  throw new SubletException({ code: "BadArgument", name: "--quota", value: text, reason });
-}
-
-/** @throws BadArgument */
-export function parseMarket(text: string): Address {
-  if (isAddress(text, { strict: false })) return getAddress(text);
-  throw new SubletException({ code: "BadArgument", name: "--market", value: text, reason: "it is no address" });
-}
-
-async function writeDurably(file: string, text: string, flags: "w" | "wx"): Promise<void> {
-  await using handle = await open(file, flags, 0o600);
-  await handle.writeFile(`${text}\n`);
-  await handle.sync();
-}
-
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return row[b.length]!;
 }

@@ -107,7 +107,7 @@ describe("replaying one proof", () => {
   });
 
   describe("given one with a wrong byte", () => {
-    it("shows which level differs, and that the others hold", async () => {
+    it("shows which level differs, and that others hold but for where they go the same way", async () => {
       const { hash } = await proved();
       const request = between(world, (answer, { method, params }) => {
         if (method !== "eth_getTransactionByHash" || params?.[0] !== hash) return answer;
@@ -120,7 +120,12 @@ describe("replaying one proof", () => {
       });
       const report = await replayed(2, provider, request);
       expect(report.ok).to.equal(false);
-      expect(report.challenges.map(({ matches }) => matches)).to.deep.equal([false, true, true, true, true]);
+      let fails = true;
+      for (const [i, { matches, met }] of report.challenges.entries()) {
+        fails &&= i === 0 || met !== undefined;
+        expect(matches, `challenge ${i}`).to.equal(!fails);
+      }
+      expect(fails).to.equal(false);
       expect(report.wrong).to.match(/^challenge 0: chunk \d+ of slot 0 is not shown/);
       expect(report.differences.map(({ what }) => what)).to.include("an epoch counts as proven without a valid proof");
       expect(proofPage(report)).to.include("DIFFERS").and.include("Something is wrong.");

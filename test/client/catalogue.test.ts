@@ -233,6 +233,6 @@ describe("planning slabs", () => {
         expect(slabsNeeded(files, volume, undefined)).to.equal(begun);
       }),
     );
-    expect(slabsNeeded([32], { id: 1n, k: 1, n: 1, capacity: 9 }, SECTOR_BYTES - 64)).to.equal(0);
+    expect(slabsNeeded([32], { k: 1 }, SECTOR_BYTES - 64)).to.equal(0);
   });
 });

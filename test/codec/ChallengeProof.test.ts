@@ -186,7 +186,8 @@ describe("ChallengeProof", () => {
 
   describe("of an epoch", () => {
     const deals = [1, 3, 8].map((sectors) => ({ sectors, tree: dealOf(sectors) }));
-    const challenges = deals.map(({ sectors, tree }) => ({
+    const challenges = deals.map(({ sectors, tree }, slot) => ({
+      slot,
       root: tree.root,
       sectors,
       chunkIndex: sectors * CHUNKS - 7,
@@ -212,6 +213,48 @@ describe("ChallengeProof", () => {
         altered[at]! ^= 4;
         expect(() => ChallengeProof.verifyAll(challenges, altered)).to.throw(RangeProof.RootMismatchError);
       }
+    });
+
+    describe("with several challenges in one deal", () => {
+      const sectors = 8;
+      const tree = dealOf(sectors);
+      const answer = (chunkIndex: number) =>
+        ChallengeProof.build(tree, chunkIndex, stored(sectorBytes(ChallengeProof.sectorOf(chunkIndex))));
+      const place = (chunkIndex: number) => ({ slot: 2, root: tree.root, sectors, chunkIndex });
+      const joined = (chunks: readonly number[]) => ChallengeProof.join(chunks.map(place), chunks.map(answer));
+
+      it("leaves out what the one before has shown, wherever their ways meet", () => {
+        const whole = ChallengeProof.proofBytes(sectors);
+        for (let met = 0; met <= ChallengeProof.proofHeight(sectors); met++) {
+          const chunks = met === 0 ? [77, 77] : [2 ** (met - 1) - 1, 2 ** (met - 1)];
+          const proof = joined(chunks);
+          expect(proof.length - whole, `met ${met} up`).to.equal(met < 2 ? 0 : 64 + (met - 2) * 24);
+          ChallengeProof.verifyAll(chunks.map(place), proof);
+          expect(ChallengeProof.split(chunks.map(place), proof).map(hex)).to.deep.equal(chunks.map(answer).map(hex));
+        }
+      });
+
+      it("is refused with any byte altered, cut, or extended", () => {
+        const chunks = [0, 1, 40_000, 40_000, 8 * CHUNKS - 1];
+        const proof = joined(chunks);
+        ChallengeProof.verifyAll(chunks.map(place), proof);
+        for (let at = 0; at < proof.length; at += 13) {
+          const altered = Uint8Array.from(proof);
+          altered[at]! ^= 1;
+          expect(() => ChallengeProof.verifyAll(chunks.map(place), altered), `byte ${at}`).to.throw(
+            RangeProof.RootMismatchError,
+          );
+        }
+        for (const wrong of [proof.subarray(0, -1), Buffer.concat([proof, proof.subarray(0, 24)])])
+          expect(() => ChallengeProof.verifyAll(chunks.map(place), wrong)).to.throw(LengthError);
+      });
+
+      it("leaves out nothing where the deals only hold the same", () => {
+        const twins = [5, 6].map((chunk, slot) => ({ ...place(chunk), slot }));
+        const proof = ChallengeProof.join(twins, [5, 6].map(answer));
+        expect(proof.length).to.equal(2 * ChallengeProof.proofBytes(sectors));
+        ChallengeProof.verifyAll(twins, proof);
+      });
     });
   });
 });

@@ -2,7 +2,7 @@
 import { expect } from "chai";
 import { DealTree, SectorTree } from "../../src/codec/index.ts";
 import { SubletException } from "../../src/protocol/Errors.ts";
-import type { StorageLimits } from "../../src/provider-node/storage/SectorFiles.ts";
+import type { StorageLimits } from "../../src/provider-node/storage/Space.ts";
 import type { Store } from "../../src/provider-node/storage/Store.ts";
 import { record, slab, Writer } from "./Writer.ts";
 

@@ -24,13 +24,27 @@ export interface Content extends Held {
 /** `distinct` limits how many different sectors there are; beyond it they repeat. */
 export function contentOf(label: string, sectors: number, distinct = sectors): Content {
   const held = Array.from({ length: Math.min(sectors, distinct) }, (_, index) => sectorOf(`${label}/${index}`));
+  return contentOfSectors(held, sectors);
+}
+
+/** Of sectors of these bytes, each as full as it is: what is missing counts as zero. */
+export function contentOfBytes(...sectors: Uint8Array[]): Content {
+  const held = sectors.map((bytes) => ({
+    length: bytes.length,
+    blockNodes: SectorTree.blockNodes(bytes),
+    readBlock: (index: number) => bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES),
+  }));
+  return contentOfSectors(held, held.length);
+}
+
+function contentOfSectors(held: readonly Sector[], sectors: number): Content {
   const roots = held.map((sector) => SectorTree.rootOfBlockNodes(sector.blockNodes));
-  const tree = DealTree.of(Array.from({ length: sectors }, (_, index) => roots[index % distinct]!));
+  const tree = DealTree.of(Array.from({ length: sectors }, (_, index) => roots[index % held.length]!));
   return {
     tree,
     sectors,
     root: hex(tree.root),
-    answer: (index) => ChallengeProof.build(tree, index, held[ChallengeProof.sectorOf(index) % distinct]!),
+    answer: (index) => ChallengeProof.build(tree, index, held[ChallengeProof.sectorOf(index) % held.length]!),
   };
 }
 

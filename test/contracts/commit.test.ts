@@ -68,7 +68,7 @@ describe("commit", () => {
       const { item, assent } = await world.countersigned(deal, revision);
       await expect(world.as(stranger).commit(bob.address, [item], [assent]))
         .to.emit(market, "Committed")
-        .withArgs(deal.id, revision.number, revision.root, 3, head, 0n, 0n);
+        .withArgs(deal.id, revision.number, revision.root, 3, head, 0n);
       const { root, sectors, number, state, activeSince } = await world.deal(deal);
       expect({ root, sectors, number, state, activeSince }).to.deep.equal({
         root: revision.root,
@@ -87,7 +87,7 @@ describe("commit", () => {
       const revision = await world.revision(deal, 3);
       await expect(world.commitAll([await world.countersigned(deal, revision)]))
         .to.emit(market, "Committed")
-        .withArgs(deal.id, revision.number, revision.root, 3, NO_HEAD, 0n, 0n);
+        .withArgs(deal.id, revision.number, revision.root, 3, NO_HEAD, 0n);
       expect((await world.deal(deal)).activeSince).to.equal(epoch + 1);
     });
 

@@ -60,7 +60,7 @@ describe("exits", () => {
       await world.prove(bob);
       await expect(market.settle([deal]))
         .to.emit(market, "Settled")
-        .withArgs(deal.id, epoch, 4n * RATE, 0n);
+        .withArgs(deal.id, epoch, 4n * RATE);
     });
 
     it("is over with the deal's time, pruned or not", async () => {
@@ -196,7 +196,8 @@ describe("exits", () => {
       const call = world.as(bob).abandon(deal);
       await expect(call)
         .to.emit(market, "Settled")
-        .withArgs(deal.id, epoch + 1, 3n * RATE, cost);
+        .withArgs(deal.id, epoch + 1, 3n * RATE);
+      await expect(call).to.emit(market, "Penalised").withArgs(deal.id, cost);
       await expect(call)
         .to.emit(market, "Stopped")
         .withArgs(deal.id, REASON.Abandoned, epoch + 2, FULL - cost);

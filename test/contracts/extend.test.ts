@@ -63,11 +63,11 @@ describe("extend", () => {
     const message = await extension(deal, { rate: 2n * RATE });
     await expect(extend(deal, message))
       .to.emit(market, "Settled")
-      .withArgs(deal.id, epoch + 1, 2n * 3n * RATE, 0n);
+      .withArgs(deal.id, epoch + 1, 2n * 3n * RATE);
     await world.prove(bob);
     await expect(market.settle([deal]))
       .to.emit(market, "Settled")
-      .withArgs(deal.id, epoch + 2, 3n * 2n * RATE, 0n);
+      .withArgs(deal.id, epoch + 2, 3n * 2n * RATE);
   });
 
   it("gives room for more data, or less: what is unlocked is free at once", async () => {

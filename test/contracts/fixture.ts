@@ -19,7 +19,7 @@ import {
 import hre from "hardhat";
 import type { Client } from "viem";
 import { rlp } from "../../src/chain/Header.ts";
-import { Positions } from "../../src/codec/index.ts";
+import { ChallengeProof, Positions } from "../../src/codec/index.ts";
 import { TYPES } from "../../src/protocol/TypedData.ts";
 import type { HeaderSeedSource, MarketToken, StorageMarket } from "../../types/ethers-contracts/index.ts";
 import { type Content, contentOf, type Held, hex } from "./Content.ts";
@@ -583,12 +583,13 @@ export class World {
 
   /** The proof of everything `provider` has committed, for the recorded seed. */
   async proof(provider: string): Promise<string> {
+    const challenged = await this.challenged(provider);
     const answers: Uint8Array[] = [];
-    for (const { slot, chunkIndex } of await this.challenged(provider)) {
+    for (const { slot, chunkIndex } of challenged) {
       const { root } = await this.market.deal(provider, slot);
       answers.push(this.#contents.get(root)!.answer(chunkIndex));
     }
-    return hex(Buffer.concat(answers));
+    return hex(ChallengeProof.join(challenged, answers));
   }
 
   /** Proves `host` for the epoch running now, moving to the prove phase where it is not reached yet. */

@@ -18,10 +18,12 @@ async function ready(): Promise<{ seed: string; proof: string; challenged: Posit
   return { seed, proof: await world.proof(bob.address), challenged: await world.challenged(bob.address) };
 }
 
-/** Bytes [from, to) of each of the five answers for a deal of `sectors`. */
-function answerRange(index: number, sectors: number): [number, number] {
-  const bytes = ChallengeProof.proofBytes(sectors);
-  return [index * bytes, (index + 1) * bytes];
+/** The five whole answers that a proof of one deal stands for, and where in it lies what it has of each: bytes [from, to). */
+function answersOf(proof: string, challenged: readonly Positions.Position[], sectors: number) {
+  const asked = challenged.map((place) => ({ ...place, sectors }));
+  const answers = ChallengeProof.split(asked, getBytes(proof));
+  const end = (count: number) => ChallengeProof.join(asked.slice(0, count), answers.slice(0, count)).length;
+  return answers.map((answer, i) => ({ answer: hexlify(answer), from: end(i), to: end(i + 1) }));
 }
 
 describe("attacks on proofs", () => {
@@ -49,8 +51,7 @@ describe("attacks on proofs", () => {
 
     it("attack 'unused bytes': a proof is as long as the chain's own count says, no byte more or less", async () => {
       const { seed, proof } = await ready();
-      const expected = 5 * ChallengeProof.proofBytes(3);
-      expect(dataLength(proof)).to.equal(expected);
+      const expected = dataLength(proof);
       for (const wrong of ["0x", dataSlice(proof, 0, expected - 1), `${proof}00`, `${proof}${"00".repeat(24)}`]) {
         await expect(market.prove(bob.address, seed, wrong))
           .to.be.revertedWithCustomError(market, "Market_ProofLength")
@@ -60,8 +61,9 @@ describe("attacks on proofs", () => {
 
     it("attack 'inner nodes as chunks': a climb from one level up is too short, and stretched it is wrong", async () => {
       const { seed, proof, challenged } = await ready();
+      const parts = answersOf(proof, challenged, 3);
       const climbed = (index: number) => {
-        const [from, to] = answerRange(index, 3);
+        const { from, to } = parts[index]!;
         const answer = dataSlice(proof, from, to);
         const pair = [dataSlice(answer, 0, 32), dataSlice(answer, 32, 64)];
         if (challenged[index]!.chunkIndex % 2 === 1) pair.reverse();
@@ -82,11 +84,14 @@ describe("attacks on proofs", () => {
     });
 
     it("attack 'one good chunk for all': answers do not stand in for one another", async () => {
-      const { seed, proof } = await ready();
-      const [from, to] = answerRange(0, 3);
-      const same = concat(Array.from({ length: 5 }, () => dataSlice(proof, from, to)));
+      const { seed, proof, challenged } = await ready();
+      const parts = answersOf(proof, challenged, 3);
+      const made = (order: number[]) =>
+        concat(parts.map(({ from, to }, i) => dataSlice(parts[order[i]!]!.answer, 0, to - from)));
+      expect(made([0, 1, 2, 3, 4])).to.equal(proof);
+      const same = made([0, 0, 0, 0, 0]);
       await expect(market.prove(bob.address, seed, same)).to.be.revertedWithCustomError(market, "Market_ProofRoot");
-      const swapped = concat([dataSlice(proof, to, 2 * to), dataSlice(proof, 0, to), dataSlice(proof, 2 * to)]);
+      const swapped = made([1, 0, 2, 3, 4]);
       await expect(market.prove(bob.address, seed, swapped)).to.be.revertedWithCustomError(market, "Market_ProofRoot");
     });
 
@@ -123,7 +128,13 @@ describe("attacks on proofs", () => {
         { ...here, chainId: 1n },
       ];
       const proofFor = (from: Positions.Draw) => {
-        return hex(Buffer.concat(Positions.draw(from, 3).map((chunk) => content.answer(chunk))));
+        const drawn = Positions.draw(from, 3).map((x) => Positions.locate(x, [3]));
+        return hex(
+          ChallengeProof.join(
+            drawn,
+            drawn.map(({ chunkIndex }) => content.answer(chunkIndex)),
+          ),
+        );
       };
       for (const from of [elsewhere, overThere]) {
         await expect(market.prove(bob.address, seed, proofFor(from))).to.be.revertedWithCustomError(
@@ -154,10 +165,8 @@ describe("attacks on proofs", () => {
       const answers = challenged.map(({ chunkIndex, sector }) =>
         sector === lost ? wrong.answer(chunkIndex) : good.answer(chunkIndex),
       );
-      await expect(market.prove(bob.address, seed, hexlify(Buffer.concat(answers)))).to.be.revertedWithCustomError(
-        market,
-        "Market_ProofRoot",
-      );
+      const lacking = hex(ChallengeProof.join(challenged, answers));
+      await expect(market.prove(bob.address, seed, lacking)).to.be.revertedWithCustomError(market, "Market_ProofRoot");
     });
   });
 

@@ -37,7 +37,7 @@ describe("settlement", () => {
         const before = await figures(deal);
         await expect(market.settle([deal]))
           .to.emit(market, "Settled")
-          .withArgs(deal.id, committed + 3, 4n * 3n * RATE, 0n);
+          .withArgs(deal.id, committed + 3, 4n * 3n * RATE);
         const after = await figures(deal);
         expect(after.provider - before.provider).to.equal(4n * 3n * RATE);
         expect(before.escrow - after.escrow).to.equal(4n * 3n * RATE);
@@ -54,7 +54,7 @@ describe("settlement", () => {
         await world.prove(bob);
         await expect(market.settle([deal]))
           .to.emit(market, "Settled")
-          .withArgs(deal.id, committed, 3n * RATE, 0n);
+          .withArgs(deal.id, committed, 3n * RATE);
       });
 
       it("pays a bill of minSectors where fewer are stored", async () => {
@@ -62,7 +62,7 @@ describe("settlement", () => {
         await world.live(bob, 2);
         await expect(market.settle([reserved]))
           .to.emit(market, "Settled")
-          .withArgs(reserved.id, committed + 1, 2n * 5n * RATE, 0n);
+          .withArgs(reserved.id, committed + 1, 2n * 5n * RATE);
       });
     });
 
@@ -70,9 +70,13 @@ describe("settlement", () => {
       it("takes sectors x P from the collateral: half burnt, half to the client", async () => {
         const before = await figures(deal);
         await world.miss(2);
-        await expect(market.settle([deal]))
+        const call = market.settle([deal]);
+        await expect(call)
           .to.emit(market, "Settled")
-          .withArgs(deal.id, committed + 1, 0n, 2n * 3n * PENALTY_RATE);
+          .withArgs(deal.id, committed + 1, 0n);
+        await expect(call)
+          .to.emit(market, "Penalised")
+          .withArgs(deal.id, 2n * 3n * PENALTY_RATE);
         const after = await figures(deal);
         expect(after.burnt - before.burnt).to.equal(3n * PENALTY_RATE);
         expect(after.client - before.client).to.equal(3n * PENALTY_RATE);
@@ -94,9 +98,11 @@ describe("settlement", () => {
         const { collateral } = await world.deal(full);
         expect(collateral).to.equal(8n * PENALTY_RATE * BigInt(coverEpochs));
         await world.miss(coverEpochs + 4);
-        await expect(market.settle([full]))
+        const call = market.settle([full]);
+        await expect(call)
           .to.emit(market, "Settled")
-          .withArgs(full.id, committed + coverEpochs + 3, 0n, collateral);
+          .withArgs(full.id, committed + coverEpochs + 3, 0n);
+        await expect(call).to.emit(market, "Penalised").withArgs(full.id, collateral);
         expect((await world.deal(full)).collateral).to.equal(0n);
       });
     });
@@ -109,9 +115,13 @@ describe("settlement", () => {
       const patient = await world.active(2, { endEpoch: 400, capacity: 100 }, { client: alice, host: world.dave });
       const start = await world.epoch();
       for (const proven of [true, false, true, true, false]) await (proven ? world.live(world.dave) : world.miss());
-      await expect(market.settle([patient]))
+      const call = market.settle([patient]);
+      await expect(call)
         .to.emit(market, "Settled")
-        .withArgs(patient.id, start + 4, 3n * 2n * RATE, 2n * 2n * PENALTY_RATE);
+        .withArgs(patient.id, start + 4, 3n * 2n * RATE);
+      await expect(call)
+        .to.emit(market, "Penalised")
+        .withArgs(patient.id, 2n * 2n * PENALTY_RATE);
     });
 
     it("settles an old figure before a new one is committed", async () => {
@@ -119,20 +129,24 @@ describe("settlement", () => {
       const revision = await world.revision(deal, 6);
       await expect(world.commitAll([await world.countersigned(deal, revision)]))
         .to.emit(market, "Committed")
-        .withArgs(deal.id, revision.number, revision.root, 6, revision.head, 2n * 3n * RATE, 0n);
+        .withArgs(deal.id, revision.number, revision.root, 6, revision.head, 2n * 3n * RATE);
       await world.live(bob, 1);
       await expect(market.settle([deal]))
         .to.emit(market, "Settled")
-        .withArgs(deal.id, committed + 2, 6n * RATE, 0n);
+        .withArgs(deal.id, committed + 2, 6n * RATE);
     });
 
     it("stops at stopAt, exclusive: that epoch is neither paid nor penalised", async () => {
       await world.as(alice).terminate(deal);
       const { stopAt } = await world.deal(deal);
       await world.miss(Number(stopAt) - committed + 3);
-      await expect(market.settle([deal]))
+      const call = market.settle([deal]);
+      await expect(call)
         .to.emit(market, "Settled")
-        .withArgs(deal.id, stopAt - 1n, 0n, (stopAt - BigInt(committed)) * 3n * PENALTY_RATE);
+        .withArgs(deal.id, stopAt - 1n, 0n);
+      await expect(call)
+        .to.emit(market, "Penalised")
+        .withArgs(deal.id, (stopAt - BigInt(committed)) * 3n * PENALTY_RATE);
     });
 
     for (const proven of [true, false]) {
@@ -165,7 +179,7 @@ describe("settlement", () => {
       await world.live(bob, 2);
       await expect(market.settle([late]))
         .to.emit(market, "Settled")
-        .withArgs(late.id, committed + 1, 2n * RATE, 0n);
+        .withArgs(late.id, committed + 1, 2n * RATE);
     });
 
     it("is open to anyone", async () => {
@@ -182,7 +196,7 @@ describe("settlement", () => {
       await market.prove(bob.address, ZERO_SEED, "0x");
       await expect(market.settle([deal]))
         .to.emit(market, "Settled")
-        .withArgs(deal.id, epoch, 4n * RATE, 0n);
+        .withArgs(deal.id, epoch, 4n * RATE);
     });
 
     it("when its epoch is missed, then nothing is billed and nothing penalised", async () => {

@@ -106,7 +106,7 @@ describe("slots", () => {
       await expect(world.prove(bob)).to.emit(market, "Proven").withArgs(bob.address, epoch, 3);
       await expect(market.settle([deal]))
         .to.emit(market, "Settled")
-        .withArgs(deal.id, epoch, 3n * RATE, 0n);
+        .withArgs(deal.id, epoch, 3n * RATE);
       await expect(market.leaves(bob.account, 4095, 2))
         .to.be.revertedWithCustomError(market, "Market_TooLong")
         .withArgs(4096, 4097);
@@ -232,7 +232,7 @@ describe("slots", () => {
       },
       "opened and left": async (deal) => {
         await world.as(alice).terminate(deal);
-        await world.live(bob, 3);
+        await world.live(bob, 1);
       },
     };
     for (const [ending, end] of Object.entries(endings)) {
@@ -287,9 +287,13 @@ describe("slots", () => {
         await world.miss(COVER - 1); // its cover bears as much as any
         await world.live(bob, 1);
         expect((await world.deal(fresh)).misses).to.equal(BigInt(COVER - 1));
-        await expect(market.settle([fresh]))
+        const call = market.settle([fresh]);
+        await expect(call)
           .to.emit(market, "Settled")
-          .withArgs(fresh.id, epoch + COVER - 1, RATE, 2n * BigInt(COVER - 1) * PENALTY_RATE);
+          .withArgs(fresh.id, epoch + COVER - 1, RATE);
+        await expect(call)
+          .to.emit(market, "Penalised")
+          .withArgs(fresh.id, 2n * BigInt(COVER - 1) * PENALTY_RATE);
       });
     }
 

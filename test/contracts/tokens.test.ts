@@ -7,19 +7,30 @@ const fee = await createWorld({ token: "FeeToken", stake: 0n });
 const refusing = await createWorld({ token: "RefusingToken" });
 const silent = await createWorld({ token: "SilentToken" });
 const reentering = await createWorld({ token: "ReenteringToken" });
+const blocking = await createWorld({ token: "BlockingToken" });
+const rebasing = await createWorld({ token: "RebasingToken" });
+const hooked = await createWorld({ token: "HookedToken" });
 
-/** A function of the token that MarketToken does not have. */
-function hostile(
-  world: World,
-  name: string,
-): Contract["getFunction"] extends (key: string) => infer Method ? Method : never {
-  const { interface: abi } = new world.ethers.Contract(world.token, [
+/** The token, with what MarketToken does not have. */
+function tokenOf(world: World): Contract {
+  const functions = [
     "function refuse(bool value)",
     "function arm(address target, bytes call)",
     "function attempts() view returns (uint256)",
     "function successes() view returns (uint256)",
-  ]);
-  return new world.ethers.Contract(world.token, abi, world.alice.account).getFunction(name);
+    "function bar(address account, bool value)",
+    "function rebase(uint256 percent)",
+    "error Blocked(address account)",
+    "error RecipientReverted(address recipient)",
+  ];
+  return new world.ethers.Contract(world.token, functions, world.alice.account) as unknown as Contract;
+}
+
+function hostile(
+  world: World,
+  name: string,
+): Contract["getFunction"] extends (key: string) => infer Method ? Method : never {
+  return tokenOf(world).getFunction(name);
 }
 
 /** INV-1: what the market owes is never more than the tokens it holds. */
@@ -176,3 +187,123 @@ describe("a token that calls back in the midst of a transfer", () => {
     });
   });
 });
+
+describe("a token that bars accounts", () => {
+  rollBack(blocking);
+  const world = blocking;
+  const { market, token, alice, bob, carol, stranger } = world;
+  const bar = (account: string, value = true) => hostile(world, "bar")(account, value);
+  const barred = (account: string) => [tokenOf(world), "Blocked", account] as const;
+
+  it("attack 'barred party': its deals are settled, left and closed all the same, and its money waits for it", async () => {
+    const deals = [await world.active(2), await world.active(2, { position: 1 })] as const;
+    await world.as(alice).challenge(deals[0], 1);
+    for (const { address } of [alice, bob]) await bar(address);
+    await world.live(bob, 1);
+    await world.miss(1);
+    expect(await world.skipped(market.settle([...deals]))).to.deep.equal([]);
+    await expect(market.convict(deals[0])).to.emit(market, "Stopped");
+    await world.as(bob).abandon(deals[1]);
+    await world.miss(2);
+    expect(await world.skipped(market.close([...deals]))).to.deep.equal([]);
+    const before = await world.ledger(alice.address);
+    const [error, name, account] = barred(alice.address);
+    await expect(world.as(alice).withdraw(5n, alice.account))
+      .to.be.revertedWithCustomError(error, name)
+      .withArgs(account);
+    expect(await world.ledger(alice.address)).to.deep.equal(before);
+    await world.as(alice).withdraw(5n, carol.account); // to where the token goes
+    await bar(alice.address, false);
+    await world.as(alice).withdraw(before.free / LEDGER - 5n, alice.account);
+    await expectSolvent(world);
+  });
+
+  it("attack 'barred market': nothing comes in or goes out, and everything else goes on", async () => {
+    const deal = await world.active(2);
+    await bar(await market.getAddress());
+    const [error, name] = barred("");
+    for (const call of [
+      () => world.as(stranger).deposit(stranger.account, 5n),
+      () => world.as(bob).withdraw(5n, bob.account),
+    ]) {
+      await expect(call()).to.be.revertedWithCustomError(error, name);
+    }
+    await world.live(bob, 2);
+    await expect(market.settle([deal]))
+      .to.emit(market, "Settled")
+      .withArgs(deal.id, anything, 2n * 2n * RATE);
+    await world.as(bob).abandon(deal);
+    await world.miss(2);
+    await expect(market.close([deal])).to.emit(market, "Closed");
+    await bar(await market.getAddress(), false);
+    await world.as(bob).withdraw(5n, bob.account);
+    expect(await token.balanceOf(bob.account)).to.be.greaterThan(0n);
+  });
+});
+
+describe("a token that rebases", () => {
+  rollBack(rebasing);
+  const world = rebasing;
+  const { market, token, alice, bob, carol } = world;
+  const rebase = (percent: number) => hostile(world, "rebase")(percent);
+
+  it("attack 'rebase up': what the market was given by nobody is nobody's", async () => {
+    const before = await world.ledger(alice.address);
+    await rebase(200);
+    await world.as(alice).deposit(alice.account, 10n);
+    expect((await world.ledger(alice.address)).balance - before.balance).to.equal(10n * LEDGER);
+    await expectSolvent(world);
+  });
+
+  it("attack 'rebase up': a deposit that arrives a unit short for rounding reverts", async () => {
+    await rebase(150);
+    await expect(world.as(alice).deposit(alice.account, 10n))
+      .to.be.revertedWithCustomError(market, "Market_TransferShort")
+      .withArgs(10n, 9n);
+  });
+
+  it("attack 'rebase down': the ledger stays as it is; withdrawals go as far as the tokens do", async () => {
+    const deal = await world.active(2);
+    const [{ free }, { locked }] = [await world.ledger(bob.address), await world.ledger(bob.address)];
+    await rebase(50);
+    await world.live(bob, 2);
+    await expect(market.settle([deal]))
+      .to.emit(market, "Settled")
+      .withArgs(deal.id, anything, 2n * 2n * RATE);
+    const now = await world.ledger(bob.address);
+    expect([now.locked, now.free]).to.deep.equal([locked, free + 4n * RATE]);
+    const held = await token.balanceOf(market);
+    expect(now.free / LEDGER).to.be.lessThan(held);
+    await world.as(bob).withdraw(now.free / LEDGER, bob.account);
+    const { free: daves } = await world.ledger(world.dave.address);
+    await expect(world.as(world.dave).withdraw(daves / LEDGER, carol.account)).to.be.revertedWithCustomError(
+      token,
+      "ERC20InsufficientBalance",
+    );
+    expect((await world.ledger(world.dave.address)).free).to.equal(daves);
+  });
+});
+
+describe("a token that calls who is paid", () => {
+  rollBack(hooked);
+  const world = hooked;
+  const { market, seedSource, alice, bob } = world;
+
+  it("attack 'recipient that reverts': it stops its own withdrawal, and nothing of anybody else's", async () => {
+    const deal = await world.active(2);
+    await world.live(bob, 1);
+    const recipient = await seedSource.getAddress(); // a contract that expects no such call
+    const before = await world.ledger(bob.address);
+    await expect(world.as(bob).withdraw(5n, recipient))
+      .to.be.revertedWithCustomError(tokenOf(world), "RecipientReverted")
+      .withArgs(recipient);
+    expect(await world.ledger(bob.address)).to.deep.equal(before);
+    await world.as(bob).setTip(recipient, 5n * LEDGER); // nor does a tip, or whatever else the ledger says it is owed
+    await world.as(alice).deposit(recipient, 5n);
+    await expect(world.prove(bob)).to.emit(market, "Proven");
+    await expect(market.settle([deal])).to.emit(market, "Settled");
+    await world.as(bob).withdraw(5n, bob.account);
+    await expectSolvent(world);
+  });
+});
+const anything = () => true;

@@ -35,11 +35,10 @@ export class Book {
     };
     for (const settling of [market.filters.Settled(), market.filters.Committed()]) {
       for (const { args } of await market.queryFilter(settling as ReturnType<typeof market.filters.Settled>)) {
-        const moved = of(args.id);
-        moved.paid += args.paid;
-        moved.penalty += args.penalty;
+        of(args.id).paid += args.paid;
       }
     }
+    for (const { args } of await market.queryFilter(market.filters.Penalised())) of(args.id).penalty += args.penalty;
     for (const { args } of await market.queryFilter(market.filters.Stopped())) of(args.id).exit += args.forfeited;
     for (const { args } of await market.queryFilter(market.filters.Closed())) of(args.id).exit += args.exitFee;
     return deals;

@@ -3,6 +3,7 @@
  * somebody else, who stores something that has to be kept. Whatever is done is a call to the market.
  */
 import type { ContractTransactionResponse } from "ethers";
+import { ChallengeProof } from "../../src/codec/index.ts";
 import { type Content, contentOf, hex } from "../contracts/Content.ts";
 import {
   type Agreement,
@@ -133,7 +134,11 @@ export class Coalition {
       const holding = this.live().find(({ deal }) => deal.slot === slot)!;
       return { bytes: answer(holding, chunkIndex), whole: isThere(holding, chunkIndex) };
     });
-    return { bytes: hex(Buffer.concat(answers.map(({ bytes }) => bytes))), whole: answers.every(({ whole }) => whole) };
+    const bytes = ChallengeProof.join(
+      challenged,
+      answers.map(({ bytes }) => bytes),
+    );
+    return { bytes: hex(bytes), whole: answers.every(({ whole }) => whole) };
   }
 
   // ---------------------------------------------------------------- how it stands

@@ -8,6 +8,9 @@ import { GROUPS, SAMPLED, TELLING } from "./strategies/index.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
+/** Of what is exact but for the last bits of a double. */
+const ROUNDING = 1e-9;
+
 /** By path, what is to be committed. The page's prose is what it is now. */
 export function documents(measured: Measured): Map<string, string> {
   const page = join(ROOT, "docs", "ECONOMICS.md");
@@ -79,7 +82,8 @@ function of(rows: readonly Row[], name: string): Row {
 /** Where as much is stored as by honesty, the cost of it makes no difference. */
 function upTo(row: Row): string {
   if (row.stored === 1) return row.net === 1 ? "-" : "any";
-  return figure(breakEven(row));
+  // Never more than it is.
+  return figure(Math.floor((breakEven(row) + ROUNDING) * 100) / 100);
 }
 
 function figure(value: number): string {

@@ -30,8 +30,8 @@ const SHOWN: readonly (readonly [name: string, colour: string, dashes?: string])
   ["goes dark until the customer leaves", INK.red],
   ["goes dark M - 1 epochs before the end", INK.orange],
   ["commits and resigns at once, notice of 30", INK.green],
-  ["refuses all bytes; 40 reserved, notice at once", INK.red, "6 4"],
-  ["refuses all bytes; 40 reserved, no notice", INK.grey, "6 4"],
+  ["refuses all bytes, of one customer after the other", INK.red, "6 4"],
+  ["signs and deletes; nobody commits", INK.grey, "6 4"],
 ];
 
 type Point = readonly [x: number, y: number];

@@ -56,6 +56,20 @@ describe("a provider's membership", function () {
     expect(await announced()).to.equal(2);
   });
 
+  it("goes on without the stake that its wallet lacks, once it has deals", async () => {
+    const account = await ground.account(3_000_000n);
+    const host = await ground.provider({ account, stake: 2_000_000n });
+    expect(await failure(host.restart({ stake: 9_000_000n }))).to.include({ code: "InsufficientFunds" });
+    await host.restart({ stake: 2_000_000n });
+    await Tenant.open(ground, host, { minSectors: 1 });
+    await host.restart({ stake: 9_000_000n });
+    const chain = await ground.reach(account);
+    const epoch = chain.epochs.at(await ground.block()) + 1;
+    await ground.to(chain.epochs.gapStart(epoch));
+    await ground.until("it proves", () => chain.proven(host.address, epoch));
+    expect((await balanceOf(chain, host.address)) >> 32n <= 2_000_000n).to.equal(true);
+  });
+
   it("ends in good order: notice, the last proofs, closed, the money home", async () => {
     const account = await ground.account();
     const host = await ground.provider({ account });

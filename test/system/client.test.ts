@@ -57,7 +57,22 @@ describe("sublet", function () {
         network.command([]),
         network.command(["frobnicate"]),
       ]);
-      const names = ["init", "volume", "put", "get", "ls", "rm", "status", "repair", "topup", "restore"];
+      const names = [
+        "init",
+        "price",
+        "volume",
+        "put",
+        "get",
+        "ls",
+        "mv",
+        "cp",
+        "rm",
+        "status",
+        "repair",
+        "topup",
+        "key",
+        "restore",
+      ];
       for (const name of [...names, "provider", "audit"]) {
         expect(`${help.stdout}`).to.match(new RegExp(`^  ${name} `, "m"));
         expect(none.stderr).to.match(new RegExp(`^  ${name} `, "m"));
@@ -103,6 +118,32 @@ describe("sublet", function () {
     });
   });
 
+  describe("price", () => {
+    it("tells what providers ask, and what a file would cost", async () => {
+      const [document, words] = await Promise.all([
+        done(["price", join(folder, "film.bin"), ...at]),
+        text(["price", "1GiB", "--k", "1", "--n", "2"]),
+      ]);
+      expect(document).to.deep.include({ decimals: 6, asked: 5, answered: 5 });
+      expect(document.quote).to.include({ files: 1, bytes: film.length, k: K, n: N, sectors: 2 });
+      expect(Number(document.quote.term) > Number(document.quote.month)).to.equal(true);
+      expect(words).to.match(
+        /5 of 5 providers answered.*\n.*10\^12 bytes.*\n.*\n1\.0 GiB in a new volume of 2 providers/,
+      );
+      expect(await fails(["price", "nowhere", ...at])).to.include({ code: "BadArgument", name: "what" });
+    });
+  });
+
+  describe("put --dry-run", () => {
+    it("tells what it would take and cost, and stores nothing", async () => {
+      const args = ["put", join(folder, "film.bin"), "/planned", "--dry-run"];
+      const [document, words] = await Promise.all([done([...args, ...at]), text(args)]);
+      expect(document).to.include({ path: "planned", bytes: film.length, sectors: 2, deals: N, transactions: 0 });
+      expect(words).to.match(/would take 2 of 8 free sectors at each of 4 providers.*\n.* is paid in already\.$/m);
+      expect((await done(["ls", ...at])).files).to.deep.equal([]);
+    });
+  });
+
   describe("put, get, ls and rm", () => {
     it("store a file, and fetch it whole, in part, and through pipes", async () => {
       const receipt = await done(["put", join(folder, "film.bin"), ...at]);
@@ -135,7 +176,14 @@ describe("sublet", function () {
       expect(words).to.match(/^ +3 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}kept\/one\.txt$/m);
       expect(await readFile(join(folder, "back", "deep", "two.txt"), "utf8")).to.equal("two");
       expect((await readdir(join(folder, "back"))).sort()).to.deep.equal(["deep", "one.txt"]);
-      expect(await done(["rm", "-r", "kept", ...at])).to.include({ files: 2 });
+      expect(await done(["mv", "/kept/deep", "kept/low", ...at])).to.include({ path: "kept/low", files: 1 });
+      expect(await done(["cp", "/kept/one.txt", "/kept/low/", ...at])).to.include({ path: "kept/low/one.txt" });
+      expect(await fails(["cp", "kept/one.txt", "kept/low", ...at])).to.include({ code: "PathTaken" });
+      expect(await text(["cp", "kept/low/two.txt", "kept/one.txt", "--force"])).to.match(
+        /^kept\/one\.txt: 1 file copied$/m,
+      );
+      expect(`${await fetched("kept/one.txt")}${await fetched("kept/low/one.txt")}`).to.equal("twoone");
+      expect(await done(["rm", "-r", "kept", ...at])).to.include({ files: 3 });
       expect((await done(["ls", ...at])).files.map(({ path }: { path: string }) => path)).to.deep.equal([
         "film.bin",
         "piped/in",
@@ -213,7 +261,12 @@ describe("sublet", function () {
   describe("status, topup and repair", () => {
     it("show how everything stands, and add money", async () => {
       const [status, words] = await Promise.all([done(["status", ...at]), text(["status"])]);
-      expect(status).to.include({ unfinished: 0 });
+      expect(status).to.include({ unfinished: 0 }).and.to.have.deep.property("warnings", []);
+      const { warnings } = await done(["status", "--within", "1000", ...at]);
+      expect(warnings.map(({ kind }: { kind: string }) => kind)).to.deep.equal(Array(N).fill("ending"));
+      expect(await text(["status", "--within", "1000"])).to.match(
+        /^Warning: 4 deals of volume \d+ end, the first in \d+ epochs/m,
+      );
       expect(status.volumes[0]).to.include({ k: K, n: N, good: N });
       expect(words).to.match(/4 of 4 providers are good, 2 are needed/);
       const market = await marketOf(network, home);
@@ -226,6 +279,18 @@ describe("sublet", function () {
       expect((await done(["topup", "1.5", ...at])).amount).to.equal("1500000");
       // Settling takes a little out meanwhile.
       expect((await escrow()) - before > 1_400_000n).to.equal(true);
+    });
+
+    it("warn of what ends soon, and so does put, whose exit code stays that of what was asked", async () => {
+      const brief = ["--home", await network.addClient("brief")];
+      await done(["volume", "create", "--k", "1", "--n", "1", "--size", "1MiB", "--epochs", "4", ...brief]);
+      const input = Buffer.from("soon gone");
+      const put = ["put", "-", "note", ...brief];
+      expect((await done(put, { input })).warnings[0]).to.include({ kind: "ending", position: 0 });
+      const { code, stdout, stderr } = await network.command(put, { input });
+      expect(code).to.equal(0);
+      expect(stderr).to.match(/^Warning: 1 deal of volume \d+ ends, the first in \d epochs/m);
+      expect(`${stdout}`).to.match(/^note: 1 file/);
     });
 
     it("move what a provider has lost to a fresh one", async () => {
@@ -262,6 +327,30 @@ describe("sublet", function () {
       ]);
       expect(there).to.deep.equal(here);
       expect(Buffer.compare(stdout, film)).to.equal(0);
+    });
+
+    it("brings everything back from the words of the key, under another password", async () => {
+      const [{ words, address }, printed, hex] = await Promise.all([
+        done(["key", "export", "--words", ...at]),
+        text(["key", "export"]),
+        text(["key", "export", "--hex"]),
+      ]);
+      expect(words).to.have.length(24);
+      expect(printed.trim().split(/\s+/)).to.deep.equal(words);
+      expect(hex).to.match(/^0x[0-9a-f]{64}\n$/);
+      const rewritten = ["--home", join(folder, "rewritten")];
+      const from = ["restore", "--from-words", "-", "--local-network", ...place(), ...rewritten];
+      const input = (list: string[]) => ({ input: Buffer.from(`${list.join("\n")}\n`), password: "another" });
+      const [one, two, ...others] = words;
+      expect(await fails(from, input([two, one, ...others]))).to.include({ code: "BadArgument", name: "words" });
+      expect(await fails(["restore", ...place(), ...rewritten])).to.include({
+        code: "BadArgument",
+        name: "--from-key",
+      });
+      expect(await readdir(folder)).not.to.include("rewritten");
+      expect(await done(from, input(words))).to.include({ address, volumes: 1 });
+      const there = await done(["ls", ...rewritten], { password: "another" });
+      expect(there).to.deep.equal(await done(["ls", ...at]));
     });
 
     it("refuses the home of another key", async () => {

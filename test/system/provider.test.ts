@@ -1,21 +1,23 @@
 /** `sublet provider` as a host runs it: through the launcher, in processes of its own, killed and started again. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Address } from "viem";
-import { epochNow, provenEpoch } from "../../scripts/local-market.ts";
+import { dealsOf, epochNow, marketOf, provenEpoch } from "../../scripts/local-market.ts";
 import { firstDocument, until } from "../../scripts/local-network.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import { decodeAnnouncement } from "../../src/protocol/Announcement.ts";
+import { usualFinalBlocks } from "../../src/provider-node/ProviderConfig.ts";
+import { Receiver } from "../provider-node/Receiver.ts";
 import { done, fails, network, place } from "./network.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const MIB = 2 ** 20;
-/** A tenant who wants so much finds room at this suite's provider only. */
-const QUOTA = "1GiB";
+/** Both disks together: a tenant who wants so much finds room at this suite's provider only. */
+const [QUOTA, SECOND_QUOTA] = ["700MiB", "324MiB"];
 const WANTED = "100MiB";
 
 interface Served {
@@ -39,6 +41,7 @@ describe("sublet provider", function () {
   const running = new Map<ChildProcess, number>();
   let chain: MarketReader;
   let home: string;
+  let second: string;
   let at: string[];
   let address: Address;
 
@@ -46,7 +49,8 @@ describe("sublet provider", function () {
     chain = await MarketReader.connect({ rpcUrl: network.chain.rpcUrl, market: network.chain.market });
     home = join(network.directory, "host");
     at = ["--home", home];
-    address = await init(home, "--stake", "7", "--quota", QUOTA);
+    second = join(network.directory, "second");
+    address = await init(home, "--stake", "7", "--quota", QUOTA, "--folders", `${second}=${SECOND_QUOTA}`);
   });
 
   // The launcher cannot end its program where it is itself killed.
@@ -62,9 +66,9 @@ describe("sublet provider", function () {
   }
 
   /** Runs until it serves. */
-  async function serve(folder = home): Promise<Served> {
+  async function serve(folder = home, ...more: string[]): Promise<Served> {
     const where = ["--listen", "/ip4/127.0.0.1/tcp/0", "--metrics-port", "0", "--home", folder, "--json"];
-    const child = spawn(process.execPath, ["scripts/launch.mjs", "provider", "run", ...where], {
+    const child = spawn(process.execPath, ["scripts/launch.mjs", "provider", "run", ...where, ...more], {
       cwd: ROOT,
       env: { ...process.env, SUBLET_PASSWORD: network.password },
       stdio: ["ignore", "pipe", "pipe"],
@@ -116,23 +120,51 @@ describe("sublet provider", function () {
       expect(error.also.missing).to.equal(error.also.need);
     });
 
+    it("takes the settings of flags before those of the environment, and these before its file's", async () => {
+      const environment = { SUBLET_PROVIDER_STAKE: "8" };
+      const named = await fails(["provider", "run", ...at], { environment });
+      expect(named).to.include({ code: "InsufficientFunds", missing: "8000000" });
+      const flagged = await fails(["provider", "run", "--stake", "9", ...at], { environment });
+      expect(flagged).to.include({ code: "InsufficientFunds", missing: "9000000" });
+    });
+
+    it("says the same as the service that it prints a unit for", async () => {
+      const { unit } = await done(["provider", "service", "--password-file", network.passwordFile, ...at]);
+      const credential = /^LoadCredential=password:(.*)$/m.exec(unit)![1]!;
+      expect(/^ReadWritePaths=(.*)$/m.exec(unit)![1]).to.equal(`"${home}" "${second}"`);
+      const words = /^ExecStart=(.*)$/m
+        .exec(unit)![1]!
+        .match(/"[^"]*"|\S+/g)!
+        .map((word) => word.replaceAll('"', ""));
+      const [program, ...args] = words.map((word) => word.replace("%d/password", credential));
+      // As systemd starts it: from the root, without this process's environment.
+      const { status, stderr } = spawnSync(program!, args, { cwd: "/", env: {}, encoding: "utf8" });
+      expect(status).to.equal(1);
+      expect(stderr).to.match(new RegExp(`^sublet: ${address} has 0 base units of token and needs 7000000`));
+      expect(await fails(["provider", "service", ...at])).to.include({ code: "BadArgument", name: "--password-file" });
+    });
+
     it("says which argument, password, chain or market is wrong", async () => {
       const { token } = network.chain;
       const errors = await Promise.all([
         run("--price", "much"),
         run("--price", "0.0000000001"),
+        run("--price", "10000000000000000"),
         run("--quota", "5 apples"),
         run("--metrics-port", "-1"),
+        fails(["provider", "run", ...at], { environment: { SUBLET_PROVIDER_MIN_SECTORS: "few" } }),
         fails(["provider", "run", ...at], { password: "wrong" }),
         run("--rpc", "http://127.0.0.1:9"),
         run("--market", token),
       ]);
       const named = errors.map(({ code, name, keystore, url, address }) => [code, name ?? keystore ?? url ?? address]);
       expect(named).to.deep.equal([
-        ["BadArgument", "price"],
         ["BadArgument", "--price"],
+        ["BadArgument", "price"],
+        ["BadArgument", "price"],
         ["BadArgument", "--quota"],
         ["BadArgument", "--metrics-port"],
+        ["BadArgument", "SUBLET_PROVIDER_MIN_SECTORS"],
         ["WrongPassword", join(home, "keystore.json")],
         ["ChainUnavailable", "http://127.0.0.1:9"],
         ["NotAMarket", token],
@@ -140,11 +172,11 @@ describe("sublet provider", function () {
     });
 
     it("says that the chain is another one, or its settings are broken", async () => {
-      const file = join(home, "config.json");
+      const file = join(home, "config.toml");
       const config = await readFile(file, "utf8");
-      await writeFile(file, config.replace('"chainId": 31337', '"chainId": 1'));
+      await writeFile(file, config.replace("chain-id = 31337", "chain-id = 1"));
       expect(await run()).to.include({ code: "WrongChain", expected: 1, actual: 31_337 });
-      await writeFile(file, config.slice(9));
+      await writeFile(file, config.replace("chain-id =", "chain-id"));
       expect(await fails(["provider", "status", ...at])).to.include({ code: "StateCorrupt", file });
       await writeFile(file, config);
     });
@@ -154,11 +186,25 @@ describe("sublet provider", function () {
     const bytes = randomBytes(2 * MIB);
     let tenant: string;
     let first: Served;
+    let operator: Receiver;
+    let commanded: string;
 
     before(async () => {
       await network.fund(address, { ether: 10, tokens: 8 });
-      [tenant, first] = await Promise.all([network.addClient("tenant"), serve()]);
+      operator = await Receiver.start();
+      commanded = join(network.directory, "commanded");
+      const alerts = [
+        "--alert-webhook",
+        operator.url,
+        "--alert-command",
+        `cat >> '${commanded}'`,
+        "--alert-stake",
+        "8",
+      ];
+      [tenant, first] = await Promise.all([network.addClient("tenant"), serve(home, ...alerts)]);
     });
+
+    after(() => operator?.stop());
 
     async function get(): Promise<Buffer> {
       const { code, stdout, stderr } = await network.command(["get", "film.bin", "-", "--home", tenant]);
@@ -188,12 +234,14 @@ describe("sublet provider", function () {
         expect([typeof level, typeof time]).to.deep.equal(["number", "number"]);
         return msg;
       });
-      expect(messages.slice(0, 4)).to.deep.equal(["registered", "staked", "announced", "serving"]);
+      const told = messages.filter((message) => ["registered", "announced", "serving"].includes(message));
+      expect(told).to.deep.equal(["registered", "announced", "serving"]);
     });
 
     it("has its folder for itself", async () => {
       const error = await fails(["provider", "run", "--listen", "/ip4/127.0.0.1/tcp/0", ...at]);
       expect(error).to.include({ code: "HomeBusy" });
+      expect(await fails(["provider", "fsck", ...at])).to.include({ code: "HomeBusy" });
     });
 
     it("stores a tenant's file, commits and proves it", async () => {
@@ -203,6 +251,21 @@ describe("sublet provider", function () {
       expect(receipt.positions.map(({ provider }: { provider: Address }) => provider)).to.deep.equal([address]);
       await until("it has committed", 240_000, async () => (await chain.provider(address)).sectors > 0);
       await proves(await epochNow(chain));
+    });
+
+    it("alerts its operator before it misses an epoch, and of low stake", async () => {
+      const sectors = join(home, "data", "sectors");
+      await rename(sectors, `${sectors}.away`);
+      await until("it has told", 240_000, async () => operator.of("epoch-at-risk").length > 0);
+      await rename(`${sectors}.away`, sectors);
+      const [risk] = operator.of("epoch-at-risk");
+      expect(risk).to.include({ provider: address });
+      expect(risk!.blocksLeft).to.be.a("number");
+      expect(operator.of("low-stake")).to.have.length(1);
+      const told = async () => (await readFile(commanded, "utf8")).trimEnd().split("\n");
+      await until("the command has run", 60_000, async () => (await told()).length >= operator.told.length);
+      const kinds = (await told()).map((line) => JSON.parse(line).kind);
+      expect(kinds).to.include.members(["low-stake", "epoch-at-risk"]);
     });
 
     it("goes on where it was when it was killed: the data is there, and proved", async () => {
@@ -228,6 +291,31 @@ describe("sublet provider", function () {
       );
     });
 
+    it("tells what it earned by deal and day, also while it runs", async () => {
+      const market = await marketOf(network, tenant);
+      const [deal] = await dealsOf(market);
+      const { sectors, rate } = await market.deal(address, deal!.slot);
+      await market.settle([deal!]);
+      const settled = await chain.blockNumber();
+      const final = settled + BigInt(usualFinalBlocks(chain.epochs));
+      await until("it is final", 60_000, async () => (await chain.blockNumber()) > final);
+      const { rows, total, gas } = await done(["provider", "income", ...at]);
+      const calls = gas.map(({ call }: { call: string }) => call);
+      expect(calls).to.include.members(["announce", "commit", "permit + register + deposit"]);
+      expect(gas.every(({ ether }: { ether: string }) => Number(ether) > 0)).to.equal(true);
+      expect(rows.every((row: { deal: string }) => row.deal === deal!.id)).to.equal(true);
+      expect(Number(total.storage)).to.be.greaterThan((Number(BigInt(sectors) * rate) / 2 ** 32 / 1e6) * 0.99);
+      const { code, stdout } = await network.command(["provider", "income", "--csv", ...at]);
+      expect(code).to.equal(0);
+      const [heads, ...lines] = `${stdout}`
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(","));
+      expect(heads).to.deep.equal(["day", "deal", "client", "storage", "egress", "bonds", "lost", "tips", "net"]);
+      expect(lines.map((line) => line[1])).to.deep.equal(rows.map((row: { deal: string }) => row.deal));
+      expect(await fails(["provider", "income", "--since", "soon", ...at])).to.include({ name: "--since" });
+    });
+
     it("gives notice to its deals when it exits, and keeps what they stand for", async () => {
       const left = await done(["provider", "exit", ...at]);
       expect(left).to.include({ done: false, resigned: 1, closed: 0 });
@@ -244,6 +332,36 @@ describe("sublet provider", function () {
       expect(await first.end("SIGTERM")).to.deep.equal([0, null]);
       expect(JSON.parse(first.log().trimEnd().split("\n").at(-1)!)).to.include({ msg: "stopped" });
     });
+
+    it("finds what its disk has altered when it is checked", async () => {
+      const whole = await done(["provider", "fsck", ...at]);
+      expect(whole).to.deep.include({ ok: true, deals: 1, lost: [], wrong: [] });
+      const folder = join(home, "data", "sectors");
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      const [entry] = entries.filter((one) => one.isFile());
+      const file = join(entry!.parentPath, entry!.name);
+      const content = await readFile(file);
+      content[5]! ^= 1;
+      await writeFile(file, content);
+      const { code, json } = await network.sublet(["provider", "fsck", ...at]);
+      expect(code).to.equal(1);
+      expect(json).to.include({ ok: false, sectors: whole.sectors });
+      expect(json.lost).to.have.length(1);
+      expect(json.lost[0]).to.include({ file });
+      content[5]! ^= 1;
+      await writeFile(file, content);
+    });
+
+    it("has its data elsewhere when they were moved, and does not start without them", async () => {
+      const to = join(network.directory, "moved");
+      const moved = await done(["provider", "move", to, ...at]);
+      expect(moved).to.include({ from: join(home, "data"), to });
+      expect(await done(["provider", "fsck", ...at])).to.include({ ok: true, sectors: moved.sectors });
+      await rename(to, `${to}.away`);
+      const missing = await fails(["provider", "run", "--listen", "/ip4/127.0.0.1/tcp/0", ...at]);
+      expect(missing).to.include({ code: "StateCorrupt", file: join(to, "store.sqlite") });
+      await rename(`${to}.away`, to);
+    });
   });
 
   describe("exit, without deals", () => {
@@ -251,6 +369,8 @@ describe("sublet provider", function () {
       const folder = join(network.directory, "leaver");
       const leaver = await init(folder, "--stake", "7");
       await network.fund(leaver, { ether: 1, tokens: 7 });
+      const dear = await fails(["provider", "run", "--gas-max-fee", "0.000000001", "--home", folder]);
+      expect(dear).to.include({ code: "GasHeld" });
       await (await serve(folder)).end("SIGINT");
       const left = await done(["provider", "exit", "--home", folder]);
       expect(left).to.include({ done: true, resigned: 0, withdrawn: "7" });
@@ -260,6 +380,34 @@ describe("sublet provider", function () {
       expect(await chain.freeBalance(leaver)).to.equal(0n);
       expect(await chain.unclosedDeals(leaver)).to.deep.equal([]);
       expect(await again.end("SIGINT")).to.deep.equal([0, null]);
+    });
+  });
+
+  describe("with its owner's key elsewhere", () => {
+    it("is enrolled, announced and taken home by that key, and runs without it", async () => {
+      const [cold, warm] = [join(network.directory, "cold"), join(network.directory, "warm")];
+      const owner = await init(cold);
+      const { signer, ...made } = await done([
+        ...["provider", "init", ...place(), "--stake", "7", "--owner", owner, "--home", warm],
+      ]);
+      expect(made.address).to.equal(owner);
+      await network.fund(owner, { ether: 1, tokens: 7 });
+      await network.fund(signer, { ether: 1, tokens: 0 });
+      const there = ["--home", warm];
+      const withKey = ["--owner-keystore", join(cold, "keystore.json"), ...there];
+      expect(await fails(["provider", "run", ...there])).to.include({ code: "BadArgument", value: signer });
+      const enrolled = await done(["provider", "enroll", ...withKey]);
+      expect(enrolled).to.include({ address: owner, signer, announced: false });
+      const running = await serve(warm);
+      expect(running.document.address).to.equal(owner);
+      expect(await done(["provider", "enroll", ...withKey])).to.include({ announced: true });
+      const said = (await chain.announcements()).get(owner)!;
+      const { addrs } = decodeAnnouncement(Buffer.from(said.data.slice(2), "hex"));
+      expect(addrs).to.deep.equal(running.document.multiaddrs);
+      expect(await running.end("SIGTERM")).to.deep.equal([0, null]);
+      expect(await fails(["provider", "exit", ...there])).to.include({ code: "BadArgument", name: "keystore" });
+      expect(await done(["provider", "exit", ...withKey])).to.include({ done: true, withdrawn: "7" });
+      expect(await chain.tokenBalance(owner)).to.equal(7_000_000n);
     });
   });
 });

@@ -236,7 +236,7 @@ function epochProofs() {
       sectorsBySlot,
       roots: trees.map((tree) => hex(tree.root)),
       challenged,
-      proof: hex(Buffer.concat(answers)),
+      proof: hex(ChallengeProof.join(challenged, answers)),
     };
   });
   return { description: "deals as in deal-roots.json, by slot; empty slots have the zero root", cases };

@@ -96,6 +96,12 @@ export class Catalogue {
     yield* this.#database.each<Entry>(sql, `${folder}/`, `${folder}0`);
   }
 
+  /** Whether `path` (the whole drive: empty) names a file, a folder (something is stored below it), or nothing. */
+  kind(path: string): "file" | "folder" | undefined {
+    if (path !== "" && this.find(path)) return "file";
+    return path === "" || this.isFolder(path) ? "folder" : undefined;
+  }
+
   isFolder(path: string): boolean {
     return this.#database.get(`${NEWEST} LIMIT 1`, `${path}/`, `${path}0`) !== undefined;
   }
@@ -190,6 +196,12 @@ export class Catalogue {
   slabCount(volume: bigint): number {
     return this.#database.get<{ count: number }>("SELECT count(*) AS count FROM slab WHERE volume = ?", `${volume}`)!
       .count;
+  }
+
+  /** How far the slab is filled up that small files of a volume go into next; undefined: they begin one. */
+  openLength(volume: bigint): number | undefined {
+    const sql = "SELECT length FROM volume JOIN slab ON slab.id = open_slab WHERE volume.id = ? AND journaled = 1";
+    return this.#database.get<{ length: number }>(sql, `${volume}`)?.length;
   }
 
   /** Slabs of one lane that hold no object and no segment; the one that is still written to is not among them. */

@@ -116,8 +116,8 @@ export class Lanes {
 
   /** This drive's lane. Drawn once, at random, with a tag (the low 16 bits) that no lane known here has. */
   own(): bigint {
-    const row = this.#database.get<{ id: Uint8Array }>("SELECT id FROM lane WHERE own = 1");
-    if (row) return laneFromBytes(row.id);
+    const drawn = this.drawn();
+    if (drawn !== undefined) return drawn;
     const taken = new Set(this.entries().map(({ lane }) => lane & 0xffffn));
     let lane: bigint;
     do lane = laneFromBytes(randomBytes(8));
@@ -127,6 +127,12 @@ export class Lanes {
       laneBytes(lane),
     );
     return lane;
+  }
+
+  /** This drive's lane, if it has drawn one: it has written then. */
+  drawn(): bigint | undefined {
+    const row = this.#database.get<{ id: Uint8Array }>("SELECT id FROM lane WHERE own = 1");
+    return row && laneFromBytes(row.id);
   }
 
   /** Entries that a head carries: of every lane that has published anything. */

@@ -2,7 +2,10 @@
 import type { Command } from "commander";
 import { getCommand } from "./get.ts";
 import { initCommand } from "./init.ts";
+import { keyCommand } from "./key.ts";
 import { lsCommand } from "./ls.ts";
+import { cpCommand, mvCommand } from "./mv.ts";
+import { priceCommand } from "./price.ts";
 import { putCommand } from "./put.ts";
 import { repairCommand } from "./repair.ts";
 import { restoreCommand } from "./restore.ts";
@@ -14,14 +17,18 @@ import { volumeCommand } from "./volume.ts";
 export function clientCommands(): Command[] {
   return [
     initCommand(),
+    priceCommand(),
     volumeCommand(),
     putCommand(),
     getCommand(),
     lsCommand(),
+    mvCommand(),
+    cpCommand(),
     rmCommand(),
     statusCommand(),
     repairCommand(),
     topupCommand(),
+    keyCommand(),
     restoreCommand(),
   ];
 }

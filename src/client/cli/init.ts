@@ -29,6 +29,7 @@ async function init(flags: Flags): Promise<void> {
   const { account, ...rest } = config;
   print(flags, { address: account, ...(home !== undefined && { home }), ...rest }, () => [
     `Your address is ${account}. Send it tokens of ${config.token} and some gas, then: sublet volume create --k 4 --n 12`,
-    "Keep a copy of keystore.json and its password: everything comes back from them, and from nothing else.",
+    "Keep a copy of keystore.json and its password, or what key export prints: everything comes back from them, and " +
+      "from nothing else.",
   ]);
 }

@@ -1,29 +1,38 @@
-import type { Command } from "commander";
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
+import { type Command, Option } from "commander";
 import { isAddressEqual } from "viem";
 import { readKeystore } from "../../chain/Keystore.ts";
 import { readPassword } from "../../chain/Password.ts";
+import { SubletException } from "../../protocol/Errors.ts";
 import { Home } from "../home/Home.ts";
 import { accountOf } from "../home/Keystore.ts";
+import { keyOf } from "../home/Words.ts";
 import { address, bad } from "./Arguments.ts";
 import { command, type HomeFlags, type IncidentReport, remember } from "./Session.ts";
 import { print } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
-  readonly fromKey: string;
+  readonly fromKey?: string;
+  readonly fromWords?: string;
   readonly localNetwork?: boolean;
 }
 
 export function restoreCommand(): Command {
   return command("restore", "bring a whole drive back from its key, into an empty home")
-    .requiredOption("--from-key <keystore>", "the keystore.json of the drive")
+    .option("--from-key <keystore>", "the keystore.json of the drive")
+    .addOption(
+      new Option("--from-words <file>", "the words of its key, or - to read them from what comes in").conflicts(
+        "fromKey",
+      ),
+    )
     .option("--local-network", "everything runs on one machine")
     .action((flags: Flags) => restore(flags));
 }
 
 /** Into a home of the same key it goes on: a restore that met too few providers is repeated. */
 async function restore(flags: Flags): Promise<void> {
-  const password = await readPassword(flags.passwordFile, false);
-  const key = await readKeystore(flags.fromKey, password);
+  const { key, password } = await secretOf(flags);
   const { address: account } = accountOf(key);
   const home = flags.home === undefined ? {} : { home: flags.home };
   const config = await new Home(flags.home).findConfig();
@@ -44,4 +53,23 @@ async function restore(flags: Flags): Promise<void> {
   print(flags, { address: account, ...home, ...recovered, incidents }, () => [
     `${recovered.files} files of ${recovered.volumes} volumes are back; ${recovered.answered} of ${recovered.deals} providers answered.`,
   ]);
+}
+
+/** The key, and the password of the keystore that is laid down: a new one where there was none before. */
+async function secretOf({ fromKey, fromWords, passwordFile }: Flags): Promise<{ key: Uint8Array; password: string }> {
+  if (fromWords !== undefined) {
+    const key = keyOf(await wordsIn(fromWords));
+    return { key, password: await readPassword(passwordFile, true) };
+  }
+  if (fromKey === undefined) throw bad("--from-key", "", "a keystore is needed, or --from-words");
+  const password = await readPassword(passwordFile, false);
+  return { key: await readKeystore(fromKey, password), password };
+}
+
+/** Never from the command line, which others may see and shells remember. */
+async function wordsIn(file: string): Promise<string> {
+  if (file === "-") return text(process.stdin);
+  return readFile(file, "utf8").catch((cause: unknown) => {
+    throw new SubletException({ code: "NoSuchPath", path: file }, { cause });
+  });
 }

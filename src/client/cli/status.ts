@@ -2,18 +2,26 @@ import type { Command } from "commander";
 import { formatUnits } from "viem";
 import type { Status } from "../Sublet.ts";
 import type { VolumeStatus } from "../volumes/Standing.ts";
+import { WARN_EPOCHS } from "../volumes/Warnings.ts";
+import { wholeNumber } from "./Arguments.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
 import { print, sizeText } from "./Terminal.ts";
+import { warningLines } from "./warnings.ts";
 
-export function statusCommand(): Command {
-  return command("status", "how the drive, its deals and its providers stand").action((flags: HomeFlags) =>
-    status(flags),
-  );
+interface Flags extends HomeFlags {
+  readonly within: string;
 }
 
-async function status(flags: HomeFlags): Promise<void> {
+export function statusCommand(): Command {
+  return command("status", "how the drive, its deals and its providers stand")
+    .option("--within <epochs>", "warn of what ends or runs out so soon", `${WARN_EPOCHS}`)
+    .action((flags: Flags) => status(flags));
+}
+
+async function status(flags: Flags): Promise<void> {
+  const within = wholeNumber("--within", flags.within);
   await withDrive(flags, async ({ drive, incidents, signal }) => {
-    const standing = await drive.status(signal);
+    const standing = await drive.status(signal, within);
     print(flags, { ...standing, incidents }, () => lines(standing));
   });
 }
@@ -29,6 +37,7 @@ function lines({
   unfinished,
   journalBytes,
   volumes,
+  warnings,
 }: Status): string[] {
   return [
     `Account ${account}: ${formatUnits(tokens, decimals)} tokens, ${formatUnits(gas, 18)} for gas. Epoch ${epoch}.`,
@@ -36,6 +45,7 @@ function lines({
       (unfinished > 0 ? ` ${unfinished} of the changes are not durable yet; repair goes on with them.` : "") +
       (journalBytes > 0 ? ` ${sizeText(journalBytes)} in the journal.` : ""),
     ...volumes.flatMap((volume) => volumeLines(volume, decimals)),
+    ...warningLines(warnings, decimals),
   ];
 }
 

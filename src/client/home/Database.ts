@@ -24,7 +24,7 @@ CREATE TABLE deal (
   signed TEXT NOT NULL DEFAULT '0',   -- the highest number ever signed here: none is signed twice
   client_signature TEXT, provider_signature TEXT,
   paid TEXT NOT NULL DEFAULT '0',     -- the highest voucher signed, ledger units
-  problem TEXT,                       -- why it is not used any more: JSON of the error
+  problem TEXT,                       -- what is known against its provider: a word
   retired INTEGER NOT NULL DEFAULT 0  -- stopped on chain, or replaced
 ) WITHOUT ROWID;
 -- What each provider countersigned: its sectors in order.

@@ -89,7 +89,8 @@ async function replace(
   }
   const endEpoch = Math.max(...sound.map((deal) => deal.endEpoch));
   const positions = faulty.map(({ position }) => position);
-  const taken = [...deals.values()].map(({ provider }) => provider);
+  const refusing = parts.volumes.history(volume.id).filter(({ id }) => parts.volumes.problem(id) !== undefined);
+  const taken = [...deals.values(), ...refusing].map(({ provider }) => provider);
   const wish = { volume, positions, endEpoch, taken, least: 1 };
   const opened = await openDeals({ ...parts, localNetwork: parts.config.localNetwork }, wish, signal);
   return opened.map(({ position, provider }) => {

@@ -7,11 +7,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Hex } from "viem";
 import type { Slab } from "../../codec/index.ts";
 import type { Connection } from "../../network/Client.ts";
-import { type ErrorCode, SubletException } from "../../protocol/Errors.ts";
+import { SubletException } from "../../protocol/Errors.ts";
 import type { SignedRevision } from "../../protocol/Messages.ts";
 import { slabName } from "../catalogue/Catalogue.ts";
 import { type Change, type DealMirror, type Fill, headHash, type Pending } from "../volumes/DealMirror.ts";
 import { UNREACHED } from "../volumes/Providers.ts";
+import { heals, isOutOfStep, isRefusal } from "./failures.ts";
 import type { Target } from "./Target.ts";
 
 /** What a pump needs of the drive around it. */
@@ -32,6 +33,8 @@ export interface PumpSurroundings {
   requireCountersigned(signed: SignedRevision): Promise<void>;
   /** Takes over what another writer of the same owner did to the deal. */
   adopt(mirror: DealMirror, connection: Connection, newest: SignedRevision): Promise<void>;
+  /** The provider refuses bytes. @returns whether the deal was given notice, since it holds nothing */
+  leave(mirror: DealMirror): Promise<boolean>;
   /** Something changed: progress, or a failure. */
   readonly changed: () => void;
   readonly signal: AbortSignal;
@@ -44,27 +47,6 @@ const APPEND_BYTES = 524_288;
 const APPENDS_IN_FLIGHT = 2;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 15_000;
-
-/** Failures that time may heal; every other one ends the pump. */
-const TRANSIENT: readonly ErrorCode[] = [
-  "DialFailed",
-  "ConnectionLost",
-  "RequestTimeout",
-  "ShuttingDown",
-  "RateLimited",
-  "TooManySessions",
-  "TooSlow",
-  "InternalError",
-  "UnknownDeal",
-  "DiskFull",
-  "StagingFull",
-  "ChainUnavailable",
-  "TooFewProviders",
-  // Another device moved the deal on while this one was looking.
-  "Conflict",
-];
-/** What a provider answers whose staged bytes are gone, or whose sectors are not those of the mirror. */
-const OUT_OF_STEP: readonly ErrorCode[] = ["Behind", "BadOperation", "RootMismatch", "NoSuchSlab"];
 
 export class DealPump {
   readonly mirror: DealMirror;
@@ -91,6 +73,8 @@ export class DealPump {
   #connection: Connection | undefined;
   /** A first look before anything is sent: a home may be an old copy, or another device may have been here. */
   #looking = true;
+  /** What the provider said last when it did not take what it is paid to take. */
+  #refusal: unknown;
   /** What is being sent now. */
   #working: readonly Fill[] = [];
 
@@ -224,7 +208,7 @@ export class DealPump {
       const end = Math.min(length, at + APPEND_BYTES);
       const bytes = await this.#around.range(slab, at, end);
       try {
-        await connection.append({ deal: this.mirror.deal.id, slab, offset: at, bytes }, { signal });
+        await this.#taken(connection.append({ deal: this.mirror.deal.id, slab, offset: at, bytes }, { signal }));
         at = end;
       } catch (error) {
         if (!SubletException.is(error, "Behind")) throw error;
@@ -241,11 +225,11 @@ export class DealPump {
     const operations = this.mirror.operations(pending.change);
     const request = { revision, previousNumber, operations, headBytes, clientSignature };
     try {
-      const { providerSignature } = await connection.revise(request, { signal: this.#around.signal });
+      const { providerSignature } = await this.#taken(connection.revise(request, { signal: this.#around.signal }));
       await this.#confirm(pending, providerSignature);
     } catch (error) {
       if (SubletException.is(error, "Conflict")) return this.#conflict(connection, pending, error.error.newest);
-      if (!SubletException.is(error, ...OUT_OF_STEP)) throw error;
+      if (!isOutOfStep(error)) throw error;
       // First: its staged bytes expired, send them again. Then: it is the mirror that is wrong.
       this.#staged.clear();
       this.#mismatches++;
@@ -254,6 +238,14 @@ export class DealPump {
       const { newest } = await connection.head({ deal: this.mirror.deal.id }, { signal: this.#around.signal });
       await this.#conflict(connection, pending, newest);
     }
+  }
+
+  /** An answer to bytes or a revision, which are within the deal's capacity. */
+  #taken<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    return answer.catch((error: unknown) => {
+      if (isRefusal(error)) this.#refusal = error;
+      throw error;
+    });
   }
 
   async #confirm(pending: Pending, providerSignature: Hex): Promise<void> {
@@ -287,7 +279,9 @@ export class DealPump {
     if (SubletException.is(error, ...UNREACHED) && this.#connection && (await this.#around.moved(this.#connection)))
       return;
     this.failure = { error, sinceMs: this.failure?.sinceMs ?? performance.now() };
-    this.ended ||= !SubletException.is(error, ...TRANSIENT);
+    this.ended ||= !heals(error);
+    // Where the notice fails, the next refusal brings it, in this process or another.
+    if (error === this.#refusal) this.ended ||= await this.#around.leave(this.mirror).catch(() => false);
     this.looked = true;
     this.#swept = false;
     this.#around.changed();

@@ -1,7 +1,7 @@
 /** Putting files: into the journal, to the providers, into the catalogue; and the receipt that says how far it came. */
 import type { Address, Hash } from "viem";
 import { SubletException } from "../../protocol/Errors.ts";
-import type { StoredObject } from "../catalogue/Catalogue.ts";
+import type { Catalogue, StoredObject } from "../catalogue/Catalogue.ts";
 import { foldersOf, normalize } from "../catalogue/Path.ts";
 import type { Parts } from "../Parts.ts";
 import { quorum, type Volume } from "../volumes/Volume.ts";
@@ -53,6 +53,7 @@ export interface Receipt {
   readonly positions: readonly PositionReceipt[];
 }
 
+/** A file to be put, and what it is to be called. */
 interface Named {
   readonly path: string;
   readonly content: Content;
@@ -67,9 +68,7 @@ export async function put(drive: Writable, path: string, source: Source, wanted:
   const { parts, publisher } = drive;
   const signal = AbortSignal.any([parts.closing.signal, ...(wanted.signal ? [wanted.signal] : [])]);
   const options = { ...wanted, signal };
-  const { folder, contents } = await contentsOf(source);
-  const files = contents.map((content) => ({ content, path: pathOf(path, folder, content) }));
-  for (const file of files) requireNameable(parts, file.path);
+  const { folder, files } = await filesOf(parts, path, source);
   const volume = chooseVolume(parts, options.volume);
   let stored: StoredObject[] = [];
   let bytes = 0;
@@ -96,12 +95,24 @@ export async function put(drive: Writable, path: string, source: Source, wanted:
   };
 }
 
+/** @throws SubletException NoSuchPath, BadArgument when a file could not be read, or not be called so */
+export async function filesOf(
+  parts: Parts,
+  path: string,
+  source: Source,
+): Promise<{ folder: boolean; files: Named[] }> {
+  const { folder, contents } = await contentsOf(source);
+  const files = contents.map((content) => ({ content, path: pathOf(path, folder, content) }));
+  for (const file of files) requireNameable(parts.catalogue, file.path);
+  return { folder, files };
+}
+
 function pathOf(path: string, folder: boolean, { below }: Content): string {
   return normalize(folder ? `${path.replace(/\/+$/, "")}/${below}` : path);
 }
 
 /** @throws SubletException BadArgument when a file would stand where a folder is, or below a file */
-function requireNameable({ catalogue }: Parts, path: string): void {
+export function requireNameable(catalogue: Catalogue, path: string): void {
   const refuse = (reason: string): never => {
     throw new SubletException({ code: "BadArgument", name: "path", value: path, reason });
   };
@@ -111,7 +122,7 @@ function requireNameable({ catalogue }: Parts, path: string): void {
 }
 
 /** @throws SubletException NoVolume */
-function chooseVolume({ volumes, home }: Parts, wanted: bigint | undefined): Volume {
+export function chooseVolume({ volumes, home }: Parts, wanted: bigint | undefined): Volume {
   return wanted === undefined ? volumes.latest(home.path) : volumes.require(wanted, home.path);
 }
 

@@ -10,7 +10,7 @@ import type { Content } from "./Source.ts";
 export type Progress = (bytes: number) => void;
 
 /** Large files begin a slab of their own: reading one then touches no other file's slab, and dropping it frees all. */
-export function isLarge(bytes: number, { k }: Volume): boolean {
+export function isLarge(bytes: number, { k }: Pick<Volume, "k">): boolean {
   return bytes >= k * SECTOR_BYTES;
 }
 
@@ -77,7 +77,7 @@ async function look(
 }
 
 /** Slabs that files of these lengths begin, when the open slab is filled up to sector offset `offset` (none: undefined). */
-export function slabsNeeded(lengths: Iterable<number>, volume: Volume, offset: number | undefined): number {
+export function slabsNeeded(lengths: Iterable<number>, volume: Pick<Volume, "k">, offset: number | undefined): number {
   let slabs = 0;
   let at = offset ?? 0;
   for (const length of lengths) {

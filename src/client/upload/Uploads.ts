@@ -12,6 +12,7 @@ import type { Lanes } from "../catalogue/Heads.ts";
 import type { Database } from "../home/Database.ts";
 import { type Change, DealMirror, type Fill, headHash, type Listed, type Pending } from "../volumes/DealMirror.ts";
 import type { Providers } from "../volumes/Providers.ts";
+import { leaveIfEmpty } from "../volumes/Standing.ts";
 import { type Deal, reservedSectors, type Volume, type Volumes } from "../volumes/Volume.ts";
 import { DealPump } from "./DealPump.ts";
 import type { Journal } from "./Journal.ts";
@@ -63,12 +64,17 @@ export class Uploads {
     return writing;
   }
 
+  /** The last sectors are the catalogue's alone, the room left in them too: a full volume can still be emptied. */
+  freeSectors(volume: Volume): number {
+    return volume.capacity - reservedSectors(volume.capacity) - this.#around.catalogue.slabCount(volume.id);
+  }
+
   /**
-   * The last sectors are the catalogue's alone, the room left in them too: a full volume can still be emptied.
+   * @param besides sectors that will be free before they are taken
    * @throws SubletException VolumeFull unless files may take `sectors` more at each position
    */
-  requireRoom(volume: Volume, sectors: number): void {
-    const free = volume.capacity - reservedSectors(volume.capacity) - this.#around.catalogue.slabCount(volume.id);
+  requireRoom(volume: Volume, sectors: number, besides = 0): void {
+    const free = this.freeSectors(volume) + besides;
     if (sectors <= free) return;
     const fields = { needSectors: Math.max(1, sectors), freeSectors: Math.max(0, free) };
     throw new SubletException({ code: "VolumeFull", volume: volume.id, ...fields });
@@ -101,7 +107,8 @@ export class Uploads {
   async join(volume: Volume): Promise<void> {
     const { upload } = await this.of(volume);
     const known = new Set(upload.pumps.map(({ mirror }) => mirror.deal.id));
-    for (const deal of this.#current(volume)) if (!known.has(deal.id)) upload.start(this.#pump(volume, deal, upload));
+    for (const deal of this.#around.volumes.serving(volume.id))
+      if (!known.has(deal.id)) upload.start(this.#pump(volume, deal, upload));
   }
 
   /** Slabs that every position has in full need their bytes here no more; the one still open does. */
@@ -131,11 +138,11 @@ export class Uploads {
   }
 
   async #begin(volume: Volume): Promise<Writing> {
-    const { catalogue, lanes, signal, patienceMs } = this.#around;
+    const { catalogue, lanes, volumes, signal, patienceMs } = this.#around;
     lanes.own();
     const wanted = catalogue.slabs(volume.id).map(({ id, length }) => ({ slab: id, length }));
     const upload = new VolumeUpload(volume, new Target(wanted, lanes.head()), signal, patienceMs);
-    for (const deal of this.#current(volume)) upload.start(this.#pump(volume, deal, upload));
+    for (const deal of volumes.serving(volume.id)) upload.start(this.#pump(volume, deal, upload));
     const writer = new SlabWriter(volume, {
       ...this.#around,
       grown: async (slab) => {
@@ -149,12 +156,6 @@ export class Uploads {
     });
     await writer.resume();
     return { upload, writer };
-  }
-
-  /** The newest deal of each position. */
-  #current(volume: Volume): Deal[] {
-    const seen = new Set<number>();
-    return this.#around.volumes.deals(volume.id).filter(({ position }) => !seen.has(position) && seen.add(position));
   }
 
   #pump(volume: Volume, deal: Deal, upload: VolumeUpload): DealPump {
@@ -171,6 +172,7 @@ export class Uploads {
       sign: (mirror, change, headBytes) => this.#sign(mirror, change, headBytes),
       requireCountersigned: (signed) => this.#requireCountersigned(deal.provider, signed),
       adopt: (mirror, connection, newest) => this.#adopt(mirror, connection, newest),
+      leave: (mirror) => leaveIfEmpty(this.#around, mirror),
     });
   }
 

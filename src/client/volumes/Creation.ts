@@ -18,15 +18,13 @@ export interface VolumeOptions {
 }
 
 const DEFAULT_BYTES = 2 ** 30;
-const DEFAULT_EPOCHS = 30;
+export const DEFAULT_EPOCHS = 30;
 /** What one transaction opens at most. */
 const MAX_POSITIONS = 64;
 
 export async function createVolume(parts: Parts, options: VolumeOptions): Promise<Volume> {
   const { k, n, bytes = DEFAULT_BYTES, epochs = DEFAULT_EPOCHS, signal } = options;
-  requireWithin("n", n, 1, MAX_POSITIONS);
-  requireWithin("k", k, 1, n);
-  requireWithin("epochs", epochs, 1, parts.market.parameters.maxDealEpochs - 1);
+  requireShape(parts, { k, n, epochs });
   requireWithin("bytes", bytes, 1, MAX_DEAL_SECTORS * k * SECTOR_BYTES);
   // One sector more than the files fill, for the catalogue.
   const capacity = Math.max(2, Math.ceil(bytes / (k * SECTOR_BYTES)) + 1);
@@ -36,6 +34,13 @@ export async function createVolume(parts: Parts, options: VolumeOptions): Promis
   const wish = { volume, positions, endEpoch: epoch + 1 + epochs, taken: [], least: n };
   await openDeals({ ...parts, localNetwork: parts.config.localNetwork }, wish, signal);
   return volume;
+}
+
+/** @throws SubletException BadArgument for what no volume of this market can be */
+export function requireShape({ market }: Parts, { k, n, epochs }: { k: number; n: number; epochs: number }): void {
+  requireWithin("n", n, 1, MAX_POSITIONS);
+  requireWithin("k", k, 1, n);
+  requireWithin("epochs", epochs, 1, market.parameters.maxDealEpochs - 1);
 }
 
 function requireWithin(name: string, value: number, least: number, most: number): void {

@@ -5,7 +5,7 @@
 import { type Address, isAddressEqual, type LocalAccount } from "viem";
 import type { DealItem } from "../../chain/Calls.ts";
 import type { Market } from "../../chain/Market.ts";
-import { LEDGER_ONE, MAX_NOTICE_EPOCHS } from "../../chain/MarketReader.ts";
+import { baseUnits, LEDGER_ONE, MAX_NOTICE_EPOCHS } from "../../chain/MarketReader.ts";
 import { SECTOR_BYTES } from "../../codec/index.ts";
 import type { CallOptions } from "../../network/Client.ts";
 import { SubletException } from "../../protocol/Errors.ts";
@@ -13,7 +13,7 @@ import type { TermsDraft } from "../../protocol/Messages.ts";
 import { requireSigner, termsDigest } from "../../protocol/TypedData.ts";
 import type { ResponseOf } from "../../protocol/Verbs.ts";
 import type { Announced, Providers } from "./Providers.ts";
-import { type Candidate, draw, largest, moderate, Spread, type Wants } from "./Selection.ts";
+import { type Candidate, draw, largest, moderate, mostReserved, Spread, type Wants } from "./Selection.ts";
 import type { Volume, Volumes } from "./Volume.ts";
 
 /** What is asked of each provider. `endEpoch` is exclusive. */
@@ -144,12 +144,12 @@ export class Search {
     this.refusals.push(why);
   }
 
-  /** @throws TermsRefused where no opening could have what the candidate wants */
+  /** @throws TermsRefused where the candidate wants what no opening could have, or too large a reservation */
   async #wantsOf(candidate: Candidate): Promise<Asked> {
     const { market, providers } = this.#around;
     const ask = await providers.call(candidate.provider, (connection) => connection.ask({}, this.#options));
     const limits = {
-      minSectors: this.#wish.volume.capacity,
+      minSectors: mostReserved(this.#wish.volume.capacity),
       noticeEpochs: MAX_NOTICE_EPOCHS,
       answerBond: market.parameters.minCollateral / 2n,
     };
@@ -182,9 +182,9 @@ export class Search {
     await requireSigner("offer", termsDigest(place, terms), signature, signer);
     const epochs = BigInt(endEpoch - market.epochs.at(await market.blockNumber()));
     return {
-      ...{ terms, signature, escrow: roundUp(BigInt(capacity) * rate * epochs) },
+      ...{ terms, signature, escrow: baseUnits(BigInt(capacity) * rate * epochs) },
       // Enough to have every byte sent back once.
-      egress: roundUp(BigInt(capacity * SECTOR_BYTES) * egressRate),
+      egress: baseUnits(BigInt(capacity * SECTOR_BYTES) * egressRate),
     };
   }
 }
@@ -209,10 +209,8 @@ async function candidates(
   { volume, endEpoch }: Wish,
 ): Promise<Candidate[]> {
   const fitting = announced.filter(
-    ({ announcement: { freeSectors, maxEndEpoch, minSectors } }) =>
-      freeSectors >= volume.capacity &&
-      (maxEndEpoch === undefined || endEpoch <= maxEndEpoch) &&
-      (minSectors ?? 0) <= volume.capacity,
+    ({ announcement: { freeSectors, maxEndEpoch } }) =>
+      freeSectors >= volume.capacity && (maxEndEpoch === undefined || endEpoch <= maxEndEpoch),
   );
   const block = await market.blockNumber();
   const { minCollateral, coverEpochs } = market.parameters;
@@ -235,10 +233,6 @@ async function candidates(
       };
     }),
   );
-}
-
-function roundUp(ledger: bigint): bigint {
-  return (ledger + LEDGER_ONE - 1n) / LEDGER_ONE;
 }
 
 function sample<Item>(items: readonly Item[], most: number): Item[] {

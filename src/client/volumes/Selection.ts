@@ -93,6 +93,14 @@ export function moderate<One extends Wants>(asked: readonly One[]): One[] {
   );
 }
 
+/** Of a capacity, in one part of so many: a reservation is paid for though nothing is stored, so it stays small. */
+const RESERVED_PART = 32;
+
+/** Sectors that a provider may be paid for while it holds less: what it earns by refusing bytes is bounded by them. */
+export function mostReserved(capacity: number): number {
+  return Math.max(1, Math.floor(capacity / RESERVED_PART));
+}
+
 /** What suits everybody: the largest of each. A deal has an epoch's notice at least. */
 export function largest(all: readonly Wants[]): Wants {
   return {

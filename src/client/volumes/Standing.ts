@@ -60,8 +60,8 @@ const PROBES = 8;
 
 const ANSWER_MS = 10_000;
 
-/** Retires the deals that are over on chain. @returns how the others stand there */
-export async function refreshDeals(
+/** The deals of a volume that are not over, as they stand on chain. */
+export async function liveDeals(
   { market, volumes }: Pick<StandingSurroundings, "market" | "volumes">,
   volume: Volume,
 ): Promise<Map<Hash, ChainDeal>> {
@@ -73,9 +73,37 @@ export async function refreshDeals(
       const live =
         onChain.state === DealState.Open || onChain.state === DealState.Active || onChain.state === DealState.Notice;
       if (onChain.id === deal.id && live && epoch < onChain.stopAt) standing.set(deal.id, onChain);
-      else volumes.retire(deal.id);
     }),
   );
+  return standing;
+}
+
+/**
+ * Ends what is paid to a provider that refuses bytes: a deal that holds nothing, neither on chain nor countersigned, is
+ * given notice, which counts from the next epoch, and its position is one to repair. @returns whether it was
+ */
+export async function leaveIfEmpty(
+  { market, volumes }: Pick<StandingSurroundings, "market" | "volumes">,
+  { deal, sectors }: DealMirror,
+): Promise<boolean> {
+  const { provider, slot, id } = deal;
+  const onChain = await market.deal(provider, slot);
+  if (sectors > 0 || onChain.id !== id || onChain.state !== DealState.Open) return false;
+  // First: whatever becomes of the notice, this provider is not to be drawn for the position again.
+  volumes.setProblem(id, "Refused");
+  await market.terminate({ provider, slot, id });
+  volumes.retire(id);
+  return true;
+}
+
+/** Retires the deals that are over on chain. @returns how the others stand there */
+export async function refreshDeals(
+  around: Pick<StandingSurroundings, "market" | "volumes">,
+  volume: Volume,
+): Promise<Map<Hash, ChainDeal>> {
+  const before = around.volumes.deals(volume.id);
+  const standing = await liveDeals(around, volume);
+  for (const { id } of before) if (!standing.has(id)) around.volumes.retire(id);
   return standing;
 }
 

@@ -139,6 +139,12 @@ export class Volumes {
       .map(dealOf);
   }
 
+  /** The newest deal in use of each position. */
+  serving(volume: bigint): Deal[] {
+    const seen = new Set<number>();
+    return this.deals(volume).filter(({ position }) => !seen.has(position) && seen.add(position));
+  }
+
   /** Every deal of a volume, also those not used any more. */
   history(volume: bigint): Deal[] {
     return this.#database

@@ -1,4 +1,4 @@
-/** What a provider offers. One fixed price for everybody; rates in ledger units, bonds in token base units. */
+/** What a provider offers, to everybody the same; rates in ledger units, bonds in token base units. */
 export interface Policy {
   /** Per sector and epoch. */
   readonly rate: bigint;

@@ -4,7 +4,7 @@
  * what the chain says in each new block; a call that fails is decided on again.
  */
 import type { Logger } from "pino";
-import type { Address } from "viem";
+import type { Address, Hex } from "viem";
 import { bytesToHex } from "viem";
 import type { Head } from "../../chain/Blocks.ts";
 import { type Call, call, commitCall, redeemCall } from "../../chain/Calls.ts";
@@ -41,6 +41,8 @@ export interface KeeperOptions {
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly onSent: (call: string, sent: Sent) => void;
+  /** Hears of deals to be refilled, which only the owner can: for who has not its key. */
+  readonly onUnfilled?: (deals: readonly Hex[]) => void;
 }
 
 /** The contract's own limit of items a call. */
@@ -121,12 +123,13 @@ export class Keeper {
 
   /** Half a cover gone is filled up again, before the misses of a long deal add up to its end: if it can be proved, that is. */
   async #refill(effective: number): Promise<void> {
-    const { chain, provider, book, log } = this.#options;
+    const { chain, provider, book, log, onUnfilled } = this.#options;
     const { coverEpochs } = chain.parameters;
     const low = book.deals().filter(({ onChain }) => {
       return isUnstopped(onChain) && effective < onChain.stopAt && 2 * onChain.misses >= coverEpochs;
     });
     if (low.length === 0 || !(await chain.proven(provider, effective - 1))) return;
+    if (onUnfilled) return onUnfilled(low.map(({ record }) => record.id));
     for (const deal of low) await this.#send(call("refill", [this.#ref(deal)]));
     log.info({ deals: low.map(({ record }) => record.id) }, "collateral refilled");
     await book.update(true);

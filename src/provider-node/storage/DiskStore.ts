@@ -9,9 +9,12 @@ import type { Hex } from "viem";
 import type { SlabId } from "../../codec/Slab.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { SignedRevision } from "../../protocol/Messages.ts";
+import { isSqlite, openDatabase, SQLITE_FULL, STORE_FILE } from "./Database.ts";
 import { type Disk, nodeDisk } from "./Disk.ts";
-import { isSqlite, Journal, openDatabase, SQLITE_FULL } from "./Journal.ts";
-import { SectorFiles, type StorageLimits } from "./SectorFiles.ts";
+import { type FolderQuota, settle } from "./Folders.ts";
+import { Journal } from "./Journal.ts";
+import { SectorFiles } from "./SectorFiles.ts";
+import { Space, type StorageLimits } from "./Space.ts";
 import {
   type CapabilityUse,
   type Change,
@@ -27,6 +30,8 @@ import {
 export interface DiskStoreOptions {
   readonly directory: string;
   readonly limits: StorageLimits;
+  /** More room, on other disks. */
+  readonly folders?: readonly FolderQuota[];
   readonly disk?: Disk;
   readonly Database?: typeof DatabaseSync;
 }
@@ -48,15 +53,17 @@ export class DiskStore implements Store {
     this.#files = files;
   }
 
-  /** @throws SubletException HomeBusy when another process has it open, StateCorrupt */
-  static async open({ directory, limits, disk = nodeDisk, Database }: DiskStoreOptions): Promise<DiskStore> {
+  /** @throws SubletException HomeBusy when another process has it open, StateCorrupt, FolderMissing, BadArgument */
+  static async open(options: DiskStoreOptions): Promise<DiskStore> {
+    const { directory, limits, folders = [], disk = nodeDisk, Database } = options;
     const sectors = join(directory, "sectors");
     await disk.makeDirectory(sectors);
     await disk.syncDirectory(directory);
-    const journal = new Journal(openDatabase(join(directory, "store.sqlite"), Database));
+    const journal = new Journal(openDatabase(join(directory, STORE_FILE), Database));
     try {
-      const keptBytes = (deal: Hex, slab: SlabId): number => journal.keptBytes(deal, slab);
-      const files = new SectorFiles(disk, sectors, limits, keptBytes, journal.totalKeptBytes());
+      const own = { key: 0, path: sectors, quotaBytes: limits.quotaBytes };
+      const space = new Space([own, ...(await settle(journal, disk, folders))], limits, journal.shares());
+      const files = new SectorFiles(disk, space, (deal, slab) => journal.located(deal, slab));
       await files.removeStrays(new Set(journal.deals().map(({ id }) => id)));
       return new DiskStore(journal, files);
     } catch (error) {
@@ -70,7 +77,7 @@ export class DiskStore implements Store {
   }
 
   async removeDeal(deal: Hex): Promise<void> {
-    const kept = this.#journal.totalKeptBytes(deal);
+    const kept = this.#journal.shares(deal);
     this.#write("forgetting a deal", () => this.#journal.removeDeal(deal));
     await this.#files.removeDeal(deal, kept);
   }
@@ -96,7 +103,7 @@ export class DiskStore implements Store {
   }
 
   async keptBytes(deal: Hex): Promise<number> {
-    return this.#journal.totalKeptBytes(deal);
+    return this.#journal.shares(deal).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   stagedBytes(deal: Hex): number {
@@ -169,7 +176,9 @@ export class DiskStore implements Store {
   async finalize(deal: Hex, number: bigint): Promise<boolean> {
     const freed = this.#write("forgetting revisions", () => this.#journal.finalize(deal, number));
     if (!freed) return false;
-    const outcomes = await Promise.allSettled(freed.map(({ slab, length }) => this.#files.free(deal, slab, length)));
+    const outcomes = await Promise.allSettled(
+      freed.map(({ slab, ...located }) => this.#files.free(deal, slab, located)),
+    );
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     return true;
   }
@@ -233,7 +242,8 @@ export class DiskStore implements Store {
       this.#write("recording a revision", () => {
         for (const one of group) {
           try {
-            this.#journal.revise(one.change);
+            const { deal } = one.change.receipt.revision;
+            this.#journal.revise(one.change, (slab) => this.#files.folderOf(deal, slab));
           } catch (error) {
             if (!SubletException.is(error, "Conflict", "Behind", "UnknownDeal")) throw error;
             stale.set(one, error);

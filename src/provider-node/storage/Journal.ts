@@ -3,89 +3,32 @@
  * kept for the steps [since, until) in which it held one sector at one length, so that every revision since the last final
  * one can be listed and proved, however many there are.
  */
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import type { Address, Hex } from "viem";
 import { bytesToHex, getAddress, hexToBytes } from "viem";
 import { idBytes, idFromBytes, type SlabId } from "../../codec/Slab.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { SignedRevision } from "../../protocol/Messages.ts";
+import type { Located } from "./SectorFiles.ts";
+import type { Share } from "./Space.ts";
 import type { CapabilityUse, Change, DealRecord, Kept, ReadAccount, Sector } from "./Store.ts";
 
-const VERSION = 1;
 const STILL = Number.MAX_SAFE_INTEGER;
 
-const schema = `
-CREATE TABLE deal (
-  key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, slot INTEGER NOT NULL, client BLOB NOT NULL,
-  client_signer BLOB NOT NULL, volume BLOB NOT NULL, position INTEGER NOT NULL, k INTEGER NOT NULL, n INTEGER NOT NULL,
-  egress_rate BLOB NOT NULL
-) STRICT;
-CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), block INTEGER NOT NULL) STRICT;
-CREATE TABLE revision (
-  deal INTEGER NOT NULL REFERENCES deal ON DELETE CASCADE, step INTEGER NOT NULL, number BLOB NOT NULL,
-  root BLOB NOT NULL, sectors INTEGER NOT NULL, head BLOB NOT NULL, client_signature BLOB NOT NULL,
-  provider_signature BLOB NOT NULL, PRIMARY KEY (deal, step), UNIQUE (deal, number)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE head (deal INTEGER PRIMARY KEY REFERENCES deal ON DELETE CASCADE, bytes BLOB NOT NULL) STRICT;
-CREATE TABLE place (
-  deal INTEGER NOT NULL REFERENCES deal ON DELETE CASCADE, place INTEGER NOT NULL, since INTEGER NOT NULL,
-  until INTEGER NOT NULL, slab BLOB NOT NULL, length INTEGER NOT NULL, root BLOB NOT NULL,
-  PRIMARY KEY (deal, place, since)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX place_by_slab ON place (deal, slab, until);
-CREATE INDEX place_by_until ON place (deal, until);
-CREATE TABLE kept (
-  deal INTEGER NOT NULL REFERENCES deal ON DELETE CASCADE, slab BLOB NOT NULL, length INTEGER NOT NULL,
-  block_nodes BLOB NOT NULL, PRIMARY KEY (deal, slab)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE read_account (
-  deal INTEGER NOT NULL REFERENCES deal ON DELETE CASCADE, signer BLOB NOT NULL, served BLOB NOT NULL,
-  cumulative BLOB NOT NULL, voucher BLOB NOT NULL, redeemed BLOB NOT NULL, PRIMARY KEY (deal, signer)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE capability (
-  client BLOB NOT NULL, id BLOB NOT NULL, sent_bytes INTEGER NOT NULL, revoked INTEGER NOT NULL, until INTEGER NOT NULL,
-  PRIMARY KEY (client, id)
-) STRICT, WITHOUT ROWID;
-PRAGMA user_version = ${VERSION};
-`;
-
-interface Freed {
+interface Freed extends Located {
   readonly slab: SlabId;
-  readonly length: number;
+}
+
+/** A folder besides the store's own, as it was last seen. */
+export interface KnownFolder {
+  readonly key: number;
+  readonly id: Hex;
+  readonly path: string;
+  /** Its sectors are lost for good. */
+  readonly givenUp: boolean;
 }
 
 type Row = Record<string, SQLOutputValue>;
-
-/** The database at `path`, made ready. @throws SubletException HomeBusy, StateCorrupt */
-export function openDatabase(path: string, Database: typeof DatabaseSync = DatabaseSync): DatabaseSync {
-  const database = new Database(path, { enableForeignKeyConstraints: true });
-  try {
-    // Exclusive: two processes on one folder would each free what the other keeps.
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-    database.exec("BEGIN IMMEDIATE");
-    const version = Number(database.prepare("PRAGMA user_version").get()!.user_version);
-    if (version === 0) database.exec(schema);
-    database.exec("COMMIT");
-    if (version !== 0 && version !== VERSION) {
-      throw new SubletException({
-        code: "StateCorrupt",
-        file: path,
-        reason: `its version is ${version}, not ${VERSION}`,
-      });
-    }
-    return database;
-  } catch (error) {
-    database.close();
-    if (isSqlite(error, SQLITE_BUSY)) throw new SubletException({ code: "HomeBusy", home: path }, { cause: error });
-    if (isSqlite(error, SQLITE_CORRUPT) || isSqlite(error, SQLITE_NOTADB)) {
-      throw new SubletException(
-        { code: "StateCorrupt", file: path, reason: (error as Error).message },
-        { cause: error },
-      );
-    }
-    throw error;
-  }
-}
 
 export class Journal {
   readonly #database: DatabaseSync;
@@ -151,17 +94,22 @@ export class Journal {
 
   // ---------------------------------------------------------------- kept bytes
 
-  keptBytes(deal: Hex, slab: SlabId): number {
-    const row = this.#get(`SELECT length FROM kept WHERE ${OF_DEAL} AND slab = ?`, hexToBytes(deal), idBytes(slab));
-    return Number(row?.length ?? 0);
+  /** How much is kept of a slab, and where. */
+  located(deal: Hex, slab: SlabId): Located | undefined {
+    const sql = `SELECT length, folder FROM kept WHERE ${OF_DEAL} AND slab = ?`;
+    const row = this.#get(sql, hexToBytes(deal), idBytes(slab));
+    return row && { length: Number(row.length), folder: Number(row.folder) };
   }
 
-  /** Bytes kept of all slabs together, of one deal or of all. */
-  totalKeptBytes(deal?: Hex): number {
-    const row = deal
-      ? this.#get(`SELECT total(length) AS bytes FROM kept WHERE ${OF_DEAL}`, hexToBytes(deal))
-      : this.#get("SELECT total(length) AS bytes FROM kept");
-    return Number(row!.bytes);
+  /** What is kept in each folder, of one deal or of all. */
+  shares(deal?: Hex): Share[] {
+    const sum = "SELECT folder, total(length) AS bytes, count(*) AS slabs FROM kept";
+    const rows = deal
+      ? this.#all(`${sum} WHERE ${OF_DEAL} GROUP BY folder`, hexToBytes(deal))
+      : this.#all(`${sum} GROUP BY folder`);
+    return rows.map(({ folder, bytes, slabs }) => {
+      return { folder: Number(folder), bytes: Number(bytes), slabs: Number(slabs) };
+    });
   }
 
   kept(deal: Hex, slab: SlabId): Kept | undefined {
@@ -169,13 +117,34 @@ export class Journal {
     return row && { slab, length: Number(row.length), blockNodes: row.block_nodes as Uint8Array };
   }
 
+  // ---------------------------------------------------------------- folders
+
+  folders(): KnownFolder[] {
+    return this.#all("SELECT * FROM folder ORDER BY key").map((row) => ({
+      ...{ key: Number(row.key), id: hex(row.id), path: String(row.path), givenUp: row.given_up === 1 },
+    }));
+  }
+
+  addFolder(id: Hex, path: string): void {
+    this.#run("INSERT INTO folder (id, path, given_up) VALUES (?, ?, 0)", hexToBytes(id), path);
+  }
+
+  /** Where it is now: a disk may be mounted elsewhere, and one that was given up may come back. */
+  foundFolder(key: number, path: string): void {
+    this.#run("UPDATE folder SET path = ?, given_up = 0 WHERE key = ?", path, key);
+  }
+
+  giveUpFolder(key: number): void {
+    this.#run("UPDATE folder SET given_up = 1 WHERE key = ?", key);
+  }
+
   // ---------------------------------------------------------------- revisions
 
   /**
-   * Call it inside a transaction: what it throws itself, it throws before it wrote anything.
+   * `folderOf`: where a slab lies. Call it inside a transaction: what it throws itself, it throws before it wrote anything.
    * @throws Conflict when `change.previous` is not the newest revision, Behind when a place holds more than is kept
    */
-  revise(change: Change): void {
+  revise(change: Change, folderOf: (slab: SlabId) => number): void {
     const { revision, clientSignature, providerSignature } = change.receipt;
     const newest = this.newest(revision.deal);
     if ((newest?.revision.number ?? 0n) !== change.previous)
@@ -199,9 +168,9 @@ export class Journal {
     }
     for (const { slab, length, blockNodes } of change.kept) {
       this.#run(
-        "INSERT INTO kept VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE" +
+        "INSERT INTO kept (deal, slab, length, block_nodes, folder) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE" +
           " SET length = excluded.length, block_nodes = excluded.block_nodes WHERE excluded.length > length",
-        ...[deal, idBytes(slab), length, blockNodes],
+        ...[deal, idBytes(slab), length, blockNodes, folderOf(slab)],
       );
     }
   }
@@ -271,8 +240,8 @@ export class Journal {
     for (const { slab } of gone) {
       const bytes = slab as Uint8Array;
       if (this.#get(`SELECT 1 FROM place WHERE ${OF_DEAL} AND slab = ? LIMIT 1`, id, bytes)) continue;
-      const row = this.#get(`DELETE FROM kept WHERE ${OF_DEAL} AND slab = ? RETURNING length`, id, bytes);
-      freed.push({ slab: idFromBytes(bytes), length: Number(row!.length) });
+      const row = this.#get(`DELETE FROM kept WHERE ${OF_DEAL} AND slab = ? RETURNING length, folder`, id, bytes);
+      freed.push({ slab: idFromBytes(bytes), length: Number(row!.length), folder: Number(row!.folder) });
     }
     return freed;
   }
@@ -328,7 +297,7 @@ export class Journal {
   #requireKept({ receipt, places, kept }: Change): void {
     for (const sector of places.values()) {
       if (!sector || kept.some(({ slab }) => Buffer.compare(idBytes(slab), idBytes(sector.slab)) === 0)) continue;
-      const length = this.keptBytes(receipt.revision.deal, sector.slab);
+      const { length = 0 } = this.located(receipt.revision.deal, sector.slab) ?? {};
       if (length < sector.length) throw new SubletException({ code: "Behind", length });
     }
   }
@@ -373,7 +342,8 @@ export class Journal {
   }
 }
 
-const OF_DEAL = "deal = (SELECT key FROM deal WHERE id = ?)";
+/** Rows of the deal whose id is given. */
+export const OF_DEAL = "deal = (SELECT key FROM deal WHERE id = ?)";
 
 function receiptOf(deal: Hex, row: Row): SignedRevision {
   return {
@@ -404,17 +374,4 @@ function addressOf(value: SQLOutputValue | undefined): Address {
 /** Unsigned and big-endian, so that bytes sort as numbers do. */
 function uint(value: bigint, bytes: number): Uint8Array {
   return hexToBytes(`0x${value.toString(16).padStart(2 * bytes, "0")}`);
-}
-
-// ---------------------------------------------------------------- SQLite's own errors
-
-export const SQLITE_BUSY = 5;
-export const SQLITE_CORRUPT = 11;
-export const SQLITE_FULL = 13;
-export const SQLITE_NOTADB = 26;
-
-/** Whether `error` is SQLite's, of that primary result code. */
-export function isSqlite(error: unknown, primary: number): boolean {
-  if (!(error instanceof Error) || !("errcode" in error)) return false;
-  return (Number(error.errcode) & 0xff) === primary;
 }

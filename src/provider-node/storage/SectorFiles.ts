@@ -1,29 +1,30 @@
 /**
- * The bytes of slabs, one file each: sectors/<deal>/<last byte>/<slab>. A slab is *held* up to some length; what a revision
+ * The bytes of slabs, one file each: <folder>/<deal>/<last byte>/<slab>. A slab is *held* up to some length; what a revision
  * holds of it is *kept*, the rest is *staged* and may expire. Lengths live in memory and in the journal, never in the
  * file: bytes beyond them mean nothing and are written over.
  */
 import { join } from "node:path";
 import type { Hex } from "viem";
 import { requireInteger } from "../../codec/bounds.ts";
-import { idBytes, type SlabId } from "../../codec/Slab.ts";
+import type { SlabId } from "../../codec/Slab.ts";
 import { CHUNK_BYTES, SECTOR_BYTES } from "../../codec/sizes.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { Turns } from "../Turns.ts";
 import type { Disk } from "./Disk.ts";
+import { nameOf, type Share, type Space, slabOf } from "./Space.ts";
 import { SectorLostError, StorageFailure, type Usage } from "./Store.ts";
 
-export interface StorageLimits {
-  /** Bytes of sectors in all, staged ones included. */
-  readonly quotaBytes: number;
-  readonly stagedBytes: number;
-  readonly stagedBytesPerDeal: number;
+/** What the journal has of a slab. */
+export interface Located {
+  readonly length: number;
+  readonly folder: number;
 }
 
 interface Held {
   readonly deal: Hex;
   readonly slab: SlabId;
-  readonly path: string;
+  /** Chosen with its first byte. */
+  folder: number;
   /** Bytes of it that the journal has. */
   kept: number;
   /** Bytes of it that were written. */
@@ -35,42 +36,35 @@ interface Held {
 
 export class SectorFiles {
   readonly #disk: Disk;
-  readonly #directory: string;
-  readonly #limits: StorageLimits;
-  readonly #keptBytes: (deal: Hex, slab: SlabId) => number;
+  readonly #space: Space;
+  readonly #located: (deal: Hex, slab: SlabId) => Located | undefined;
   /** Only slabs with something staged or under way: of all others the journal knows everything. */
   readonly #held = new Map<string, Held>();
   readonly #turns = new Turns();
-  readonly #stagedByDeal = new Map<Hex, number>();
   readonly #knownDirectories = new Set<string>();
-  #usedBytes: number;
-  #stagedBytes = 0;
 
-  /** `keptBytes` asks the journal; `usedBytes` is what is kept of all slabs together. */
-  constructor(
-    disk: Disk,
-    directory: string,
-    limits: StorageLimits,
-    keptBytes: (deal: Hex, slab: SlabId) => number,
-    usedBytes: number,
-  ) {
+  /** `located` asks the journal. */
+  constructor(disk: Disk, space: Space, located: (deal: Hex, slab: SlabId) => Located | undefined) {
     this.#disk = disk;
-    this.#directory = directory;
-    this.#limits = limits;
-    this.#keptBytes = keptBytes;
-    this.#usedBytes = usedBytes;
+    this.#space = space;
+    this.#located = located;
   }
 
   get usage(): Usage {
-    return { usedBytes: this.#usedBytes, stagedBytes: this.#stagedBytes, quotaBytes: this.#limits.quotaBytes };
+    return this.#space.usage;
   }
 
   stagedBytes(deal: Hex): number {
-    return this.#stagedByDeal.get(deal) ?? 0;
+    return this.#space.stagedBytes(deal);
   }
 
   heldBytes(deal: Hex, slab: SlabId): number {
-    return this.#held.get(keyOf(deal, slab))?.held ?? this.#keptBytes(deal, slab);
+    return this.#held.get(keyOf(deal, slab))?.held ?? this.#located(deal, slab)?.length ?? 0;
+  }
+
+  /** The folder that a slab which is held lies in. */
+  folderOf(deal: Hex, slab: SlabId): number {
+    return (this.#held.get(keyOf(deal, slab)) ?? this.#load(deal, slab)).folder;
   }
 
   async append(deal: Hex, slab: SlabId, offset: number, bytes: Uint8Array): Promise<number> {
@@ -82,12 +76,15 @@ export class SectorFiles {
       if (end <= held.held) return this.#compare(held, offset, bytes);
       if (offset !== held.held) throw new SubletException({ code: "Behind", length: held.held });
       if (held.held === held.kept) await this.#requireKept(held);
-      this.#reserve(deal, bytes.length);
+      const fresh = held.held === 0;
+      if (fresh) held.folder = this.#space.choose();
+      this.#space.reserve(deal, held.folder, bytes.length, fresh);
       try {
-        if (held.held === 0) await this.#disk.makeDirectory(join(held.path, ".."));
-        await this.#disk.write(held.path, offset, bytes);
+        const path = this.#pathOf(held);
+        if (fresh) await this.#disk.makeDirectory(join(path, ".."));
+        await this.#disk.write(path, offset, bytes);
       } catch (error) {
-        this.#release(deal, bytes.length);
+        this.#space.release(deal, held.folder, bytes.length, fresh);
         throw this.#failure("writing a sector", error, bytes.length);
       }
       held.held = end;
@@ -99,8 +96,9 @@ export class SectorFiles {
   async read(deal: Hex, slab: SlabId, offset: number, length: number): Promise<Uint8Array> {
     requireInteger("an offset in a sector", offset, 0, SECTOR_BYTES);
     requireInteger("the length of a read", length, 0, SECTOR_BYTES - offset);
-    if (offset + length > this.heldBytes(deal, slab)) throw new SubletException({ code: "NoSuchSlab", deal, slab });
-    return this.#read(deal, slab, offset, length);
+    const held = this.#held.get(keyOf(deal, slab)) ?? this.#load(deal, slab);
+    if (offset + length > held.held) throw new SubletException({ code: "NoSuchSlab", deal, slab });
+    return this.#read(held, offset, length);
   }
 
   /** Keeps `length` bytes of a slab from expiring until {@link keep} or {@link unpin}. @throws Behind */
@@ -122,13 +120,14 @@ export class SectorFiles {
    * staged bytes is on the disk, so they are dropped and have to be sent again.
    */
   async sync(deal: Hex, slabs: readonly SlabId[]): Promise<void> {
-    const directories = new Set<string>();
+    const directories = new Map<string, number>();
     await Promise.all(
       slabs.map((slab) =>
         this.#inTurn(deal, slab, async (held) => {
           try {
-            await this.#disk.sync(held.path);
-            if (held.kept === 0) directories.add(join(held.path, ".."));
+            const path = this.#pathOf(held);
+            await this.#disk.sync(path);
+            if (held.kept === 0) directories.set(join(path, ".."), held.folder);
           } catch (error) {
             this.#cut(held);
             throw this.#failure("flushing a sector", error, held.held - held.kept);
@@ -137,7 +136,7 @@ export class SectorFiles {
       ),
     );
     try {
-      for (const directory of directories) await this.#syncDirectories(directory);
+      for (const [directory, folder] of directories) await this.#syncDirectories(directory, folder);
     } catch (error) {
       throw this.#failure("flushing a directory", error, 0);
     }
@@ -149,20 +148,20 @@ export class SectorFiles {
       held.pins--;
       const more = Math.max(0, length - held.kept);
       held.kept += more;
-      this.#count(deal, -more);
+      this.#space.count(deal, -more);
     });
   }
 
   /**
-   * The journal has just forgotten `length` bytes of a slab: at once they count as staged, so that a revision on its way
+   * The journal has just forgotten what it had of a slab: at once they count as staged, so that a revision on its way
    * may still take them up; otherwise they go.
    */
-  async free(deal: Hex, slab: SlabId, length: number): Promise<void> {
+  async free(deal: Hex, slab: SlabId, { length, folder }: Located): Promise<void> {
     const key = keyOf(deal, slab);
     const known = this.#held.get(key);
     if (known) known.kept = 0;
-    else this.#held.set(key, { ...this.#load(deal, slab), held: length });
-    this.#count(deal, length);
+    else this.#held.set(key, { ...this.#load(deal, slab), folder, held: length });
+    this.#space.count(deal, length);
     await this.#inTurn(deal, slab, async (held) => {
       if (held.pins === 0) await this.#drop(held);
     });
@@ -178,29 +177,34 @@ export class SectorFiles {
   }
 
   /** Removes all bytes of a deal of which the journal has nothing any more; `kept` is what it had. */
-  async removeDeal(deal: Hex, kept: number): Promise<void> {
+  async removeDeal(deal: Hex, kept: readonly Share[]): Promise<void> {
     for (const held of [...this.#held.values()].filter((one) => one.deal === deal)) {
       await this.#inTurn(deal, held.slab, async (one) => this.#cut(one, 0));
     }
-    this.#usedBytes -= kept;
+    this.#space.forget(kept);
     this.#knownDirectories.clear();
-    await this.#disk.remove(this.#pathOf(deal));
+    for (const { key } of this.#space.folders) await this.#disk.remove(this.#space.pathOf(key, deal));
   }
 
   /** Removes files that the journal knows nothing of: what was staged when the process ended. */
   async removeStrays(deals: ReadonlySet<Hex>): Promise<void> {
-    for (const name of await this.#disk.list(this.#directory)) {
-      const deal = `0x${name}` as const;
-      if (!deals.has(deal)) {
-        await this.#disk.remove(join(this.#directory, name));
-        continue;
+    for (const { key, path } of this.#space.folders) {
+      for (const name of await this.#disk.list(path)) {
+        const deal = `0x${name}` as const;
+        if (deals.has(deal)) await this.#removeStraysOf(deal, key);
+        else await this.#disk.remove(join(path, name));
       }
-      for (const bucket of await this.#disk.list(this.#pathOf(deal))) {
-        for (const file of await this.#disk.list(join(this.#pathOf(deal), bucket))) {
-          const slab = slabOf(file);
-          if (slab && this.heldBytes(deal, slab) > 0) continue;
-          await this.#disk.remove(join(this.#pathOf(deal), bucket, file));
-        }
+    }
+  }
+
+  async #removeStraysOf(deal: Hex, folder: number): Promise<void> {
+    const directory = this.#space.pathOf(folder, deal);
+    for (const bucket of await this.#disk.list(directory)) {
+      for (const file of await this.#disk.list(join(directory, bucket))) {
+        const slab = slabOf(file);
+        // In another folder than is known: somebody moved it, and a check of the store can find it.
+        if (slab && this.heldBytes(deal, slab) > 0) continue;
+        await this.#disk.remove(join(directory, bucket, file));
       }
     }
   }
@@ -222,12 +226,14 @@ export class SectorFiles {
   }
 
   #load(deal: Hex, slab: SlabId): Held {
-    const kept = this.#keptBytes(deal, slab);
-    return { deal, slab, path: this.#pathOf(deal, slab), kept, held: kept, pins: 0, touchedAt: 0 };
+    const { length: kept, folder } = this.#located(deal, slab) ?? { length: 0, folder: 0 };
+    return { deal, slab, folder, kept, held: kept, pins: 0, touchedAt: 0 };
   }
 
   /** Writing behind the end of a file that lost bytes would fill the gap with zeros and look whole. */
-  async #requireKept({ deal, slab, path, kept }: Held): Promise<void> {
+  async #requireKept(held: Held): Promise<void> {
+    const { deal, slab, kept } = held;
+    const path = this.#pathOf(held);
     const size = await this.#disk.size(path).then(
       (bytes) => bytes ?? 0,
       (error) => {
@@ -238,14 +244,15 @@ export class SectorFiles {
   }
 
   async #compare(held: Held, offset: number, bytes: Uint8Array): Promise<number> {
-    const same = await this.#read(held.deal, held.slab, offset, bytes.length);
+    const same = await this.#read(held, offset, bytes.length);
     if (Buffer.compare(same, bytes) !== 0) throw new SubletException({ code: "ContentMismatch", offset });
     return held.held;
   }
 
-  async #read(deal: Hex, slab: SlabId, offset: number, length: number): Promise<Uint8Array> {
+  async #read(held: Held, offset: number, length: number): Promise<Uint8Array> {
     if (length === 0) return new Uint8Array(0);
-    const path = this.#pathOf(deal, slab);
+    const { deal, slab } = held;
+    const path = this.#pathOf(held);
     let bytes: Uint8Array;
     try {
       bytes = await this.#disk.read(path, offset, length);
@@ -262,52 +269,28 @@ export class SectorFiles {
     if (held.held === held.kept) return;
     this.#cut(held);
     try {
-      if (held.kept === 0) await this.#disk.remove(held.path);
-      else await this.#disk.truncate(held.path, held.kept);
+      if (held.kept === 0) await this.#disk.remove(this.#pathOf(held));
+      else await this.#disk.truncate(this.#pathOf(held), held.kept);
     } catch (error) {
       throw this.#failure("dropping staged bytes", error, 0);
     }
   }
 
   #cut(held: Held, kept = held.kept): void {
-    this.#release(held.deal, held.held - held.kept);
+    const last = held.kept === 0 && held.held > 0;
+    this.#space.release(held.deal, held.folder, held.held - held.kept, last);
     held.kept = kept;
     held.held = kept;
   }
 
   /** A directory's own names, and the names of those above it where this process may have made them. */
-  async #syncDirectories(directory: string): Promise<void> {
+  async #syncDirectories(directory: string, folder: number): Promise<void> {
+    const top = this.#space.folders.find(({ key }) => key === folder)!.path;
     await this.#disk.syncDirectory(directory);
-    for (let at = directory; at !== this.#directory && !this.#knownDirectories.has(at); at = join(at, "..")) {
+    for (let at = directory; at !== top && !this.#knownDirectories.has(at); at = join(at, "..")) {
       await this.#disk.syncDirectory(join(at, ".."));
     }
-    for (let at = directory; at !== this.#directory; at = join(at, "..")) this.#knownDirectories.add(at);
-  }
-
-  // ---------------------------------------------------------------- space
-
-  #reserve(deal: Hex, bytes: number): void {
-    const { stagedBytes, stagedBytesPerDeal } = this.#limits;
-    if (this.stagedBytes(deal) + bytes > stagedBytesPerDeal) {
-      throw new SubletException({ code: "StagingFull", limit: stagedBytesPerDeal });
-    }
-    if (this.#stagedBytes + bytes > stagedBytes) throw new SubletException({ code: "StagingFull", limit: stagedBytes });
-    const free = Math.max(0, this.#limits.quotaBytes - this.#usedBytes);
-    if (bytes > free) throw new SubletException({ code: "DiskFull", neededBytes: bytes, freeBytes: free });
-    this.#usedBytes += bytes;
-    this.#count(deal, bytes);
-  }
-
-  #release(deal: Hex, bytes: number): void {
-    this.#usedBytes -= bytes;
-    this.#count(deal, -bytes);
-  }
-
-  #count(deal: Hex, staged: number): void {
-    this.#stagedBytes += staged;
-    const ofDeal = this.stagedBytes(deal) + staged;
-    if (ofDeal === 0) this.#stagedByDeal.delete(deal);
-    else this.#stagedByDeal.set(deal, ofDeal);
+    for (let at = directory; at !== top; at = join(at, "..")) this.#knownDirectories.add(at);
   }
 
   #failure(step: string, error: unknown, neededBytes: number): Error {
@@ -316,11 +299,8 @@ export class SectorFiles {
     return new SubletException({ code: "DiskFull", neededBytes, freeBytes: 0 }, { cause: error });
   }
 
-  #pathOf(deal: Hex, slab?: SlabId): string {
-    const directory = join(this.#directory, deal.slice(2));
-    if (!slab) return directory;
-    const name = nameOf(slab);
-    return join(directory, name.slice(-2), name);
+  #pathOf({ folder, deal, slab }: Held): string {
+    return this.#space.pathOf(folder, deal, slab);
   }
 }
 
@@ -338,13 +318,4 @@ function requireAligned(what: string, bytes: number): void {
 
 function keyOf(deal: Hex, slab: SlabId): string {
   return `${deal}/${nameOf(slab)}`;
-}
-
-function nameOf(slab: SlabId): string {
-  return Buffer.from(idBytes(slab)).toString("hex");
-}
-
-function slabOf(name: string): SlabId | undefined {
-  if (!/^[0-9a-f]{24}$/.test(name)) return undefined;
-  return { lane: BigInt(`0x${name.slice(0, 16)}`), sequence: Number.parseInt(name.slice(16), 16) };
 }

@@ -58,7 +58,7 @@ abstract contract Dealing is People {
             _opened(DealRef(item.provider, item.slot, ids[i]), client, item);
             if (delegate != address(0)) _spent(client, delegate, item);
             _loses(move, item.provider, _full(item.provider, volume.capacity));
-            _loses(move, client, (uint256(item.escrow) + item.egress) << 32);
+            _loses(move, client, (item.escrow + item.egress) << 32);
         }
         _after(move, 2, "collateral mislaid by openDeals");
         vm.prank(sender);
@@ -69,7 +69,7 @@ abstract contract Dealing is People {
     /// @dev That a delegate has opened this one, its bounds must have let it.
     function _spent(address client, address delegate, DealItem memory item) private {
         Delegation storage bounds = given[client][delegate];
-        uint128 sum = item.escrow + item.egress;
+        uint128 sum = uint128(item.escrow + item.egress);
         bool within = _mayNow(client, delegate, Scopes.REPAIR) && sum <= bounds.repairBudget
             && item.rate <= bounds.maxRate && item.egressRate <= bounds.maxEgressRate;
         _must(within, 16, "a delegate opened a deal beyond its bounds");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
+import {SectorProof} from "../../../contracts/libraries/SectorProof.sol";
 import {Deal, DealRef, Reason, Scopes, State} from "../../../contracts/types/Market.sol";
 import {Dealing} from "./Dealing.sol";
 import {ZeroSectors} from "./ZeroSectors.sol";
@@ -9,16 +10,17 @@ import {ZeroSectors} from "./ZeroSectors.sol";
 abstract contract Ending is Dealing {
     function terminate(uint256 dealSeed) external {
         (DealRef memory ref, Deal memory d) = _pick(dealSeed);
-        if (_call(d.client, abi.encodeCall(MARKET.terminate, (ref)))) _givenNotice(ref, d);
+        if (_call(d.client, abi.encodeCall(MARKET.terminate, (ref)))) _givenNotice(ref, d, d.sectors == 0 ? 0 : d.noticeEpochs);
     }
 
     function resign(uint256 dealSeed) external {
         (DealRef memory ref, Deal memory d) = _pick(dealSeed);
-        if (_call(ref.provider, abi.encodeCall(MARKET.resign, (ref)))) _givenNotice(ref, d);
+        if (_call(ref.provider, abi.encodeCall(MARKET.resign, (ref)))) _givenNotice(ref, d, d.noticeEpochs);
     }
 
-    function _givenNotice(DealRef memory ref, Deal memory d) private {
-        uint32 due = _epoch() + 1 + d.noticeEpochs;
+    function _givenNotice(DealRef memory ref, Deal memory d, uint32 waits) private {
+        _must(d.state != State.Notice, 24, "a second notice was taken");
+        uint32 due = _epoch() + 1 + waits;
         if (d.stopAt < due) due = d.stopAt;
         _must(MARKET.deal(ref.provider, ref.slot).stopAt == due, 24, "a notice gave another time");
     }
@@ -96,7 +98,7 @@ abstract contract Ending is Dealing {
     }
 
     function _answer(DealRef memory ref, Deal memory d, address from) private {
-        bytes memory proof = d.sectors == 0 ? bytes("") : ZeroSectors.answer(d.sectors);
+        bytes memory proof = d.sectors == 0 ? bytes("") : ZeroSectors.answer(SectorProof.height(d.sectors));
         shown = d.challengedChunk < uint256(d.sectors) << 15;
         Move memory move = _before();
         bool answered = _call(from, abi.encodeCall(MARKET.answer, (ref, proof)));

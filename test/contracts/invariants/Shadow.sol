@@ -147,7 +147,8 @@ abstract contract Shadow {
         Book storage book = books[ref.id];
         uint32 start = d.settledThrough + 1;
         (book.client, book.start, book.wholeSince) = (client, start, start);
-        (book.funded, book.budget, book.stopAt) = (item.escrow << 32, item.egress << 32, d.stopAt);
+        (book.funded, book.stopAt) = (uint128(item.escrow << 32), d.stopAt);
+        book.budget = uint128(item.egress << 32);
         (book.noticeEpochs, book.answerBond) = (d.noticeEpochs, d.answerBond);
         book.penaltyRate = MARKET.providerOf(ref.provider).penaltyRate;
         _changed(ref.id, start);

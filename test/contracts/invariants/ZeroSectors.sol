@@ -2,6 +2,7 @@
 pragma solidity 0.8.36;
 
 import {ISeedSource} from "../../../contracts/interfaces/ISeedSource.sol";
+import {Path, Paths} from "../../../contracts/libraries/Paths.sol";
 import {Positions} from "../../../contracts/libraries/Positions.sol";
 import {SectorProof} from "../../../contracts/libraries/SectorProof.sol";
 
@@ -11,9 +12,9 @@ library ZeroSectors {
         return sectors == 0 ? bytes24(0) : _node(SectorProof.height(sectors));
     }
 
-    /// @return the answer to any challenge of a deal of `sectors`.
-    function answer(uint256 sectors) internal pure returns (bytes memory) {
-        uint256 levels = SectorProof.height(sectors);
+    /// @return the way from any chunk `levels` up.
+    function answer(uint256 levels) internal pure returns (bytes memory) {
+        if (levels == 0) return "";
         bytes memory bytes_ = new bytes(2 * SectorProof.CHUNK_BYTES);
         bytes24 sibling = bytes24(0);
         for (uint256 level = 1; level < levels; ++level) {
@@ -35,11 +36,17 @@ library ZeroSectors {
         }
         if (total == 0) return "";
         bytes memory preimage = Positions.from(seed, block.chainid, market, epoch, provider);
+        Path[5] memory paths;
+        uint256 last = leaves.length;
         for (uint256 i = 0; i < Positions.COUNT; ++i) {
-            uint256 sector = Positions.place(Positions.draw(preimage, i), i, total << 15) >> 15;
+            uint256 chunk = Positions.place(Positions.draw(preimage, i), i, total << 15);
             uint256 slot = 0;
-            while (sector >= leaves[slot]) sector -= leaves[slot++];
-            bytes_ = bytes.concat(bytes_, answer(leaves[slot]));
+            while (chunk >> 15 >= leaves[slot]) chunk -= uint256(leaves[slot++]) << 15;
+            uint256 levels = SectorProof.height(leaves[slot]);
+            if (slot == last) (levels,) = Paths.join(paths, i, chunk);
+            paths[i] = Paths.pack(bytes_.length, levels, chunk);
+            last = slot;
+            bytes_ = bytes.concat(bytes_, answer(levels));
         }
     }
 

@@ -68,6 +68,48 @@ contract SectorProofTest is Check {
         vm.assertTrue(climbed.length != SectorProof.length(levels), "but its length is not the one asked for");
     }
 
+    /// Of all 2^15 chunks of a sector, an answer is one's alone.
+    function test_NoOtherIndexOfASectorLeadsToTheRoot() public view {
+        uint256 right = 0x5a3c;
+        bytes memory proof = _proof(keccak256("chunk"), keccak256("sibling"), 7, 15);
+        bytes24 expected = this.root(proof, 0, right, 15);
+        uint256 found = 0;
+        for (uint256 index = 0; index < 1 << 15; ++index) {
+            if (this.root(proof, 0, index, 15) == expected) found++;
+        }
+        vm.assertEq(found, 1, "indices that it answers for");
+    }
+
+    /// Every node of the tallest path, offered as a chunk: too short as it is, and wrong with bytes added below or above.
+    function test_NoInnerNodeOfAPathIsAChunk() public view {
+        uint256 levels = 39;
+        uint256 index = 0x5a3c5a3c5a;
+        bytes memory proof = _proof(keccak256("chunk"), keccak256("sibling"), 7, levels);
+        bytes24 expected = this.root(proof, 0, index, levels);
+        bytes24 node = _plainRoot(keccak256("chunk"), keccak256("sibling"), 7, index, 1);
+        for (uint256 climbed = 1; climbed < levels; ++climbed) {
+            bytes memory short = bytes.concat(bytes32(node), bytes32(_sibling(7, climbed)));
+            for (uint256 level = climbed + 1; level < levels; ++level) {
+                short = bytes.concat(short, _sibling(7, level));
+            }
+            bytes24 led = this.root(short, 0, index >> climbed, levels - climbed);
+            vm.assertEq(led, expected, "with as many levels less it would do");
+            vm.assertEq(short.length, SectorProof.length(levels) - 24 * climbed, "so the length is what refuses it");
+            bytes memory padding = new bytes(24 * climbed);
+            bytes memory above = bytes.concat(short, padding);
+            bytes memory below = bytes.concat(bytes32(node), bytes32(0), padding, _tail(short, 64));
+            vm.assertEq(above.length, proof.length, "stretched above");
+            vm.assertEq(below.length, proof.length, "stretched below");
+            for (uint256 side = 0; side < 2; ++side) {
+                uint256 claimed = side == 0 ? index : index >> climbed;
+                vm.assertTrue(this.root(above, 0, claimed, levels) != expected, "zeros above");
+                vm.assertTrue(this.root(below, 0, claimed, levels) != expected, "zeros below");
+            }
+            bytes32 beside = bytes32(_sibling(7, climbed));
+            node = (index >> climbed) % 2 == 0 ? _node(node, beside) : _node(beside, node);
+        }
+    }
+
     function testFuzz_HeightIsFifteenAndTheDealsOwn(uint256 sectors) public pure {
         sectors = bound(sectors, 1, 1 << 24);
         uint256 levels = SectorProof.height(sectors);
@@ -90,6 +132,13 @@ contract SectorProofTest is Check {
 
     function root(bytes calldata proof, uint256 offset, uint256 index, uint256 levels) external view returns (bytes24) {
         return SectorProof.root(proof, offset, index, levels);
+    }
+
+    function _tail(bytes memory whole, uint256 from) private pure returns (bytes memory rest) {
+        rest = new bytes(whole.length - from);
+        for (uint256 i = 0; i < rest.length; ++i) {
+            rest[i] = whole[from + i];
+        }
     }
 
     function _proof(bytes32 chunk, bytes32 sibling, uint256 seed, uint256 levels) private pure returns (bytes memory proof) {

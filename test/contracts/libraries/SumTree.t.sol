@@ -138,7 +138,8 @@ contract SumTreeTest is Check {
     }
 
     function _set(uint256 slot, uint256 sectors) private {
-        height = tree.set(height, slot, tree.get(slot), sectors);
+        uint256 word = tree.getWord(slot >> 3);
+        height = tree.setWord(height, slot >> 3, word, SumTree.with(word, slot & 7, sectors));
     }
 
     // ---------------------------------------------------------------- the plain list

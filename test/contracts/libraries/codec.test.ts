@@ -40,6 +40,38 @@ describe("libraries beside the codec", () => {
     }
   });
 
+  it("how the answers of an epoch share what they have in common, for any chunks of any deals", async () => {
+    const deals = [1, 3, 8].map((sectors) => contentOf(`joined ${sectors}`, sectors));
+    const last = (slot: number) => deals[slot]!.sectors * SECTOR_CHUNKS - 1;
+    const near = fc.tuple(fc.nat(2), fc.nat(2 ** 18), fc.nat(18)).map(([slot, at, shift]) => ({
+      slot,
+      chunkIndex: Math.min(at >> shift, last(slot)),
+    }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(near, { minLength: 2, maxLength: 5 }), async (drawn) => {
+        drawn.sort((a, b) => a.slot - b.slot || a.chunkIndex - b.chunkIndex);
+        const proof = ChallengeProof.join(
+          drawn,
+          drawn.map(({ slot, chunkIndex }) => deals[slot]!.answer(chunkIndex)),
+        );
+        const heights = drawn.map(({ slot }) => ChallengeProof.proofHeight(deals[slot]!.sectors));
+        const slots = drawn.map(({ slot }) => slot);
+        const indices = drawn.map(({ chunkIndex }) => chunkIndex);
+        const { levels: own, junctions } = await call("joined", slots, indices, heights);
+        let end = 0;
+        for (const [i, { slot, chunkIndex }] of drawn.entries()) {
+          const [levels, offset] = [Number(own[i]), end];
+          if (levels === 0) continue;
+          end += 64 + (levels - 1) * 24;
+          const { root, node } = await call("climbed", proof, offset, chunkIndex, levels, junctions[i]);
+          expect(root).to.equal(junctions[i] === 0n ? deals[slot]!.root : node);
+        }
+        expect(end).to.equal(proof.length);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it("positions for any seed, epoch, provider and size of a set", async () => {
     await fc.assert(
       fc.asyncProperty(

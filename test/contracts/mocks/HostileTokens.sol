@@ -73,3 +73,49 @@ contract ReenteringToken is MarketToken {
         target = to;
     }
 }
+
+/// @notice Has a list of accounts that can neither pay nor be paid, as some issuers keep.
+contract BlockingToken is MarketToken {
+    error Blocked(address account);
+
+    mapping(address account => bool) private barred;
+
+    function bar(address account, bool value) external {
+        barred[account] = value;
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        if (barred[from]) revert Blocked(from);
+        if (barred[to]) revert Blocked(to);
+        super._update(from, to, value);
+    }
+}
+
+/// @notice Everybody's balance is a percentage of what it was, and changes without a transfer.
+contract RebasingToken is MarketToken {
+    uint256 private percent = 100;
+
+    function rebase(uint256 percent_) external {
+        percent = percent_;
+    }
+
+    function balanceOf(address account) public view override returns (uint256) {
+        return super.balanceOf(account) * percent / 100;
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, value * 100 / percent);
+    }
+}
+
+/// @notice Calls who is paid, where that is a contract: one that does not expect it reverts, and the payment with it.
+contract HookedToken is MarketToken {
+    error RecipientReverted(address recipient);
+
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, value);
+        if (to.code.length == 0 || to == msg.sender) return;
+        (bool taken,) = to.call(abi.encodeWithSignature("tokensReceived()"));
+        if (!taken) revert RecipientReverted(to);
+    }
+}

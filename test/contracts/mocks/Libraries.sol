@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.36;
 
+import {Path, Paths} from "../../../contracts/libraries/Paths.sol";
 import {Positions} from "../../../contracts/libraries/Positions.sol";
 import {SectorProof} from "../../../contracts/libraries/SectorProof.sol";
 import {SumTree} from "../../../contracts/libraries/SumTree.sol";
@@ -20,6 +21,31 @@ contract Libraries {
     {
         uint256 levels = SectorProof.height(sectors);
         return (SectorProof.root(proof, 0, index, levels), SectorProof.length(levels));
+    }
+
+    /// @return levels and junctions of challenges of those chunks, five at most, of deals so many pairings high.
+    function joined(uint256[] calldata slots, uint256[] calldata indices, uint256[] calldata heights)
+        external
+        pure
+        returns (uint256[5] memory levels, uint256[5] memory junctions)
+    {
+        Path[5] memory paths;
+        uint256 end = 0;
+        for (uint256 i = 0; i < slots.length; ++i) {
+            levels[i] = heights[i];
+            if (i != 0 && slots[i] == slots[i - 1]) (levels[i], junctions[i]) = Paths.join(paths, i, indices[i]);
+            paths[i] = Paths.pack(end, levels[i], indices[i]);
+            end += SectorProof.length(levels[i]);
+        }
+    }
+
+    /// @return root that the path at `proof[offset:]` leads to, `node` the sibling at `proof[junction:]`.
+    function climbed(bytes calldata proof, uint256 offset, uint256 index, uint256 levels, uint256 junction)
+        external
+        view
+        returns (bytes24 root, bytes24 node)
+    {
+        return (SectorProof.root(proof, offset, index, levels), SectorProof.node(proof, junction));
     }
 
     /// @return randoms one draw a stratum.
@@ -50,7 +76,8 @@ contract Libraries {
 
     function setLeaves(uint256[] calldata slots, uint32[] calldata sectors) external {
         for (uint256 i = 0; i < slots.length; ++i) {
-            height = tree.set(height, slots[i], tree.get(slots[i]), sectors[i]);
+            uint256 word = tree.getWord(slots[i] >> 3);
+            height = tree.setWord(height, slots[i] >> 3, word, SumTree.with(word, slots[i] & 7, sectors[i]));
         }
     }
 

@@ -4,7 +4,7 @@ import { dropping, dropsQuarter, plainDrops } from "./dropping.ts";
 import { honesty } from "./honesty.ts";
 import { abandons, dark, darkAtTheEnd, leaving, resigns, resignsDark, resignsLate } from "./leaving.ts";
 import { reserving } from "./reserving.ts";
-import { withholding } from "./withholding.ts";
+import { uncommitted, withholding } from "./withholding.ts";
 
 export const [honest] = honesty;
 
@@ -34,4 +34,5 @@ export const TELLING: readonly Strategy[] = [
   resignsLate,
 ];
 
-export { reserving as RESERVING };
+/** Those that are paid for a reservation of which they store nothing. */
+export const RESERVING: readonly Strategy[] = [uncommitted, ...reserving];

@@ -4,7 +4,7 @@ import type { Strategy } from "../Strategy.ts";
 import { CUSTOMER_SECTORS } from "../Term.ts";
 import { store } from "./opening.ts";
 
-const LONGEST_NOTICE = 30;
+export const LONGEST_NOTICE = 30;
 
 export const dark: Strategy = {
   name: "goes dark until the customer leaves",

@@ -1,16 +1,20 @@
 /** The receipt is signed and the bytes are deleted. What counts is on chain. */
+import { mostReserved } from "../../../src/client/volumes/Selection.ts";
 import type { Strategy } from "../Strategy.ts";
 import { CUSTOMER_SECTORS } from "../Term.ts";
 
+/** What its client reserves is paid for: nothing shows that the bytes are gone. */
+export const uncommitted: Strategy = {
+  name: "signs and deletes; nobody commits",
+  play: (me) => ({
+    async begin() {
+      await me.open(CUSTOMER_SECTORS, { minSectors: mostReserved(CUSTOMER_SECTORS) });
+    },
+  }),
+};
+
 export const withholding: readonly Strategy[] = [
-  {
-    name: "signs and deletes; nobody commits",
-    play: (me) => ({
-      async begin() {
-        await me.open(CUSTOMER_SECTORS);
-      },
-    }),
-  },
+  uncommitted,
   {
     name: "signs and deletes; the customer commits",
     play: (me) => ({

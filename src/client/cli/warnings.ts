@@ -1,0 +1,26 @@
+import { formatUnits } from "viem";
+import type { Warning } from "../volumes/Warnings.ts";
+
+/** One line for each kind and volume. */
+export function warningLines(warnings: readonly Warning[], decimals: number): string[] {
+  const groups = Map.groupBy(warnings, ({ kind, volume }) => `${kind} ${volume}`);
+  return [...groups.values()].map((some) => `Warning: ${sentence(some, decimals)}`);
+}
+
+function sentence(some: readonly Warning[], decimals: number): string {
+  const one = some.length === 1;
+  const [{ kind, volume }] = some as [Warning];
+  const deals = `${some.length} ${one ? "deal" : "deals"} of volume ${volume}`;
+  const least = Math.min(...some.map((warning) => ("epochs" in warning ? warning.epochs : Infinity)));
+  if (kind === "ending") {
+    return `${deals} ${one ? "ends" : "end"}, the first in ${least} epochs; what is to be kept has to be put into another volume before.`;
+  }
+  const missing = formatUnits(
+    some.reduce((sum, warning) => sum + ("missing" in warning ? warning.missing : 0n), 0n),
+    decimals,
+  );
+  if (kind === "escrow") {
+    return `the escrow of ${deals}, were ${one ? "it" : "they"} full, lasts ${least} epochs: topup ${missing}, or more.`;
+  }
+  return `${deals} cannot be paid for sending everything back once: topup ${missing} --egress, or more.`;
+}

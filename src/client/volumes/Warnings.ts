@@ -1,0 +1,61 @@
+/** What will go wrong unless its owner does something: deals that end soon, and money that runs out before they do. */
+import type { Address, Hash } from "viem";
+import { baseUnits } from "../../chain/MarketReader.ts";
+import { SECTOR_BYTES } from "../../codec/index.ts";
+import type { Parts } from "../Parts.ts";
+import { escrowLeft } from "./Prices.ts";
+import { liveDeals } from "./Standing.ts";
+import type { Deal, Volume } from "./Volume.ts";
+
+/**
+ * `ending`: in so many `epochs` it is over, and what it holds gone. `escrow`: pays for so many of the epochs that are left,
+ * were the deal full. `egress`: does not pay for sending back once what the deal holds. `missing`: token base units.
+ */
+export type Warning = {
+  readonly volume: bigint;
+  readonly position: number;
+  readonly deal: Hash;
+  readonly provider: Address;
+} & (
+  | { readonly kind: "ending"; readonly epochs: number }
+  | { readonly kind: "escrow"; readonly epochs: number; readonly missing: bigint }
+  | { readonly kind: "egress"; readonly missing: bigint }
+);
+
+/** Epochs before the end of time or money at which it is told of, unless told. */
+export const WARN_EPOCHS = 7;
+
+/** Of the deals in use; those that are over already are no news of this kind. */
+export async function warningsOf(parts: Parts, volumes: readonly Volume[], within: number): Promise<Warning[]> {
+  const { market } = parts;
+  const epoch = market.epochs.at(await market.blockNumber());
+  const warnings: Warning[] = [];
+  for (const volume of volumes) {
+    const live = await liveDeals(parts, volume);
+    const held = parts.catalogue.slabCount(volume.id);
+    for (const deal of parts.volumes.serving(volume.id)) {
+      const onChain = live.get(deal.id);
+      if (!onChain) continue;
+      const { id, position, provider, rate, capacity, egressRate } = deal;
+      const place = { volume: volume.id, position, deal: id, provider };
+      const left = onChain.stopAt - epoch;
+      if (left <= within) warnings.push({ ...place, kind: "ending", epochs: left });
+
+      const escrow = escrowLeft(onChain, epoch);
+      const whole = rate * BigInt(capacity);
+      const short = whole * BigInt(left) - escrow;
+      if (short > 0n && escrow < whole * BigInt(within + 1)) {
+        warnings.push({ ...place, kind: "escrow", epochs: Number(escrow / whole), missing: baseUnits(short) });
+      }
+      const lacking = egressRate * BigInt(held * SECTOR_BYTES) - (onChain.egress - (await promised(parts, deal)));
+      if (lacking > 0n && held > 0) warnings.push({ ...place, kind: "egress", missing: baseUnits(lacking) });
+    }
+  }
+  return warnings;
+}
+
+/** Ledger units of vouchers that its provider has not redeemed yet. */
+async function promised({ market, account, volumes }: Parts, { id }: Deal): Promise<bigint> {
+  const open = volumes.paid(id) - (await market.redeemed(id, account.address));
+  return open > 0n ? open : 0n;
+}
