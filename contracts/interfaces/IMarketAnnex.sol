@@ -46,7 +46,7 @@ interface IMarketAnnex {
 
     // ---------------------------------------------------------------- exits
 
-    /// @notice Client, once: stops at min(stopAt, e + 1 + notice).
+    /// @notice Client, once: stops at min(stopAt, e + 1 + notice); a deal that holds nothing at e + 1, resigned or not.
     function terminate(DealRef calldata deal) external;
 
     /// @notice Provider, once: the same, for an exit fee.

@@ -75,9 +75,12 @@ abstract contract Exits is IMarketAnnex, Records {
     }
 
     function _giveNotice(Live memory d, Reason reason) private {
-        if (d.progress.status() != 0 || _epoch() >= d.progress.stopAt()) revert Market_WrongState(d.agreed.id());
-        // A client need not wait with a deal that holds nothing: its provider may be who refuses the bytes.
+        // A client need not wait with a deal that holds nothing, whatever its provider said first: that may be who refuses
+        // the bytes.
         bool waits = reason == Reason.Resigned || _sectors(d) != 0;
+        uint256 given = d.progress.status();
+        bool may = given == 0 || (given == uint256(Reason.Resigned) && !waits);
+        if (!may || _epoch() >= d.progress.stopAt()) revert Market_WrongState(d.agreed.id());
         uint256 stopAt = _epoch() + 1 + (waits ? _customer(d).noticeEpochs : 0);
         if (stopAt < d.progress.stopAt()) d.progress = d.progress.stopping(stopAt);
         d.progress = d.progress.withStatus(uint256(reason));

@@ -4,17 +4,23 @@ pragma solidity 0.8.36;
 /*
  * The life of a deal.
  *
- *   openDeals ---> Open ---commit(sectors > 0)---> Active
- *                   |  ^                             |  \
- *                   |  +------commit(sectors = 0)----+   \
- *                   |                                |    \
- *                   +-- terminate, resign -----------+--> Notice (stopAt ahead; still commits, proves, is billed)
- *                   |                                |      |
- *                   +-- terminateMissed, abandon, convict, prune (leaf removed) --> Stopped(reason)
- *                                                                                     |
- *                                                              e > stopAt + FINAL ----+--close--> Closed (terminal)
+ *   None --openDeals--> Open --commit (sectors > 0)--> Active
+ *                        |  ^                           |
+ *                        |  +---commit (sectors = 0)----+
+ *                        |                              |
+ *                        +----- terminate, resign ------+--> Notice, which still commits, proves and is billed until stopAt
+ *                        |                              |      |  ^ terminate, once: resigned, and holds nothing
+ *                        |                              |      +--+
+ *                        |                              |      |
+ *                        +-- terminateMissed, abandon, convict, prune --> Stopped, its leaf removed
+ *                                                                           |  ^ convict: a challenge was open
+ *                                                                           +--+
+ *                                                                           |
+ *    Open, another deal <--openDeals in its slot-- Closed <-- close --------+
  *
- * A deal that reaches stopAt without an exit goes to Stopped(Ended) when anybody prunes it.
+ * No other call changes a deal's state. close waits until FINAL epochs after stopAt, and for an open challenge. A deal that
+ * reaches stopAt without an exit is pruned as Ended.
+ * Every call in every state, allowed or not, is tried in test/contracts/states.test.ts and exitPairs.test.ts.
  */
 enum State {
     None,

@@ -23,9 +23,10 @@ export const exits: Handlers = {
     if (!deal) return;
     const place = placeOf(deal);
     scene.holds("a notice's reason", NOTICES.includes(reason), NOTICES.join(" or "), reason, place);
-    const free = deal.reason === 0 && !deal.stopped && scene.epoch < deal.stopAt;
-    scene.holds("notice is given", free, "a running deal without notice", `reason ${deal.reason}`, place);
     const waits = reason === StopReason.Resigned || deal.sectors > 0;
+    const may = deal.reason === 0 || (deal.reason === StopReason.Resigned && !waits);
+    const free = may && !deal.stopped && scene.epoch < deal.stopAt;
+    scene.holds("notice is given", free, "a running deal without notice", `reason ${deal.reason}`, place);
     const expected = Math.min(deal.stopAt, scene.epoch + 1 + (waits ? deal.noticeEpochs : 0));
     scene.same("epoch a notice stops a deal at", expected, stopAt, place);
     if (reason === StopReason.Resigned) scene.askedBy(deal.provider, "resign", ([ref]) => ref.id === id, place);

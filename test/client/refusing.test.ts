@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { expect } from "chai";
 import { Market } from "../../src/chain/Market.ts";
-import { DealState } from "../../src/chain/MarketReader.ts";
+import { DealState, StopReason } from "../../src/chain/MarketReader.ts";
 import type { Sublet } from "../../src/client/index.ts";
 import { SubletException } from "../../src/protocol/Errors.ts";
 import { type Host, keeping, policy } from "../provider-node/Ground.ts";
@@ -58,15 +58,21 @@ describe("a provider that refuses the first bytes of a deal", function () {
   /** The one deal of a host. */
   const dealOf = ({ address }: Host) => market.deal(address, 0);
 
-  it("is given notice at once, which counts from the next epoch, and its position is repaired at another", async () => {
-    const refusing = world.hosts[0]!;
-    // Its operator has other plans for the disk.
+  /** Its operator has other plans for the disk. @returns what came of a file that is put then */
+  async function putRefused(refusing: Host) {
     await refusing.restart({ quotaBytes: 0 });
     const receipt = await drive.put("film.bin", bytes);
     expect(receipt.state).to.equal("durable");
-    const { state, stopAt } = await dealOf(refusing);
+    const { state, reason, stopAt } = await dealOf(refusing);
+    const given = { state: DealState.Notice, reason: StopReason.Terminated };
     const epoch = market.epochs.at(await market.blockNumber());
-    expect({ state, stopAt }).to.deep.equal({ state: DealState.Notice, stopAt: epoch + 1 });
+    expect({ state, reason, stopAt }).to.deep.equal({ ...given, stopAt: epoch + 1 });
+    return receipt;
+  }
+
+  it("is given notice at once, which counts from the next epoch, and its position is repaired at another", async () => {
+    const refusing = world.hosts[0]!;
+    const receipt = await putRefused(refusing);
 
     // It is not asked a second time.
     expect(await expectError(drive.repair(), "TooFewProviders")).to.include({ have: 0, need: 1 });
@@ -77,6 +83,17 @@ describe("a provider that refuses the first bytes of a deal", function () {
     expect(report!.complete).to.deep.equal([0, 1, 2]);
     await world.stop(...world.hosts.filter((host) => host !== fresh));
     expect(Buffer.compare(await read(drive.get("film.bin")), bytes)).to.equal(0);
+  });
+
+  it("is not waited for where it has resigned first", async () => {
+    const refusing = world.hosts[0]!;
+    const { id } = await dealOf(refusing);
+    const owner = await world.ground.reach(refusing.config.account as `0x${string}`);
+    await owner.resign({ provider: refusing.address, slot: 0, id });
+    const { state, stopAt } = await dealOf(refusing);
+    expect(state).to.equal(DealState.Notice);
+    expect(stopAt).to.be.greaterThan(market.epochs.at(await market.blockNumber()) + 1);
+    await putRefused(refusing);
   });
 
   it("keeps its deal while it is only out of reach", async () => {

@@ -38,7 +38,11 @@ const STANDINGS: Record<string, [string, string, string, string, string, string,
   ],
   "Notice Terminated": [W, W, "Stopped Missed", "Stopped Abandoned", "Stopped Convicted", "Stopped Exhausted", W],
   "Notice Resigned": [W, W, "Stopped Missed", "Stopped Abandoned", "Stopped Convicted", "Stopped Exhausted", W],
-  // The same deals in the epoch that they stop in.
+  // Of a deal that holds nothing the client's notice counts at once, also after the provider's.
+  Open: ["Notice Terminated, empty", "Notice Resigned, empty", W, "Stopped Abandoned", NONE, EARLY, W],
+  "Notice Resigned, empty": ["Notice Terminated, empty", W, W, "Stopped Abandoned", NONE, EARLY, W],
+  "Notice Terminated, empty": [W, W, W, "Stopped Abandoned", NONE, EARLY, W],
+  // The deals with data, in the epoch that they stop in.
   "Active at its end": [W, W, "Stopped Missed", W, "Stopped Convicted", "Stopped Ended, challenged", W],
   "Notice Terminated at its end": [W, W, "Stopped Missed", W, "Stopped Convicted", "Stopped Terminated, challenged", W],
   "Notice Resigned at its end": [W, W, "Stopped Missed", W, "Stopped Convicted", "Stopped Resigned, challenged", W],
@@ -75,7 +79,7 @@ async function missed(epochs: number, leave: "terminate" | "resign" | undefined,
   if (leave) await EXITS[leave](deal);
   return deal;
 }
-const SITUATIONS: Record<string, () => Promise<Deal>> = {};
+const SITUATIONS: Record<string, () => Promise<Deal>> = { Open: () => world.open({ noticeEpochs: COVER }) };
 for (const [name, leave] of [
   ["Active", undefined],
   ["Notice Terminated", "terminate"],

@@ -51,9 +51,21 @@ describe("attack 'paid reservation': notice of a deal that pays for sectors whic
     await expectStop(world.as(bob).resign(deal), REASON.Resigned, epoch + 1 + NOTICE_EPOCHS);
   });
 
-  it("is the client's alone, and given once", async () => {
-    await expect(world.as(bob).terminate(deal)).to.be.revertedWithCustomError(market, "Market_Unauthorized");
+  it("by its client does not wait for a provider's that came first", async () => {
+    await world.as(bob).resign(deal);
+    await expectStop(world.as(alice).terminate(deal), REASON.Terminated, epoch + 1);
+  });
+
+  it("by its client comes too late after a provider's, where it holds sectors", async () => {
+    await world.commit(deal, 1);
     await world.as(bob).resign(deal);
     await expect(world.as(alice).terminate(deal)).to.be.revertedWithCustomError(market, "Market_WrongState");
+  });
+
+  it("is the client's alone, and given once", async () => {
+    await expect(world.as(bob).terminate(deal)).to.be.revertedWithCustomError(market, "Market_Unauthorized");
+    await world.as(alice).terminate(deal);
+    await expect(world.as(alice).terminate(deal)).to.be.revertedWithCustomError(market, "Market_WrongState");
+    await expect(world.as(bob).resign(deal)).to.be.revertedWithCustomError(market, "Market_WrongState");
   });
 });

@@ -97,7 +97,11 @@ const TABLE: [string, Call, [string, string, string, string, string, string, str
   ["refill", (deal) => world.as(bob).refill(deal), ["same", "same", "same", "same", W, W, W]],
   ["topUp", (deal) => world.as(alice).topUp(deal, 1n, 1n), ["same", "same", "same", "same", "same", W, "same"]],
   ["settle", (deal) => market.settle([deal]), ["same", "same", "same", "same", "same", W, "same"]],
-  ["terminate", (deal) => world.as(alice).terminate(deal), ["Notice Terminated", "Notice Terminated", W, W, W, W, W]],
+  [
+    "terminate",
+    (deal) => world.as(alice).terminate(deal),
+    ["Notice Terminated", "Notice Terminated", W, "Notice Terminated", W, W, W],
+  ],
   ["resign", (deal) => world.as(bob).resign(deal), ["Notice Resigned", "Notice Resigned", W, W, W, W, W]],
   [
     "abandon",

@@ -22,8 +22,10 @@ export class Exits extends Ground {
   }
 
   #giveNotice(deal: Deal, reason: Reason): void {
-    if (deal.stopped || deal.reason !== "None" || this.epoch >= deal.stopAt) throw wrongState(deal);
-    const notice = reason === "Terminated" && deal.sectors === 0 ? 0 : deal.noticeEpochs;
+    const atOnce = reason === "Terminated" && deal.sectors === 0;
+    const given = deal.reason === "Resigned" && atOnce ? "None" : deal.reason;
+    if (deal.stopped || given !== "None" || this.epoch >= deal.stopAt) throw wrongState(deal);
+    const notice = atOnce ? 0 : deal.noticeEpochs;
     Object.assign(deal, { reason, stopAt: Math.min(deal.stopAt, this.epoch + 1 + notice) });
     this.say("NoticeGiven", deal.id, reason, deal.stopAt);
   }

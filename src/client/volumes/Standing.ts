@@ -1,7 +1,7 @@
 /** How a volume's deals stand: on chain, and by asking their providers to show what they hold. */
 import type { Address, Hash } from "viem";
 import type { Market } from "../../chain/Market.ts";
-import { type Deal as ChainDeal, DealState, LEDGER_ONE } from "../../chain/MarketReader.ts";
+import { type Deal as ChainDeal, DealState, LEDGER_ONE, StopReason } from "../../chain/MarketReader.ts";
 import { CHUNK_BYTES, Slab } from "../../codec/index.ts";
 import type { Database } from "../home/Database.ts";
 import type { ShardReader } from "../retrieve/ShardReader.ts";
@@ -80,7 +80,7 @@ export async function liveDeals(
 
 /**
  * Ends what is paid to a provider that refuses bytes: a deal that holds nothing, neither on chain nor countersigned, is
- * given notice, which counts from the next epoch, and its position is one to repair. @returns whether it was
+ * given notice, which counts from the next epoch also where its provider has resigned, and its position is one to repair. @returns whether it was
  */
 export async function leaveIfEmpty(
   { market, volumes }: Pick<StandingSurroundings, "market" | "volumes">,
@@ -88,7 +88,9 @@ export async function leaveIfEmpty(
 ): Promise<boolean> {
   const { provider, slot, id } = deal;
   const onChain = await market.deal(provider, slot);
-  if (sectors > 0 || onChain.id !== id || onChain.state !== DealState.Open) return false;
+  const resigned = onChain.state === DealState.Notice && onChain.reason === StopReason.Resigned;
+  const leavable = onChain.state === DealState.Open || (resigned && onChain.sectors === 0);
+  if (sectors > 0 || onChain.id !== id || !leavable) return false;
   // First: whatever becomes of the notice, this provider is not to be drawn for the position again.
   volumes.setProblem(id, "Refused");
   await market.terminate({ provider, slot, id });

@@ -51,6 +51,7 @@ export const reserving: readonly Strategy[] = [
     (me) => ({
       async begin() {
         for (const holding of me.customers()) await me.resign(holding);
+        await customersLeave(me);
       },
     }),
     LONGEST_NOTICE,
