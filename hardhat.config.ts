@@ -19,8 +19,10 @@ export default defineConfig({
   paths: { sources: "contracts", tests: { solidity: "test/contracts", mocha: "test/contracts" } },
   test: {
     solidity: {
-      fuzz: { runs: 1_000 },
-      invariant: { runs: 24, depth: 160, failOnRevert: false },
+      profiles: {
+        default: { fuzz: { runs: 1_000 }, invariant: { runs: 256, depth: 64, failOnRevert: false } },
+        deep: { fuzz: { runs: 100_000 }, invariant: { runs: 1_024, depth: 128, failOnRevert: false } },
+      },
     },
     mocha: { timeout: 60_000 },
   },

@@ -5,10 +5,11 @@
  *     npm run test:mutation -- --only SumTree            those of files or operators with this in their names
  *     npm run test:mutation -- --sample 50 --seed 7      so many of them, drawn
  *     npm run test:mutation -- --again                   those that survived the last run
+ *     npm run test:mutation -- --resume                  goes on with a run that was ended, of sources as they were
  *     npm run test:mutation -- --invariants              those kept for the numbered invariants (--only INV-7: its own)
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     sample: { type: "string" },
     seed: { type: "string", default: "1" },
     again: { type: "boolean", default: false },
+    resume: { type: "boolean", default: false },
     invariants: { type: "boolean", default: false },
     workers: { type: "string", default: String(Math.min(2, availableParallelism())) },
     root: { type: "string", default: ROOT },
@@ -35,7 +37,7 @@ const { values } = parseArgs({
   },
 });
 
-const lastRun = join(resolve(values.workspace), "verdicts.json");
+const lastRun = join(resolve(values.workspace), "verdicts.jsonl");
 const started = performance.now();
 const project = new Project(resolve(values.root), resolve(values.workspace), values.records);
 const workers = Number(values.workers);
@@ -55,12 +57,24 @@ async function tryAll(): Promise<boolean> {
     return false;
   }
   say("running them with each mutant on");
+  const known = new Map((values.resume ? lastVerdicts() : []).map((verdict) => [verdict.mutant.id, verdict]));
   const verdicts: Verdict[] = [];
-  await campaign.judge(built.mutants, (verdict) => {
+  writeFileSync(lastRun, "");
+  const keep = (verdict: Verdict) => {
     verdicts.push(verdict);
+    const { edits, copies, ...mutant } = verdict.mutant;
+    appendFileSync(lastRun, `${JSON.stringify({ ...verdict, mutant })}\n`); // at once: a run takes long, and may be ended
+  };
+  const rest = built.mutants.filter((mutant) => {
+    const verdict = known.get(mutant.id);
+    if (!verdict || !isSame(mutant, verdict.mutant)) return true;
+    keep({ ...verdict, mutant });
+    return false;
+  });
+  await campaign.judge(rest, (verdict) => {
+    keep(verdict);
     if (verdict.killer === undefined) say(`survived: ${place(verdict.mutant)}`);
     if (verdicts.length % 50 === 0) say(`${verdicts.length} of ${built.mutants.length}`);
-    writeFileSync(lastRun, JSON.stringify(verdicts, undefined, 1)); // each time: a run takes long, and may be ended
   });
   const report = new Report(project.survivors, built, verdicts, chosen.length === all.length);
   console.log(report.text());
@@ -86,8 +100,7 @@ function choose(mutants: readonly Mutant[]): Mutant[] {
   let wanted = [...mutants];
   const { only, sample, seed, again } = values;
   if (again) {
-    const last: Verdict[] = existsSync(lastRun) ? JSON.parse(readFileSync(lastRun, "utf8")) : [];
-    const survivors = last.filter(({ killer }) => killer === undefined);
+    const survivors = lastVerdicts().filter(({ killer }) => killer === undefined);
     wanted = wanted.filter((mutant) => survivors.some((survivor) => isSame(mutant, survivor.mutant)));
   }
   if (only) wanted = wanted.filter(({ file, operator }) => file.includes(only) || operator === only);
@@ -97,6 +110,11 @@ function choose(mutants: readonly Mutant[]): Mutant[] {
     wanted.sort((a, b) => order.get(a)!.localeCompare(order.get(b)!)).splice(Number(sample));
   }
   return wanted.sort((a, b) => a.id - b.id);
+}
+
+function lastVerdicts(): Verdict[] {
+  const lines = existsSync(lastRun) ? readFileSync(lastRun, "utf8").split("\n").filter(Boolean) : [];
+  return lines.map((line): Verdict => JSON.parse(line));
 }
 
 function place({ file, line, operator, before, after }: Mutant): string {

@@ -1,13 +1,13 @@
 /** Every mutant of a build against the tests that may notice it. */
 import { join } from "node:path";
-import { Coverage } from "./Coverage.ts";
+import { Coverage, type Witness } from "./Coverage.ts";
 import { OFF, PROBE, type Reply } from "./jobs.ts";
 import type { Mutant } from "./Mutant.ts";
-import type { Project } from "./Project.ts";
+import { isSame, type Project } from "./Project.ts";
 import { type Mode, share, Worker } from "./Workers.ts";
 import type { Build } from "./Workspace.ts";
 
-const PATIENCE_MS = 180_000; // beyond ten times what it took before: the machine may be busy
+const PATIENCE_MS = 120_000; // beyond ten times what it took before: the machine may be busy
 const FIRST_RUN_MS = 1_800_000;
 
 export interface Verdict {
@@ -26,6 +26,7 @@ export class Campaign {
   /** Files whose tests need those before them, and choices of tests that were seen to hold by themselves. */
   readonly #dependent = new Set<string>();
   readonly #sound = new Set<string>();
+  readonly #heard = new Map<number, readonly Witness[]>();
 
   constructor(project: Project, build: Build, workers: number) {
     this.#project = project;
@@ -57,29 +58,67 @@ export class Campaign {
     return wrong;
   }
 
+  /**
+   * Each mutant by its likeliest witnesses first. Those that they let live and nobody has listed are then put before all
+   * the others; a listed one is not, or a few dozen would take as long as all the rest.
+   */
   async judge(mutants: readonly Mutant[], tell: (verdict: Verdict) => void): Promise<void> {
+    const doubtful: Verdict[] = [];
     await this.#share(mutants, "plain", async (mutant, worker) => {
-      let cpuMs = 0;
-      for (const { file, run } of this.#trials(mutant, worker)) {
-        const reply = await run();
-        cpuMs += reply?.cpuMs ?? 0;
-        const failure = failureOf(reply);
-        if (failure === undefined) continue;
-        this.#coverage.killed(file, near(mutant));
-        return tell({ mutant, killer: `${file}: ${failure}`, cpuMs });
-      }
-      tell({ mutant, cpuMs });
+      const verdict = await this.#try(mutant, worker, this.#likely(mutant), 0);
+      const known = this.#project.survivors.some((survivor) => isSame(survivor, mutant));
+      if (verdict.killer === undefined && !known) doubtful.push(verdict);
+      else tell(verdict);
+    });
+    await this.#share(doubtful, "plain", async ({ mutant, cpuMs }, worker) => {
+      const likely = this.#likely(mutant);
+      tell(
+        await this.#try(
+          mutant,
+          worker,
+          this.#witnesses(mutant).filter((each) => !likely.includes(each)),
+          cpuMs,
+        ),
+      );
     });
   }
 
-  /** The files that may notice it, one after the other. */
-  *#trials(mutant: Mutant, worker: Worker): Generator<{ file: string; run: () => Promise<Reply | undefined> }> {
-    for (const { file, tests, ms } of this.#coverage.witnesses(mutant.id, near(mutant))) {
-      yield { file, run: () => this.#mocha(worker, file, mutant.id, tests, PATIENCE_MS + 10 * ms) };
+  async #try(mutant: Mutant, worker: Worker, witnesses: readonly Witness[], spentMs: number): Promise<Verdict> {
+    let cpuMs = spentMs;
+    for (const { file, tests, ms } of witnesses) {
+      const reply = await (file.endsWith(".t.sol")
+        ? this.#solidity(worker, file, mutant.id)
+        : this.#mocha(worker, file, mutant.id, tests, PATIENCE_MS + 10 * ms));
+      cpuMs += reply?.cpuMs ?? 0;
+      const failure = failureOf(reply);
+      if (failure === undefined) continue;
+      this.#coverage.killed(file, near(mutant));
+      return { mutant, killer: `${file}: ${failure}`, cpuMs };
     }
-    for (const [file, imports] of this.#project.solidityFiles()) {
-      if (imports.has(mutant.file)) yield { file, run: () => this.#solidity(worker, file, mutant.id) };
-    }
+    return { mutant, cpuMs };
+  }
+
+  /** As ordered when first asked for: what is learnt later must not mix up which were heard. */
+  #witnesses(mutant: Mutant): readonly Witness[] {
+    const known = this.#heard.get(mutant.id);
+    if (known) return known;
+    const solidity = [...this.#project.solidityFiles()].filter(([, imports]) => imports.has(mutant.file));
+    const ordered = [
+      ...this.#coverage.witnesses(mutant.id, near(mutant)),
+      ...solidity.map(([file]) => ({ file, tests: [], ms: 0 })),
+    ];
+    this.#heard.set(mutant.id, ordered);
+    return ordered;
+  }
+
+  /** The first ones, up to a tenth of what the whole suite takes, and what is asked of Solidity tests. */
+  #likely(mutant: Mutant): Witness[] {
+    let left = this.#coverage.totalMs / 10;
+    return this.#witnesses(mutant).filter(({ ms }) => {
+      const heard = left > 0;
+      left -= ms;
+      return heard || ms === 0;
+    });
   }
 
   /** Some of a file's tests, unless they need the others: that a test fails means nothing if it does so with none on. */

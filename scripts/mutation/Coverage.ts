@@ -52,6 +52,10 @@ export class Coverage {
     return [...ordered(direct!), ...ordered(indirect!)];
   }
 
+  get totalMs(): number {
+    return [...this.#files.values()].flatMap(({ ms }) => ms).reduce((sum, each) => sum + (each ?? 0), 0);
+  }
+
   killed(file: string, near: readonly string[]): void {
     for (const place of near) this.#kills.set(`${place} ${file}`, (this.#kills.get(`${place} ${file}`) ?? 0) + 1);
   }

@@ -3,8 +3,8 @@
  * read when it is reached. With no switch set, the build behaves as the sources do.
  */
 import { dirname, relative } from "node:path";
-import { type Host, hostsOf } from "./Hosts.ts";
-import { type Edit, edited, type Mutant } from "./Mutant.ts";
+import { declarationsOf, type Host, hostsOf } from "./Hosts.ts";
+import { type Copy, type Edit, edited, type Mutant } from "./Mutant.ts";
 import { children, type Node, type Range, type Source } from "./Tree.ts";
 
 const SWITCH_FILE = "contracts/Switch.sol";
@@ -37,6 +37,7 @@ function place(mutant: Mutant, files: ReadonlyMap<string, GuardedFile>): boolean
   const file = files.get(mutant.file)!;
   const hosts = hostsOf(file.source, mutant.edits);
   if (!hosts) return false;
+  for (const copy of mutant.copies ?? []) files.get(copy.file)!.addCopy(copy);
   for (const host of hosts) {
     if (host.kind !== "constant") file.add(mutant.id, host);
     else if (!placeConstant(mutant.id, file, host.node, host.edits, files)) return false;
@@ -74,6 +75,7 @@ class GuardedFile {
   readonly source: Source;
   readonly #hosts = new Map<Node, { id: number; host: Host }[]>();
   readonly #constants = new Map<Node, Map<string, string>>();
+  readonly #copies = new Map<Node, Map<string, string>>();
   readonly #imports = new Set<string>();
   /** Hosts and everything around them: the rest is copied. */
   readonly #touched = new Set<Node>();
@@ -90,6 +92,11 @@ class GuardedFile {
     this.#touch(host.node);
     this.import(IS_ON, SWITCH_FILE);
     if (host.kind === "yul") this.import(WHICH, SWITCH_FILE);
+  }
+
+  addCopy({ of, name, text }: Copy): void {
+    this.#copies.set(of, (this.#copies.get(of) ?? new Map<string, string>()).set(name, text));
+    this.#touch(of);
   }
 
   /** @returns whether it is new. */
@@ -122,10 +129,17 @@ class GuardedFile {
   text(): string {
     const { text } = this.source;
     const { start, end } = this.source.range(this.source.root);
-    return `${text.slice(0, start)}${this.#render(this.source.root)}${text.slice(end)}${[...this.#imports].join("\n")}\n`;
+    const guarded = `${text.slice(0, start)}${this.#render(this.source.root)}${text.slice(end)}`;
+    // Without the promise, the compiler keeps all variables on the stack, where those of a guarded function find no room.
+    const promised = guarded.replaceAll(/\bassembly\s*\{/g, 'assembly ("memory-safe") {');
+    return `${promised}${[...this.#imports].join("\n")}\n`;
   }
 
   #render(node: Node): string {
+    return [this.#hosting(node), ...(this.#copies.get(node)?.values() ?? [])].join(" ");
+  }
+
+  #hosting(node: Node): string {
     const hosted = this.#hosts.get(node);
     switch (hosted?.[0]?.host.kind) {
       case undefined:
@@ -167,17 +181,14 @@ class GuardedFile {
     const value = node.nodeType === "VariableDeclarationStatement" ? node.initialValue : undefined;
     if (!value) return `{ ${this.#choice(hosted, (host, id) => this.#edited(id, host), this.#plain(node))} }`;
     // What is declared must be known after the branches.
-    const declared = (node.declarations ?? []).filter((each) => each !== null);
     const names = (node.declarations ?? []).map((each) => each?.name ?? "").join(", ");
-    const range = this.source.range(value);
-    const set = (text: string) =>
-      declared.length > 1 || names !== declared[0]?.name ? `(${names}) = ${text};` : `${names} = ${text};`;
+    const set = names.includes(",") ? `(${names}) = ` : `${names} = `;
+    const from = this.source.range(value).start;
+    const rest = { start: from, end: this.source.range(node).end }; // and what an edit puts behind it
     const changed = (host: Host, id: number) =>
-      host.edits.every(({ start, end }) => start >= range.start && end <= range.end)
-        ? set(this.#edited(id, host, range))
-        : "";
-    const declarations = declared.map((each) => `${this.source.textOf(each)};`).join(" ");
-    return `${declarations} { ${this.#choice(hosted, changed, set(this.#touched.has(value) ? this.#render(value) : this.source.textOf(value)))} }`;
+      host.edits.every(({ start }) => start >= from) ? `${set}${this.#edited(id, host, rest)}` : "";
+    const kept = this.#touched.has(value) ? this.#render(value) : this.source.textOf(value);
+    return `${declarationsOf(node, this.source)} { ${this.#choice(hosted, changed, `${set}${kept};`)} }`;
   }
 
   #choice(

@@ -66,13 +66,31 @@ export function hostsOf(source: Source, edits: readonly Edit[]): Host[] | undefi
   return distinct;
 }
 
-function hostOf(source: Source, edit: Range): { node: Node; kind: HostKind } | undefined {
+function hostOf(source: Source, edit: Edit): { node: Node; kind: HostKind } | undefined {
   const inner = smallest(source, edit);
   for (const node of [inner, ...source.ancestors(inner)]) {
     const kind = kindOf(node, source);
-    if (kind) return { node, kind };
+    if (
+      kind === "function" &&
+      ![node.body!, ...(node.modifiers ?? [])].some((each) => encloses(source.range(each), edit))
+    ) {
+      return undefined; // of the rest of its head there is one copy only
+    }
+    if (kind && (node.nodeType !== "VariableDeclarationStatement" || isAssignable(node, source, edit)))
+      return { node, kind };
   }
   return undefined;
+}
+
+/** What a statement declares must be known after it: its value may be another one or none, but nothing else of it. */
+function isAssignable(node: Node, source: Source, edit: Edit): boolean {
+  const { initialValue } = node;
+  if (!initialValue) return false;
+  return edit.start >= source.range(initialValue).start || edit.text === declarationsOf(node, source);
+}
+
+export function declarationsOf({ declarations = [] }: Node, source: Source): string {
+  return declarations.flatMap((each) => (each ? [`${source.textOf(each)};`] : [])).join(" ");
 }
 
 function smallest(source: Source, edit: Range): Node {

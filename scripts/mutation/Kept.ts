@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Citation, citations } from "../../test/style/Citations.ts";
-import type { Reply } from "./jobs.ts";
-import type { Mutant } from "./Mutant.ts";
+import type { Reply, TestOutcome } from "./jobs.ts";
+import type { Edit, Mutant } from "./Mutant.ts";
 import type { Project } from "./Project.ts";
 import { share, Worker } from "./Workers.ts";
 import type { Build } from "./Workspace.ts";
@@ -41,9 +41,24 @@ export function keptMutants(project: Project, kept: readonly Kept[]): Mutant[] {
     if (start < 0 || text.indexOf(from!, start + 1) >= 0) {
       throw new Error(`${file} has not once what a mutant kept for ${breaks} changes: ${find}`);
     }
-    const edits = [{ start, end: start + from!.length, text: to! }];
+    const edits = [narrowed({ start, end: start + from!.length, text: to! }, from!)];
     return project.mutant({ operator: breaks, file, edits }, index + 1);
   });
+}
+
+/** Where something is only taken away, without what stands around it to be found: so a modifier goes without its function. */
+function narrowed(edit: Edit, from: string): Edit {
+  const { start, end, text } = edit;
+  const most = Math.min(from.length, text.length);
+  let behind = 0;
+  while (behind < most && from.at(-1 - behind) === text.at(-1 - behind)) behind++;
+  let before = 0;
+  while (before < most - behind && from[before] === text[before]) before++;
+  const rest = from.slice(before, from.length - behind);
+  const into = text.slice(before, text.length - behind);
+  if (into.trim() !== "") return edit;
+  const blank = rest.length - rest.trimStart().length;
+  return { start: start + before + blank, end: end - behind - (rest.length - rest.trimEnd().length), text: "" };
 }
 
 /** @returns what is wrong, by invariant; nothing where every cited test was told wrong by a mutant of its invariant. */
@@ -62,14 +77,15 @@ export async function judgeKept(
   await share(build.mutants, pool, async (mutant, worker) => {
     const { breaks, how } = kept[mutant.id - 1]!;
     const told: string[] = [];
+    const instead: string[] = [];
     for (const citation of cited.get(breaks) ?? []) {
       const { file, titles } = citation;
-      const failures = failed(await run(project, build, worker, citation, mutant.id));
-      for (const title of titles)
-        if (failures.some((failure) => failure.includes(title))) told.push(`${file} "${title}"`);
+      const reply = await run(project, build, worker, citation, mutant.id);
+      instead.push(...failuresOf(reply).map(({ failure }) => failure!));
+      told.push(...titles.filter((title) => notices(title, reply)).map((title) => `${file} "${title}"`));
     }
     for (const each of told) noticed.add(`${breaks} ${each}`);
-    tell(`${breaks} ${how}: ${told.join(", ") || "NOTICED BY NONE"}`);
+    tell(`${breaks} ${how}: ${told.join(", ") || `NOTICED BY NONE, but: ${instead.join(", ")}`}`);
     if (told.length === 0) wrong.push(`${breaks}: no cited test notices this mutant: ${how}`);
   });
   await Promise.all(pool.map((worker) => worker.stop()));
@@ -82,7 +98,7 @@ export async function judgeKept(
   return wrong;
 }
 
-/** A title with an underscore is a check within an invariant, found by the functions that the failure came through. */
+/** A title with an underscore is a check within an invariant, whose failure names all checks that failed. */
 function run(
   project: Project,
   build: Build,
@@ -97,7 +113,15 @@ function run(
   return worker.run({ kind: "solidity", file: join(build.workspace, file), mutant, grep }, LIMIT_MS);
 }
 
-/** Title and message of each failure, with the functions that a Solidity test failed in. */
-function failed(reply: Reply | undefined): string[] {
-  return (reply?.outcomes ?? []).flatMap(({ title, failure }) => (failure ? [`${title} ${failure}`] : []));
+function failuresOf(reply: Reply | undefined): readonly TestOutcome[] {
+  return reply?.outcomes.filter(({ failure }) => failure !== undefined) ?? [];
+}
+
+/** What is cited may be a test, a check within an invariant, or a remark on what several tests of a file do. */
+function notices(title: string, reply: Reply | undefined): boolean {
+  const outcomes = reply?.outcomes ?? [];
+  const failed = failuresOf(reply);
+  if (title.startsWith("_")) return failed.some(({ failure }) => failure!.includes(title));
+  const own = outcomes.filter((outcome) => outcome.title.includes(title));
+  return own.length > 0 ? failed.some((outcome) => own.includes(outcome)) : failed.length > 0;
 }

@@ -1,5 +1,5 @@
 /** A change to a source that its tests should notice. */
-import type { Range, Source } from "./Tree.ts";
+import type { Node, Range, Source } from "./Tree.ts";
 
 export interface Edit extends Range {
   readonly text: string;
@@ -10,6 +10,16 @@ export interface Change {
   readonly file: string;
   /** In order, none overlapping. */
   readonly edits: readonly Edit[];
+  /** Functions that the edits call: they are there in every build that has this change. */
+  readonly copies?: readonly Copy[];
+}
+
+/** A function under another name, put behind the one it was made of. */
+export interface Copy {
+  readonly file: string;
+  readonly of: Node;
+  readonly name: string;
+  readonly text: string;
 }
 
 /** What a change is known by from one version of the sources to the next: never by a line number. */

@@ -1,4 +1,5 @@
 /** What is changed in Solidity, one small change at a time. Each yields edits; which of them compile is seen later. */
+import { declarationsOf } from "./Hosts.ts";
 import type { Change, Edit } from "./Mutant.ts";
 import type { Node, Range, Source } from "./Tree.ts";
 import { assemblyChanges } from "./YulOperators.ts";
@@ -185,7 +186,7 @@ function* branch(node: Node, source: Source): Generator<Found> {
 }
 
 /** What an `if` is about that does nothing but refuse: it reverts, or returns an error. */
-function checked(node: Node, source: Source): string | undefined {
+export function checked(node: Node, source: Source): string | undefined {
   const statements = node.trueBody?.statements ?? [node.trueBody!];
   const only = statements[0];
   if (statements.length !== 1 || !only || node.falseBody != null) return undefined;
@@ -208,8 +209,7 @@ function* unset(node: Node, source: Source): Generator<Found> {
   if (value?.nodeType !== "FunctionCall" || value.kind !== "functionCall") return;
   const type = value.expression?.typeDescriptions?.typeString ?? "";
   if (!type.startsWith("function") || /\b(pure|view)\b/.test(type)) return;
-  const declarations = (node.declarations ?? []).filter((each) => each !== null);
-  yield ["call", replace(source.range(node), `${declarations.map((each) => `${source.textOf(each)};`).join(" ")}`)];
+  yield ["call", replace(source.range(node), declarationsOf(node, source))];
 }
 
 function* returned(node: Node, source: Source): Generator<Found> {

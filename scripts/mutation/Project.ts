@@ -1,6 +1,7 @@
 /** What is mutated, what should notice, and what is known about it. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { callChecks } from "./CallChecks.ts";
 import { type Change, describe, type Mutant, type Signature } from "./Mutant.ts";
 import { changes } from "./Operators.ts";
 import { analyse, type Node, readTexts, type Source } from "./Tree.ts";
@@ -39,7 +40,7 @@ export class Project {
   /** Every change of every contract, numbered. */
   mutants(): Mutant[] {
     const own = [...this.sources.values()].filter(({ path }) => path.startsWith("contracts/"));
-    const found = own.flatMap((source) => changes(source, (id) => this.#declared.get(id)));
+    const found = [...own.flatMap((source) => changes(source, (id) => this.#declared.get(id))), ...callChecks(own)];
     return found.map((change, index) => this.mutant(change, index + 1));
   }
 

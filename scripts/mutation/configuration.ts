@@ -7,12 +7,14 @@ import base from "../../hardhat.config.ts";
 
 const { mocha, solidity } = base.test as {
   mocha: { timeout: number };
-  solidity: { fuzz: { runs: number }; invariant: { runs: number; depth: number; failOnRevert: boolean } };
+  solidity: { profiles: { default: { invariant: { runs: number; depth: number; failOnRevert: boolean } } } };
 };
 const { npmFilesToBuild, profiles } = base.solidity as {
   npmFilesToBuild: string[];
   profiles: { default: { compilers: { version: string; path: string; settings: { evmVersion: string } }[] } };
 };
+
+const usual = solidity.profiles.default;
 
 export function configuration({ optimised }: { optimised: boolean }): HardhatUserConfig {
   const plain = profiles.default.compilers.map((compiler) => ({
@@ -31,7 +33,7 @@ export function configuration({ optimised }: { optimised: boolean }): HardhatUse
       mocha,
       // What failed need not be made short; and where there are many mutants, a hundred draws for each must do.
       solidity: optimised
-        ? { ...solidity, invariant: { ...solidity.invariant, shrinkRunLimit: 0 } }
+        ? { ...usual, invariant: { ...usual.invariant, shrinkRunLimit: 0 } }
         : { fuzz: { runs: 100 } },
     },
   };

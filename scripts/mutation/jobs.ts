@@ -22,7 +22,7 @@ export type Job =
       readonly file: string;
       readonly mutant: number;
       readonly tests?: readonly number[];
-      /** Those that have one of these in their titles; all where none has. */
+      /** Those that have one of these in their titles; all where one of these is no test's. */
       readonly titles?: readonly string[];
       readonly bail: boolean;
     }

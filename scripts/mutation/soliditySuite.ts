@@ -8,7 +8,6 @@ interface SuiteResult {
     readonly status: string;
     readonly reason?: string;
     readonly durationNs: bigint;
-    stackTrace(): { readonly entries?: readonly unknown[] } | null;
   }[];
 }
 
@@ -28,15 +27,10 @@ export async function runSolidity(
       index,
       title: result.name,
       ms: Number(result.durationNs / 1_000_000n),
-      ...(result.status === "Failure" && { failure: `${result.reason} ${functions(result)}` }),
+      ...(result.status === "Failure" && { failure: String(result.reason) }),
     }));
     return { outcomes, reached: [] };
   } catch (error) {
     return { outcomes: [], reached: [], broken: String(error) };
   }
-}
-
-/** The functions that a failure came through. */
-function functions(result: SuiteResult["testResults"][number]): string {
-  return JSON.stringify(result.stackTrace()?.entries ?? []);
 }

@@ -9,6 +9,10 @@ const UINT96_MAX = (1n << 96n) - 1n;
 describe("accounts", () => {
   rollBack(world);
 
+  it("are in millionths where the token is that of local chains", async () => {
+    expect(await token.decimals()).to.equal(6n);
+  });
+
   describe("deposit", () => {
     it("credits any account with token base units x 2^32", async () => {
       const before = await world.ledger(carol.address);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import { dataLength, type Fragment, FunctionFragment, getCreateAddress, Interface, id, toBeHex } from "ethers";
 import hre from "hardhat";
-import { createWorld, LEDGER, rollBack } from "./fixture.ts";
+import { createWorld, LEDGER, plain, rollBack } from "./fixture.ts";
 
 const world = await createWorld();
 const { market, alice, bob, stranger } = world;
@@ -189,6 +189,16 @@ describe("the market's two contracts", () => {
   it("answer no function that they do not have", async () => {
     const data = id("drain()").slice(0, 10);
     await expect(stranger.account.sendTransaction({ to: market, data })).to.revert(world.ethers);
+  });
+
+  it("tell the parameters that they were built with", async () => {
+    const own = { multiplier: 2, coverEpochs: 12, missedEpochs: 4, exitEpochs: 1, finalEpochs: 5, rotateEpochs: 6 };
+    const other = await createWorld({ parameters: { ...own, maxDealEpochs: 4_000 } });
+    const told = Object.entries(plain(await other.market.parameters()));
+    expect(told.map(([name, value]) => [name, Number(value)])).to.deep.equal(
+      Object.entries(other.parameters).map(([name, value]) => [name, Number(value)]),
+    );
+    expect(new Set(told.map(([, value]) => value)).size).to.equal(told.length); // or one could stand for another
   });
 
   it("are built with the same parameters: what the annex counts, the market counts", async () => {

@@ -292,6 +292,26 @@ describe("commit", () => {
         [2, "Market_StaleRevision"],
       ]);
       expect(await leaf(other)).to.equal(2n);
+    });
+
+    it("pays the provider nothing for what it skips, whatever the reason, and takes at most 64", async () => {
+      const lost = await world.active(1, { position: 1 });
+      await world.miss(PARAMETERS.coverEpochs);
+      const poor = await world.open({ position: 2 }, { escrow: 0n });
+      const items = [
+        await world.countersigned(deal, await world.revision(deal, 9)),
+        await world.countersigned(lost, await world.revision(lost, 2)),
+        await world.countersigned(poor, await world.revision(poor, 1)),
+        await world.countersigned({ ...deal, host: dave }, await world.revision(deal, 1)),
+      ];
+      const before = await market.freeBalance(bob.account);
+      expect(await world.skipped(world.commitAll(items))).to.deep.equal([
+        [0, "Market_CapacityExceeded"],
+        [1, "Market_WrongState"],
+        [2, "Market_InsufficientEscrow"],
+        [3, "Market_WrongSigner"],
+      ]);
+      expect(await market.freeBalance(bob.account)).to.equal(before);
       await expect(world.commitAll(new Array(65).fill(items[0])))
         .to.be.revertedWithCustomError(market, "Market_TooLong")
         .withArgs(64n, 65n);

@@ -1,5 +1,6 @@
 /** How deals end, and what each way costs: PROTOCOL section 4. */
 import { expect } from "chai";
+import { ZeroAddress } from "ethers";
 import {
   type Agreement,
   createWorld,
@@ -157,6 +158,20 @@ describe("exits", () => {
   });
 
   describe("abandon", () => {
+    it("ends no challenge where there is none: no bond comes out of nothing", async () => {
+      const call = world.as(bob).abandon(deal);
+      await expect(call).to.not.emit(market, "ChallengeClosed");
+      expect((await world.ledger(ZeroAddress)).balance).to.equal(0n);
+    });
+
+    it("takes the last sector out of the set, also where it is the only one", async () => {
+      await world.as(bob).abandon(deal);
+      const single = await world.active(1, { position: 1 });
+      expect(await leaf(single)).to.equal(1n);
+      await world.as(bob).abandon(single);
+      expect((await market.providerOf(bob.address)).sectors).to.equal(0n);
+    });
+
     it("stops at E and gives the rest of this deal's collateral to the client, of no other deal's", async () => {
       const other = await world.active(2, { position: 1 });
       const before = await balances();

@@ -281,6 +281,22 @@ describe("extend", () => {
     await expect(extend(deal, await extension(deal))).to.be.revertedWithCustomError(market, "Market_WrongState");
   });
 
+  it("is closed once the end has come", async () => {
+    await world.start(Number((await world.deal(deal)).stopAt));
+    await expect(extend(deal, await extension(deal)))
+      .to.be.revertedWithCustomError(market, "Market_WrongState")
+      .withArgs(deal.id);
+  });
+
+  it("has room for rates below 2^80", async () => {
+    const host = await world.newcomer("dear", { penaltyRate: 1n << 80n, stake: 0n });
+    await token.mint(host.account, 1n << 60n);
+    await world.as(host).deposit(host.account, 1n << 60n);
+    const dear = await world.open({ capacity: 1 }, { host });
+    await extend(dear, await extension(dear, { rate: (1n << 80n) - 1n }), alice, host.key);
+    expect((await world.deal(dear)).rate).to.equal((1n << 80n) - 1n);
+  });
+
   it("is open to a deal without data", async () => {
     const empty = await world.open({ position: 1, minSectors: 4, endEpoch: epoch + 5 });
     await expect(extend(empty, await extension(empty, { capacity: 3 }))).to.be.revertedWithCustomError(

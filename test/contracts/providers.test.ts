@@ -94,6 +94,13 @@ describe("providers", () => {
       await world.token.mint(alice.account, 1n);
       expect((await market.providerOf(bob.account)).signer).to.equal(other.address);
     });
+
+    it("leaves the one in force as it is when the next one is announced", async () => {
+      await world.as(bob).setSigner(fresh);
+      await world.start((await world.epoch()) + PARAMETERS.rotateEpochs);
+      await world.as(bob).setSigner(new Wallet(id("other")));
+      expect((await market.providerOf(bob.account)).signer).to.equal(fresh.address);
+    });
   });
 
   describe("announce", () => {

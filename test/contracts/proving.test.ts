@@ -305,6 +305,22 @@ describe("proveMany", () => {
     await expect(world.prove(bob)).to.emit(market, "Proven");
   });
 
+  it("skips what comes too early, and what is longer or shorter than it must be", async () => {
+    await world.active(2);
+    await world.to("commitLast");
+    const skips = (seed: string, provider: string, proof: string) =>
+      world.skipped(market.proveMany(seed, [{ provider, proof }]));
+    expect(await skips(ZERO_SEED, dave.address, "0x")).to.deep.equal([[0, "Market_WrongPhase"]]);
+    expect(await skips(ZERO_SEED, dave.address, "0x00")).to.deep.equal([[0, "Market_ProofLength"]]);
+    await world.to("prove");
+    const seed = await world.recordSeed();
+    const proof = await world.proof(bob.address);
+    for (const wrong of [`${proof}00`, proof.slice(0, -2)]) {
+      expect(await skips(seed, bob.address, wrong)).to.deep.equal([[0, "Market_ProofLength"]]);
+    }
+    expect(await skips(seed, bob.address, proof)).to.deep.equal([]);
+  });
+
   it("takes at most 64", async () => {
     await expect(market.proveMany(ZERO_SEED, new Array(65).fill({ provider: bob.address, proof: "0x" })))
       .to.be.revertedWithCustomError(market, "Market_TooLong")

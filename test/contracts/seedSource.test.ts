@@ -42,6 +42,7 @@ describe("HeaderSeedSource", () => {
     long[6] = new Uint8Array(256).fill(1); // the bloom: its length has a length
     expect(await read(encodeRlp(long))).to.equal(RANDOM);
     expect(await read(encodeRlp(fields().slice(0, 14)))).to.equal(RANDOM);
+    for (const byte of ["0x00", "0x7f", "0x80"]) expect(await read(replaced(3, byte))).to.equal(RANDOM); // their own items, but for the last
   });
 
   it("takes no header longer than 2,048 bytes", async () => {
@@ -74,6 +75,7 @@ describe("HeaderSeedSource", () => {
     ["thirteen fields", encodeRlp(fields().slice(0, 13)), randomAt - 1],
     ["a list for a field", replaced(3, []), 3 + 1 + 6 + 11],
     ["a list for field 13", replaced(13, [RANDOM]), randomAt - 1],
+    ["an empty field 13", replaced(13, "0x"), randomAt],
     ["31 bytes for field 13", replaced(13, RANDOM.slice(0, -2)), randomAt],
     ["33 bytes for field 13", replaced(13, `${RANDOM}00`), randomAt],
     [
@@ -92,8 +94,8 @@ describe("HeaderSeedSource", () => {
 
   const RETURNS: [string, string][] = [
     ["has nothing at EIP-2935's address", "0x"],
-    ["reverts there, with a word", "0x60205ffd"],
-    ["returns a word and a byte", "0x60215ff3"],
+    ["reverts there, with a word", "0x60015f5260205ffd"],
+    ["returns a word and a byte", "0x60015f5260215ff3"],
     ["knows no such block", "0x60205ff3"],
   ];
   for (const [what, code] of RETURNS) {
@@ -105,8 +107,25 @@ describe("HeaderSeedSource", () => {
     });
   }
 
+  it("asks the chain for the last 256 hashes, and EIP-2935's address for those before", async () => {
+    const latest = await world.block();
+    const answers: string[] = [];
+    for (let number = latest - 260; number < latest - 250; number++) {
+      await networkHelpers.setStorageAt(HISTORY, number, keccak256(good));
+      answers.push(await seedSource.seed(number, good).catch(() => "the block's own hash, which is another"));
+    }
+    const kept = answers.indexOf("the block's own hash, which is another");
+    expect(kept).to.be.greaterThan(0);
+    expect(answers.slice(0, kept)).to.deep.equal(new Array(kept).fill(RANDOM));
+    for (let number = latest - 260 + kept; number < latest - 250; number++) {
+      await expect(seedSource.seed(number, good)).to.be.revertedWithCustomError(seedSource, "SeedSource_WrongHeader");
+    }
+  });
+
   it("refuses a block that is not past", async () => {
     const latest = await world.block();
-    await expect(seedSource.seed(latest + 5, good)).to.be.revertedWithCustomError(seedSource, "SeedSource_NotPast");
+    await expect(seedSource.seed(latest + 5, good))
+      .to.be.revertedWithCustomError(seedSource, "SeedSource_NotPast")
+      .withArgs(latest + 5, (now: bigint) => now === BigInt(latest) || now === BigInt(latest) + 1n);
   });
 });

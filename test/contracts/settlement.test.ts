@@ -35,9 +35,11 @@ describe("settlement", () => {
       it("pays sectors x rate for each, and nothing twice (INV-7)", async () => {
         await world.live(bob, 4);
         const before = await figures(deal);
-        await expect(market.settle([deal]))
+        const call = market.settle([deal]);
+        await expect(call)
           .to.emit(market, "Settled")
           .withArgs(deal.id, committed + 3, 4n * 3n * RATE);
+        await expect(call).to.not.emit(market, "Penalised");
         const after = await figures(deal);
         expect(after.provider - before.provider).to.equal(4n * 3n * RATE);
         expect(before.escrow - after.escrow).to.equal(4n * 3n * RATE);

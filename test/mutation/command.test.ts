@@ -6,6 +6,8 @@ import { expect } from "chai";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const PROJECT = join(ROOT, "cache", "mutation-sample");
+const WORKSPACE = join(PROJECT, "build");
+const VERDICTS = join(WORKSPACE, "verdicts.jsonl");
 const PATIENCE_MS = 600_000;
 
 const FILES = {
@@ -31,8 +33,8 @@ contract Till {
     }
 
     function put(uint256 amount) external alone {
-        if (amount > MOST) revert TooMuch(amount);
         uint256 before = held;
+        amount = _atMost(amount);
         held = before + amount;
         emit Put(amount);
     }
@@ -48,9 +50,10 @@ contract Till {
     }
 
     function twice(uint256 amount) external pure returns (uint256 doubled) {
+        uint256 twofold = _atMost(amount);
         assembly ("memory-safe") {
             let two := add(1, 1)
-            doubled := mul(amount, two)
+            doubled := mul(twofold, two)
         }
     }
 
@@ -58,12 +61,17 @@ contract Till {
         return a < b ? a : b;
     }
 
+    function _atMost(uint256 amount) private pure returns (uint256) {
+        if (amount > MOST) revert TooMuch(amount);
+        return amount;
+    }
+
     function _requireOwner() private view {
         if (msg.sender != OWNER) revert NotYours();
     }
 }
 `,
-  // Nothing here looks for events.
+  // Nothing here looks for events, or doubles too much.
   "test/contracts/till.test.ts": `import { expect } from "chai";
 import hre from "hardhat";
 
@@ -128,16 +136,23 @@ describe("the mutation command", function () {
       mkdirSync(dirname(join(PROJECT, path)), { recursive: true });
       writeFileSync(join(PROJECT, path), text);
     }
-    const workspace = join(PROJECT, "build");
-    const args = ["--root", PROJECT, "--workspace", workspace, "--records", PROJECT, "--workers", "1"];
-    ({ output, code } = await new Promise<{ output: string; code: unknown }>((done) => {
-      const command = [join(ROOT, "scripts", "mutation.ts"), ...args];
+    ({ output, code } = await run());
+    verdicts = lines().map((line) => JSON.parse(line));
+  });
+
+  function run(...options: string[]): Promise<{ output: string; code: unknown }> {
+    const places = ["--root", PROJECT, "--workspace", WORKSPACE, "--records", PROJECT];
+    const command = [join(ROOT, "scripts", "mutation.ts"), ...places, "--workers", "1", ...options];
+    return new Promise((done) => {
       execFile(process.execPath, command, (error, stdout, stderr) =>
         done({ output: stdout + stderr, code: error?.code ?? 0 }),
       );
-    }));
-    verdicts = JSON.parse(readFileSync(join(workspace, "verdicts.json"), "utf8"));
-  });
+    });
+  }
+
+  function lines(): string[] {
+    return readFileSync(VERDICTS, "utf8").trim().split("\n");
+  }
 
   /** The verdict on the one change of this kind that gives this line. */
   function verdictOn(operator: string, after: string): Verdict {
@@ -149,11 +164,11 @@ describe("the mutation command", function () {
   for (const [what, operator, after] of [
     ["a boundary", "boundary", "if (amount >= MOST) revert TooMuch(amount);"],
     ["an operator of a variable's first value's use", "arithmetic", "held = before - amount;"],
-    ["a constant, at each of its uses", "constant", "uint256 constant MOST = 101;"],
+    ["a constant, at its use", "constant", "uint256 constant MOST = 101;"],
     ["a check that is gone", "check", ""],
     ["a modifier that is gone", "modifier", "function put(uint256 amount) external {"],
     ["a branch of a conditional", "branch", "return a;"],
-    ["an operator in assembly", "arithmetic", "doubled := div(amount, two)"],
+    ["an operator in assembly", "arithmetic", "doubled := div(twofold, two)"],
     ["a variable in assembly", "constant", "let two := add(2, 1)"],
   ] as const) {
     it(`kills ${what}`, () => {
@@ -164,7 +179,12 @@ describe("the mutation command", function () {
   }
 
   it("runs only tests that reach a mutant", () => {
-    expect(verdictOn("arithmetic", "doubled := div(amount, two)").killer).to.match(/a till doubles/);
+    expect(verdictOn("arithmetic", "doubled := div(twofold, two)").killer).to.match(/a till doubles/);
+  });
+
+  it("takes a check away from one call of several, each for itself", () => {
+    expect(verdictOn("check", "uint256 twofold = _atMost_without_TooMuch(amount);").killer).to.equal(undefined);
+    expect(verdictOn("check", "amount = _atMost_without_TooMuch(amount);").killer).to.match(/holds what is put/);
   });
 
   it("says which survived, and fails because of one that nobody listed", () => {
@@ -182,7 +202,18 @@ describe("the mutation command", function () {
     expect(output).to.contain("STALE contracts/Till.sol Till.gone (emit)");
   });
 
+  it("goes on with a run that was ended, and comes to the same", async () => {
+    const before = lines();
+    const kept = before.slice(0, before.length - 3);
+    writeFileSync(VERDICTS, `${kept.join("\n")}\n`);
+    const again = await run("--resume");
+    expect(lines().slice(0, kept.length).sort(), again.output).to.deep.equal([...kept].sort());
+    const judged = (line: string) => JSON.stringify({ ...JSON.parse(line), cpuMs: 0 });
+    expect(lines().map(judged).sort()).to.deep.equal(before.map(judged).sort());
+    expect(again.code).to.equal(code);
+  });
+
   it("counts by file", () => {
-    expect(output).to.match(/\nall +\d+ +\d+ +\d+ +2 +1 +\d+\n/);
+    expect(output).to.match(/\nall +\d+ +\d+ +\d+ +3 +1 +\d+\n/);
   });
 });

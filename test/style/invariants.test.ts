@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { citations, missing } from "./Citations.ts";
+import { type Citation, citations, missing } from "./Citations.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -17,13 +17,20 @@ describe("the invariants", () => {
   it("are numbered without a gap", () => {
     const numbers = [...cited.keys()].map((name) => Number(name.slice(4))).sort((a, b) => a - b);
     expect(numbers).to.deep.equal(numbers.map((_, index) => index + 1));
-    expect(numbers).to.have.length.of.at.least(12);
+    expect(numbers).to.have.length.of.at.least(20);
     expect(sections).to.have.length(cited.size);
   });
 
   it("each cite tests that exist", () => {
     for (const [name, list] of cited) expect(list, name).to.not.deep.equal([]);
     expect(missing([...cited.values()].flat())).to.deep.equal([]);
+  });
+
+  it("are each held by a Solidity test that draws its cases", () => {
+    const draws = (title: string) => title.startsWith("testFuzz_") || title.startsWith("_INV");
+    const held = (list: readonly Citation[]) =>
+      list.some(({ file, titles }) => file.endsWith(".t.sol") && titles.some(draws));
+    expect([...cited].filter(([, list]) => !held(list))).to.deep.equal([]);
   });
 
   it("are cited where the tests are that they cite, and nowhere else", () => {

@@ -61,10 +61,11 @@ library ZeroSectors {
     }
 }
 
-/// @notice A seed a block, without headers, which Solidity tests do not have.
+/// @notice A seed a block, without headers, which Solidity tests do not have: whoever hands it in may choose the rest of it,
+/// so that a second one is another. It tells the block that it was asked for.
 contract PlainSeeds is ISeedSource {
-    function seed(uint256 blockNumber, bytes calldata) external view returns (bytes32) {
+    function seed(uint256 blockNumber, bytes calldata header) external view returns (bytes32) {
         if (blockNumber >= block.number) revert SeedSource_NotPast(blockNumber, block.number);
-        return keccak256(abi.encode(blockNumber));
+        return bytes32(blockNumber << 224 | uint256(keccak256(header)) >> 32);
     }
 }

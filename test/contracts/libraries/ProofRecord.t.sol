@@ -37,6 +37,17 @@ contract ProofRecordTest is Check {
         if (other != epoch) vm.assertTrue(!record.get(other), "any other");
     }
 
+    /// INV-13: however long a settlement was put off, a word is read for 256 epochs, and none for one.
+    function testFuzz_CountingReadsAWordFor256Epochs(uint256 first, uint256 length) public {
+        first = bound(first, 0, LAST - 4200);
+        uint256 last = first + bound(length, 0, 4200);
+        record.set(first);
+        uint256 before = gasleft();
+        record.count(first, last);
+        uint256 used = before - gasleft();
+        vm.assertLe(used, 20_000 + 10_000 * ((last >> 8) - (first >> 8) + 1), "gas");
+    }
+
     /// The words at both ends of the record, and a count that reaches into neither neighbour.
     function test_FirstAndLastEpochs() public {
         for (uint256 i = 0; i < 2; ++i) {

@@ -52,6 +52,19 @@ contract SumTreeTest is Check {
         }
     }
 
+    /// INV-13: whatever the set is, finding a sector reads a word a level, of four at most.
+    function testFuzz_FindingReadsAWordALevel(uint256 seed, uint256 position) public {
+        for (uint256 i = 0; i < WRITES; ++i) {
+            _setRandom(seed, i);
+        }
+        if (total == 0) return;
+        uint256 top = tree.root(height);
+        uint256 before = gasleft();
+        tree.find(height, top, bound(position, 0, total - 1));
+        vm.assertLe(before - gasleft(), 20_000 + 10_000 * height, "gas");
+        vm.assertLe(height, 4, "levels");
+    }
+
     /// Each deal's first and last sector are its own: the comparison is strict, and empty lanes are passed over.
     function testFuzz_EdgesBelongToTheRightDeal(uint256 seed) public {
         for (uint256 i = 0; i < WRITES; ++i) {
