@@ -19,7 +19,8 @@ abstract contract Ending is Dealing {
     }
 
     function _givenNotice(DealRef memory ref, Deal memory d, uint32 waits) private {
-        _must(d.state != State.Notice, 24, "a second notice was taken");
+        // A client leaves an empty deal at once, were it resigned before.
+        _must(d.state != State.Notice || (waits == 0 && d.reason == Reason.Resigned), 24, "a second notice was taken");
         uint32 due = _epoch() + 1 + waits;
         if (d.stopAt < due) due = d.stopAt;
         _must(MARKET.deal(ref.provider, ref.slot).stopAt == due, 24, "a notice gave another time");
