@@ -2,7 +2,8 @@
  * Mutation tests of the contracts: small changes to their sources, each of which some test should notice.
  *
  *     npm run test:mutation                              all of them, by all tests that reach them
- *     npm run test:mutation -- --only SumTree            those of files or operators with this in their names
+ *     npm run test:mutation -- --only SumTree            those of files with this in their paths, or of one operator; also
+ *                                                        of several: --only SumTree --only Exits.sol
  *     npm run test:mutation -- --sample 50 --seed 7      so many of them, drawn
  *     npm run test:mutation -- --again                   those that survived the last run
  *     npm run test:mutation -- --resume                  goes on with a run that was ended, of sources as they were
@@ -24,7 +25,7 @@ const ROOT = join(import.meta.dirname, "..");
 
 const { values } = parseArgs({
   options: {
-    only: { type: "string" },
+    only: { type: "string", multiple: true, default: [] as string[] },
     sample: { type: "string" },
     seed: { type: "string", default: "1" },
     again: { type: "boolean", default: false },
@@ -84,7 +85,7 @@ async function tryAll(): Promise<boolean> {
 
 /** The mutants kept for the numbered invariants. */
 async function tryKept(): Promise<boolean> {
-  const kept = readKept(values.records).filter(({ breaks }) => !values.only || breaks === values.only);
+  const kept = readKept(values.records).filter(({ breaks }) => isAsked((name) => breaks === name));
   say(`${kept.length} mutants kept for invariants: building`);
   const mutants = keptMutants(project, kept);
   const workspace = `${project.workspace}-kept`;
@@ -98,18 +99,23 @@ async function tryKept(): Promise<boolean> {
 
 function choose(mutants: readonly Mutant[]): Mutant[] {
   let wanted = [...mutants];
-  const { only, sample, seed, again } = values;
+  const { sample, seed, again } = values;
   if (again) {
     const survivors = lastVerdicts().filter(({ killer }) => killer === undefined);
     wanted = wanted.filter((mutant) => survivors.some((survivor) => isSame(mutant, survivor.mutant)));
   }
-  if (only) wanted = wanted.filter(({ file, operator }) => file.includes(only) || operator === only);
+  wanted = wanted.filter(({ file, operator }) => isAsked((name) => file.includes(name) || operator === name));
   if (sample) {
     const drawn = ({ id }: Mutant) => createHash("sha256").update(`${seed} ${id}`).digest("hex");
     const order = new Map(wanted.map((mutant) => [mutant, drawn(mutant)]));
     wanted.sort((a, b) => order.get(a)!.localeCompare(order.get(b)!)).splice(Number(sample));
   }
   return wanted.sort((a, b) => a.id - b.id);
+}
+
+/** Whether one of the names asked for is such a one; all are, where none is asked for. */
+function isAsked(matches: (name: string) => boolean): boolean {
+  return values.only.length === 0 || values.only.some(matches);
 }
 
 function lastVerdicts(): Verdict[] {
