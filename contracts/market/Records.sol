@@ -7,7 +7,7 @@ import {ProofRecord} from "../libraries/ProofRecord.sol";
 import {SumTree} from "../libraries/SumTree.sol";
 import {AgreedWord, SampledWord} from "../libraries/Words.sol";
 import {DealRef, Signature} from "../types/Market.sol";
-import {CLOSED, Customer, DealRecord, Holder, Link, Live, Progress, STOPPED, Sampled, Seed, Standing} from "../types/Records.sol";
+import {Agreed, CLOSED, Customer, DealRecord, Holder, Link, Live, Progress, STOPPED, Sampled, Seed, Standing} from "../types/Records.sol";
 import {Standings} from "./Standings.sol";
 
 /// @title Records
@@ -54,8 +54,8 @@ abstract contract Records is Standings {
             mstore(add(d, 0x60), record.slot)
         }
         (d.agreed, d.progress) = (record.agreed, record.progress);
-        if (d.progress.status() & CLOSED != 0) return Market_WrongState.selector;
-        return d.agreed.id() == 0 ? Market_WrongDeal.selector : bytes4(0);
+        if (Agreed.unwrap(d.agreed) == 0) return Market_WrongDeal.selector;
+        return d.progress.status() & CLOSED != 0 ? Market_WrongState.selector : bytes4(0);
     }
 
     /// @dev The same, where `ref` names it.
@@ -173,9 +173,10 @@ abstract contract Records is Standings {
     {
         Progress progress = d.progress;
         uint256 settled = progress.settledThrough();
-        uint256 stopAt = progress.stopAt();
+        if (through <= settled) return (through, 0, 0);
         unchecked {
-            last = through < stopAt ? through : stopAt - 1;
+            last = progress.stopAt() - 1;
+            if (through < last) last = through;
             if (last <= settled) return (last, 0, 0);
             Holder storage holder = _home(d);
             uint256 proved = _provenIn(d, settled + 1, last);

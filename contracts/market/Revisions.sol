@@ -19,10 +19,12 @@ abstract contract Revisions is IStorageMarket, Records {
     /// @dev What all items of a commit have in common.
     struct Round {
         bytes32 domain;
-        address signer; // whose assents are needed; zero: the provider sends
+        bool relayed; // the provider does not send: its signer's assents are needed
+        address signer;
         bool open;
         uint256 effective;
-        uint256 misses; // of the provider, before `effective`
+        uint256 settling; // through the epoch before it
+        uint256 misses; // of the provider, up to there
         uint256 index; // of the word of its sum tree that the last item's deal is in: as it is stored, and to be
         uint256 stored;
         uint256 counts;
@@ -37,10 +39,13 @@ abstract contract Revisions is IStorageMarket, Records {
         Round memory round;
         round.domain = _domain();
         round.index = type(uint256).max; // none yet
-        round.signer = _assenting(provider, holder, items.length, assents.length);
+        round.signer = _signerOf(holder);
+        round.relayed = _msgSender() != provider && _msgSender() != round.signer;
+        if (round.relayed && assents.length != items.length) revert Market_BadTerms("assents");
         (round.effective, round.open) = _gate(holder);
         if (round.open) {
-            _countMisses(holder, round.effective - 1);
+            round.settling = round.effective - 1;
+            _countMisses(holder, round.settling);
             round.misses = holder.standing.missCount();
         }
         uint256 earned = 0;
@@ -48,13 +53,11 @@ abstract contract Revisions is IStorageMarket, Records {
         _turnTo(d, provider);
         for (uint256 i = 0; i < items.length; ++i) {
             CommitItem calldata item = items[i];
-            bytes4 problem = _take(d, item.slot);
-            uint256 paid = 0;
-            if (problem == 0) {
-                (problem, paid) = _commit(round, d, item, round.signer == address(0) ? item.signature : assents[i]);
-            }
-            earned += paid;
+            (bytes4 problem, uint256 paid) = _commit(round, d, item, round.relayed ? assents[i] : item.signature);
             if (problem != 0) emit Skipped(i, problem);
+            unchecked {
+                earned += paid; // of escrows, each below 2^108
+            }
         }
         _saveCounts(holder, round);
         _credit(provider, earned);
@@ -86,37 +89,27 @@ abstract contract Revisions is IStorageMarket, Records {
         _credit(d.provider, earned);
     }
 
-    /// @dev Who must have signed for the provider: nobody where it or its signer sends.
-    function _assenting(address provider, Holder storage holder, uint256 items, uint256 assents)
-        private
-        view
-        returns (address signer)
-    {
-        signer = _signerOf(holder);
-        address sender = _msgSender();
-        if (sender == provider || sender == signer) return address(0);
-        if (assents != items) revert Market_BadTerms("assents");
-    }
-
     /// @dev Every check comes before the first effect. What is `paid` stays to be credited.
     function _commit(Round memory round, Live memory d, CommitItem calldata item, Signature calldata assent)
         private
         returns (bytes4 problem, uint256)
     {
-        (uint64 number, uint32 sectors) = (item.number, item.sectors);
+        problem = _take(d, item.slot);
+        if (problem != 0) return (problem, 0);
+        (uint64 number, bytes24 root, uint32 sectors) = (item.number, item.root, item.sectors);
         uint256 stopAt = d.progress.stopAt();
         problem = _revisionProblem(round, d, stopAt, number, sectors);
         if (problem != 0) return (problem, 0);
         Sampled sampled = _sampled(d);
-        if (round.index != d.slot >> 3) _turnToCounts(round, _home(d), d.slot >> 3);
-        uint256 before = SumTree.count(round.counts, d.slot & 7);
+        (uint256 index, uint256 lane) = (d.slot >> 3, d.slot & 7);
+        if (round.index != index) _turnToCounts(round, _home(d), index);
+        uint256 before = SumTree.count(round.counts, lane);
         // Its collateral is gone: it waits for a refill, or to be pruned, and must not enter a proof's sample anew.
         if (_exhausted(sampled, before, round.misses)) return (Market_WrongState.selector, 0);
-        (uint256 through, uint256 paid, uint256 penalty) = _outcome(d, before, round.effective - 1);
+        (uint256 through, uint256 paid, uint256 penalty) = _outcome(d, before, round.settling);
         unchecked {
-            if (d.progress.escrow() < paid + _need(d, sectors, stopAt - round.effective)) {
-                return (Market_InsufficientEscrow.selector, 0);
-            }
+            uint256 need = _need(d, sectors, stopAt - round.effective);
+            if (d.progress.escrow() < paid + need) return (Market_InsufficientEscrow.selector, 0);
         }
         if (!_signed(round, d, item, assent)) return (Market_WrongSigner.selector, 0);
 
@@ -124,10 +117,10 @@ abstract contract Revisions is IStorageMarket, Records {
         _record(d).progress = d.progress.withNumber(number);
         if (before != sectors) {
             sampled = _resized(round, sampled, before, sectors);
-            round.counts = SumTree.with(round.counts, d.slot & 7, sectors);
+            round.counts = SumTree.with(round.counts, lane, sectors);
         }
-        _record(d).sampled = sampled.withRoot(item.root, stopAt);
-        emit Committed(d.agreed.id(), number, item.root, sectors, item.head, uint128(paid));
+        _record(d).sampled = sampled.withRoot(root, stopAt);
+        emit Committed(d.agreed.id(), number, root, sectors, item.head, uint128(paid));
         return (0, paid);
     }
 
@@ -151,10 +144,10 @@ abstract contract Revisions is IStorageMarket, Records {
         returns (bool)
     {
         uint256 customer = d.progress.customer();
-        if (round.customer != customer) (round.customer, round.key) = (customer, _customer(d).signer);
+        if (round.customer != customer) (round.customer, round.key) = (customer, _customers[customer].signer);
         bytes32 digest = MessageHashUtils.toTypedDataHash(round.domain, item.hash(d.agreed.id()));
-        if (_recoverDigest(digest, item.signature) != round.key) return false;
-        return round.signer == address(0) || _recoverDigest(digest, assent) == round.signer;
+        return _recoverDigest(digest, item.signature) == round.key
+            && (!round.relayed || _recoverDigest(digest, assent) == round.signer);
     }
 
     /// @dev Neighbours are often committed together, so their word is written once. Until then `round` has what counts.

@@ -70,12 +70,12 @@ struct Challenge {
 /// client and provider may be one. A batch takes up one deal after the other in the same place, and what the last ones had
 /// in common is not looked up again.
 struct Live {
-    address provider;
+    Progress progress;
     uint256 slot;
     uint256 home; // storage slots of its Holder and of its DealRecord
     uint256 place;
     Agreed agreed;
-    Progress progress;
+    address provider;
     uint256 span; // first and last of the epochs of which its provider proved so many, once they were counted
     uint256 proven;
 }
