@@ -1,5 +1,6 @@
 /** The client library: `import { Sublet } from "sublet"`. */
 export type { Entry } from "./catalogue/Catalogue.ts";
+export type { Version } from "./catalogue/Versions.ts";
 export { keyOf, wordsOf } from "./home/Words.ts";
 export type { OpenOptions } from "./Parts.ts";
 export type { RepairReport, Replacement } from "./repair/Repair.ts";

@@ -6,19 +6,25 @@ import { SubletException } from "../../protocol/Errors.ts";
 import { normalizeFolder } from "../catalogue/Path.ts";
 import { syncFolder } from "../home/Home.ts";
 import type { Range, Sublet } from "../Sublet.ts";
-import { bad, range } from "./Arguments.ts";
+import { bad, range, wholeNumber } from "./Arguments.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
-import { Progress, print, sizeText } from "./Terminal.ts";
+import { counted, Progress, print, sizeText } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
   readonly range?: string;
+  readonly version?: string;
+}
+
+interface Wanted {
+  readonly range?: Range;
+  readonly version?: number;
 }
 
 /** What a file is written from, and where to. */
 interface Fetch {
   readonly path: string;
   readonly destination: string;
-  readonly range: Range | undefined;
+  readonly wanted: Wanted;
 }
 
 export function getCommand(): Command {
@@ -26,36 +32,46 @@ export function getCommand(): Command {
     .argument("<path>", "its name on the drive")
     .argument("[destination]", "where to put it (its own name, here), or - for standard output")
     .option("--range <first-last>", "only these bytes of a file, counted from 0, both included")
+    .option("--version <number>", "what the file was before, as ls --versions counts (1: what was put last)")
     .action((path: string, destination: string | undefined, flags: Flags) => get(path, destination, flags));
 }
 
 async function get(path: string, destination: string | undefined, flags: Flags): Promise<void> {
   if (destination === "-" && flags.json) throw bad("destination", "-", "standard output is for the JSON document");
-  const wanted = flags.range === undefined ? undefined : range(flags.range);
+  const wanted: Wanted = {
+    ...(flags.range !== undefined && { range: range(flags.range) }),
+    ...(flags.version !== undefined && { version: wholeNumber("--version", flags.version) }),
+  };
   await withDrive(flags, async ({ drive, incidents, signal }) => {
-    const kind = drive.kind(path);
+    // A file that was removed since has versions still.
+    const kind = wanted.version === undefined ? drive.kind(path) : "file";
     if (!kind) throw new SubletException({ code: "NoSuchPath", path });
-    if (kind === "folder" && (wanted || destination === "-")) throw bad("path", path, "it is a folder, not a file");
+    if (kind === "folder" && (wanted.range || destination === "-"))
+      throw bad("path", path, "it is a folder, not a file");
     if (destination === "-") return toStandardOutput(drive, path, wanted, signal);
     const target = await targetOf(path, destination, kind);
     const folder = normalizeFolder(path);
-    const entries = [...drive.list(path)].filter((entry) => kind === "folder" || entry.path === folder);
-    const progress = new Progress("get", wanted ? undefined : entries.reduce((sum, entry) => sum + entry.bytes, 0));
+    const entries =
+      wanted.version === undefined
+        ? [...drive.list(path)].filter((entry) => kind === "folder" || entry.path === folder)
+        : [drive.version(path, wanted.version)];
+    const progress = new Progress(
+      "get",
+      wanted.range ? undefined : entries.reduce((sum, entry) => sum + entry.bytes, 0),
+    );
     let bytes = 0;
     try {
       for (const entry of entries) {
         const below = folder === "" ? entry.path : entry.path.slice(folder.length + 1);
-        const fetch = { path: entry.path, destination: join(target, below), range: wanted };
+        const fetch = { path: entry.path, destination: join(target, below), wanted };
         bytes += await toFile(drive, fetch, (more) => progress.add(more), signal);
       }
     } finally {
       progress.stop();
     }
-    const hash = kind === "file" && !wanted ? { hash: Buffer.from(entries[0]!.sha256).toString("hex") } : {};
+    const hash = kind === "file" && !wanted.range ? { hash: Buffer.from(entries[0]!.sha256).toString("hex") } : {};
     const document = { path: folder, destination: target, files: entries.length, bytes, ...hash, incidents };
-    print(flags, document, () => [
-      `${target}: ${entries.length === 1 ? "1 file" : `${entries.length} files`}, ${sizeText(bytes)}`,
-    ]);
+    print(flags, document, () => [`${target}: ${counted(entries.length, "file")}, ${sizeText(bytes)}`]);
   });
 }
 
@@ -70,7 +86,7 @@ async function targetOf(path: string, destination: string | undefined, kind: "fi
 /** Under another name until it is whole, checked and on disk: a file with the right name has the right content. */
 async function toFile(
   drive: Sublet,
-  { path, destination, range }: Fetch,
+  { path, destination, wanted }: Fetch,
   progress: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<number> {
@@ -78,7 +94,7 @@ async function toFile(
   const partial = `${destination}.${randomBytes(4).toString("hex")}.part`;
   const file = await open(partial, "wx");
   try {
-    const bytes = await write(file, drive.get(path, { ...(range && { range }), signal }), progress);
+    const bytes = await write(file, drive.get(path, { ...wanted, signal }), progress);
     await file.sync();
     await file.close();
     await rename(partial, destination);
@@ -105,13 +121,8 @@ async function write(
   return bytes;
 }
 
-async function toStandardOutput(
-  drive: Sublet,
-  path: string,
-  range: Range | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  for await (const piece of drive.get(path, { ...(range && { range }), signal })) {
+async function toStandardOutput(drive: Sublet, path: string, wanted: Wanted, signal: AbortSignal): Promise<void> {
+  for await (const piece of drive.get(path, { ...wanted, signal })) {
     await new Promise<void>((resolve, reject) =>
       process.stdout.write(piece, (error) => (error ? reject(error) : resolve())),
     );

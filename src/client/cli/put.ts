@@ -9,7 +9,7 @@ import type { Source } from "../upload/Source.ts";
 import type { Warning } from "../volumes/Warnings.ts";
 import { bad } from "./Arguments.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
-import { note, Progress, print, sizeText } from "./Terminal.ts";
+import { counted, note, Progress, print, sizeText } from "./Terminal.ts";
 import { warningLines } from "./warnings.ts";
 
 interface Flags extends HomeFlags {
@@ -95,7 +95,7 @@ async function dryRun(name: string, content: Source, volume: { volume?: bigint }
 }
 
 function filesText(path: string, files: number, bytes: number): string {
-  return `${path}: ${files === 1 ? "1 file" : `${files} files`}, ${sizeText(bytes)}`;
+  return `${path}: ${counted(files, "file")}, ${sizeText(bytes)}`;
 }
 
 function volumeId(text: string): bigint {

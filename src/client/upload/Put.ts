@@ -8,6 +8,7 @@ import { quorum, type Volume } from "../volumes/Volume.ts";
 import type { Published, Publisher } from "./Publisher.ts";
 import { type Content, contentsOf, type Source } from "./Source.ts";
 import { type Progress, slabsNeeded, storeObject } from "./Storing.ts";
+import { tidy } from "./Tidying.ts";
 import type { VolumeUpload } from "./VolumeUpload.ts";
 
 /** A drive with its lock taken. */
@@ -70,6 +71,7 @@ export async function put(drive: Writable, path: string, source: Source, wanted:
   const options = { ...wanted, signal };
   const { folder, files } = await filesOf(parts, path, source);
   const volume = chooseVolume(parts, options.volume);
+  await tidy(drive, volume);
   let stored: StoredObject[] = [];
   let bytes = 0;
   let published: Published | undefined;
@@ -148,6 +150,7 @@ async function lay(
         parts.catalogue.addObject(object, volume.id, null);
         parts.catalogue.setName(path, object.id, volume.id);
       }
+      parts.versions.expire(volume.id);
     });
   };
   for (const { path, content } of batch) {
