@@ -14,10 +14,12 @@ import { normalize, normalizeFolder } from "./catalogue/Path.ts";
 import type { Version } from "./catalogue/Versions.ts";
 import type { Keep } from "./home/Home.ts";
 import { WriterLock } from "./home/WriterLock.ts";
+import { requireParallel, Slots, USUAL_PARALLEL } from "./Parallel.ts";
 import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
 import { type RepairReport, repairVolume } from "./repair/Repair.ts";
 import { completeSlabs, learnSegments, type Recovered, recover } from "./restore/Recovery.ts";
-import { download } from "./retrieve/Download.ts";
+import { download, RUNS_AHEAD } from "./retrieve/Download.ts";
+import { type Fetched, type FetchOptions, fetchFiles } from "./retrieve/Fetching.ts";
 import { forget, type Removal, remove, rename } from "./upload/Naming.ts";
 import { type Plan, type PlanOptions, plan } from "./upload/Plan.ts";
 import { Publisher } from "./upload/Publisher.ts";
@@ -145,6 +147,31 @@ export class Sublet {
     if (end - first < object.length || Buffer.compare(hash.digest(), object.sha256) === 0) return;
     const reason = `what was put as ${path} had another SHA-256 than what came back`;
     throw new SubletException({ code: "StateCorrupt", file: this.#parts.home.databaseFile, reason });
+  }
+
+  /**
+   * Fetches a file, or every file of a folder, to `target` on this machine, several at a time. A file that is there whole
+   * is not fetched again; one that an earlier attempt began goes on where that ended, after what is there was checked; its
+   * name it gets when all of it is right and on disk.
+   * @throws SubletException NoSuchPath, NoSuchVersion, BadArgument; of a single file also what went wrong with it
+   */
+  async fetch(path: string, target: string, options: FetchOptions = {}): Promise<Fetched> {
+    const { reading, catalogue, closing } = this.#parts;
+    const { version, parallel = USUAL_PARALLEL } = options;
+    requireParallel(parallel);
+    const folder = normalizeFolder(path);
+    const kind = catalogue.kind(folder);
+    if (version === undefined && !kind) throw new SubletException({ code: "NoSuchPath", path: folder });
+    const listed = kind === "file" ? [this.version(folder, 1)] : catalogue.list(folder);
+    const entries = version === undefined ? listed : [this.version(folder, version)];
+    const around = { ...reading, slots: new Slots(parallel + RUNS_AHEAD) };
+    const read = ({ path, stamp, bytes }: Entry, first: number, signal: AbortSignal) => {
+      const object = catalogue.contentAt(path, stamp);
+      if (!object) throw new SubletException({ code: "NoSuchPath", path });
+      return download(around, object, first, bytes, signal);
+    };
+    const signal = AbortSignal.any([closing.signal, ...(options.signal ? [options.signal] : [])]);
+    return fetchFiles(entries, folder, target, read, { ...options, signal });
   }
 
   /** Files at and below a path (all of them: empty), in the order of their paths. */

@@ -46,6 +46,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "sublet get": [
     example("a file, to where it is called the same", "sublet get /photos/holiday.jpg"),
     example("to another program", "sublet get /backups/photos.tar - | tar x"),
+    example("a folder of many files; again, if it was interrupted", "sublet get /photos --parallel 8"),
     example("the first 100 bytes", "sublet get /readme.md part --range 0-99"),
     example("what it was before the last change", "sublet get --version 2 /readme.md before.md"),
   ],

@@ -62,6 +62,7 @@ export interface Local {
 
   // ---- files
   NoSuchPath: { path: string };
+  SourceUnreadable: { path: string; reason: string };
   NoSuchVersion: { path: string; version: number; have: number };
   PathTaken: { path: string };
   NoVolume: { home: string };
@@ -189,6 +190,10 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
   NoSuchPath: {
     happened: (e) => `${e.path} does not exist`,
     advice: () => "list what there is with ls",
+  },
+  SourceUnreadable: {
+    happened: (e) => `${e.path} could not be read to its end (${e.reason}), and nothing of it was stored`,
+    advice: () => "check its permissions and that nothing changes it meanwhile, then put it again",
   },
   NoSuchVersion: {
     happened: (e) => `${e.path} has no version ${e.version}, since ${e.have} of them are kept`,

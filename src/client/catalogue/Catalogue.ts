@@ -85,6 +85,13 @@ export class Catalogue {
     return row?.object ? row : undefined;
   }
 
+  /** The content that a path got with a change. */
+  contentAt(path: string, stamp: number): StoredObject | undefined {
+    const sql = "SELECT object FROM name WHERE path = ? AND stamp = ? AND object IS NOT NULL";
+    const row = this.#database.get<{ object: Uint8Array }>(sql, path, stamp);
+    return row && this.object(row.object);
+  }
+
   /** Files at or below `folder` (the whole drive: empty), in the order of their paths. */
   *list(folder: string): Generator<Entry> {
     const sql = `SELECT path, stamp, length AS bytes, sha256 FROM (${NEWEST}) JOIN object ON object.id = object ORDER BY path`;
