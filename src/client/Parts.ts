@@ -9,6 +9,7 @@ import { SubletException } from "../protocol/Errors.ts";
 import { Catalogue } from "./catalogue/Catalogue.ts";
 import { decodeHead, Lanes } from "./catalogue/Heads.ts";
 import { Segments } from "./catalogue/Segments.ts";
+import { Versions } from "./catalogue/Versions.ts";
 import { Database } from "./home/Database.ts";
 import { type Config, Home } from "./home/Home.ts";
 import { accountOf } from "./home/Keystore.ts";
@@ -52,6 +53,7 @@ export interface Parts {
   readonly lanes: Lanes;
   readonly segments: Segments;
   readonly volumes: Volumes;
+  readonly versions: Versions;
   readonly providers: Providers;
   readonly journal: Journal;
   readonly shards: Shards;
@@ -92,12 +94,13 @@ export async function assemble(options: OpenOptions): Promise<Parts> {
 type Foundations = Pick<Parts, "home" | "config" | "master" | "account" | "market" | "database" | "node">;
 
 function connectParts(options: OpenOptions, foundations: Foundations): Parts {
-  const { home, master, account, market, database, node } = foundations;
+  const { home, config, master, account, market, database, node } = foundations;
   const closing = new AbortController();
   const catalogue = new Catalogue(database);
   const lanes = new Lanes(database);
   const segments = new Segments(database, catalogue, master);
   const volumes = new Volumes(database);
+  const versions = new Versions(database, catalogue, volumes, config.keep);
   const providers = new Providers(node, market, account, database);
   const journal = new Journal(home.journalFolder);
   const shards = new Shards(journal, master);
@@ -124,7 +127,7 @@ function connectParts(options: OpenOptions, foundations: Foundations): Parts {
   });
   return {
     ...foundations,
-    ...{ catalogue, lanes, segments, volumes, providers, journal, shards, reader, reading, uploads, closing },
+    ...{ catalogue, lanes, segments, volumes, versions, providers, journal, shards, reader, reading, uploads, closing },
   };
 }
 

@@ -11,17 +11,22 @@ import type { Address } from "viem";
 import { SubletException } from "../protocol/Errors.ts";
 import type { Entry, StoredObject } from "./catalogue/Catalogue.ts";
 import { normalize, normalizeFolder } from "./catalogue/Path.ts";
+import type { Version } from "./catalogue/Versions.ts";
+import type { Keep } from "./home/Home.ts";
 import { WriterLock } from "./home/WriterLock.ts";
+import { requireParallel, Slots, USUAL_PARALLEL } from "./Parallel.ts";
 import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
 import { type RepairReport, repairVolume } from "./repair/Repair.ts";
 import { completeSlabs, learnSegments, type Recovered, recover } from "./restore/Recovery.ts";
-import { download } from "./retrieve/Download.ts";
-import { remove, rename } from "./upload/Naming.ts";
+import { download, RUNS_AHEAD } from "./retrieve/Download.ts";
+import { type Fetched, type FetchOptions, fetchFiles } from "./retrieve/Fetching.ts";
+import { forget, type Removal, remove, rename } from "./upload/Naming.ts";
 import { type Plan, type PlanOptions, plan } from "./upload/Plan.ts";
 import { Publisher } from "./upload/Publisher.ts";
 import { type PutOptions, put, type Receipt, type Writable } from "./upload/Put.ts";
 import { type Quote, type QuoteOptions, quote } from "./upload/Quote.ts";
 import type { Source } from "./upload/Source.ts";
+import { tidy } from "./upload/Tidying.ts";
 import { createVolume, type VolumeOptions } from "./volumes/Creation.ts";
 import { type TopUp, topUp } from "./volumes/Funding.ts";
 import { type Prices, pricesNow } from "./volumes/Prices.ts";
@@ -36,6 +41,8 @@ export interface Range {
 }
 
 export interface GetOptions {
+  /** An earlier content of the file, as {@link Sublet.versions} counts them; 1, what was put last, unless told. */
+  readonly version?: number;
   readonly range?: Range;
   readonly signal?: AbortSignal;
 }
@@ -50,6 +57,8 @@ export interface Status {
   readonly epoch: number;
   readonly files: number;
   readonly bytes: number;
+  /** What files were before and is kept: how many, and what they take at all providers together. */
+  readonly earlier: { readonly versions: number; readonly stored: number };
   /** Changes that wait for providers, and what of them lies in the journal. */
   readonly unfinished: number;
   readonly journalBytes: number;
@@ -124,10 +133,10 @@ export class Sublet {
 
   /**
    * The bytes of a file, in order. A file read whole is compared with its SHA-256 at the end.
-   * @throws SubletException NoSuchPath, TooFewProviders, BadArgument (a range outside the file)
+   * @throws SubletException NoSuchPath, NoSuchVersion, TooFewProviders, BadArgument (a range outside the file)
    */
-  async *get(path: string, { range, signal }: GetOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
-    const object = this.#object(path);
+  async *get(path: string, { version, range, signal }: GetOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    const object = this.#object(path, version);
     const { first, end } = bounds(object, range);
     const either = AbortSignal.any([this.#parts.closing.signal, ...(signal ? [signal] : [])]);
     const hash = createHash("sha256");
@@ -140,9 +149,62 @@ export class Sublet {
     throw new SubletException({ code: "StateCorrupt", file: this.#parts.home.databaseFile, reason });
   }
 
+  /**
+   * Fetches a file, or every file of a folder, to `target` on this machine, several at a time. A file that is there whole
+   * is not fetched again; one that an earlier attempt began goes on where that ended, after what is there was checked; its
+   * name it gets when all of it is right and on disk.
+   * @throws SubletException NoSuchPath, NoSuchVersion, BadArgument; of a single file also what went wrong with it
+   */
+  async fetch(path: string, target: string, options: FetchOptions = {}): Promise<Fetched> {
+    const { reading, catalogue, closing } = this.#parts;
+    const { version, parallel = USUAL_PARALLEL } = options;
+    requireParallel(parallel);
+    const folder = normalizeFolder(path);
+    const kind = catalogue.kind(folder);
+    if (version === undefined && !kind) throw new SubletException({ code: "NoSuchPath", path: folder });
+    const listed = kind === "file" ? [this.version(folder, 1)] : catalogue.list(folder);
+    const entries = version === undefined ? listed : [this.version(folder, version)];
+    const around = { ...reading, slots: new Slots(parallel + RUNS_AHEAD) };
+    const read = ({ path, stamp, bytes }: Entry, first: number, signal: AbortSignal) => {
+      const object = catalogue.contentAt(path, stamp);
+      if (!object) throw new SubletException({ code: "NoSuchPath", path });
+      return download(around, object, first, bytes, signal);
+    };
+    const signal = AbortSignal.any([closing.signal, ...(options.signal ? [options.signal] : [])]);
+    return fetchFiles(entries, folder, target, read, { ...options, signal });
+  }
+
   /** Files at and below a path (all of them: empty), in the order of their paths. */
   list(path = ""): Generator<Entry, void, undefined> {
     return this.#parts.catalogue.list(normalizeFolder(path));
+  }
+
+  /** How long earlier versions are kept. */
+  get keep(): Keep {
+    return this.#parts.config.keep;
+  }
+
+  /** What files at and below a path are and were, those removed since too: by path, the newest first. */
+  versions(path = ""): Generator<Version, void, undefined> {
+    return this.#parts.versions.list(normalizeFolder(path));
+  }
+
+  /** One of these. @throws SubletException NoSuchPath, NoSuchVersion */
+  version(path: string, version: number): Version {
+    const name = normalize(path);
+    const versions = [...this.#parts.versions.list(name)].filter((one) => one.path === name);
+    const found = versions.find((one) => one.version === version);
+    if (found) return found;
+    if (versions.length === 0) throw new SubletException({ code: "NoSuchPath", path: name });
+    throw new SubletException({ code: "NoSuchVersion", path: name, version, have: versions.length });
+  }
+
+  /**
+   * Has earlier versions at and below a path forgotten at once, and gives their room back. @returns how many
+   * @throws SubletException NoSuchPath, NotDurable
+   */
+  async forget(path: string): Promise<number> {
+    return forget(this.#writable(), path);
   }
 
   /** Whether `path` names a file, a folder (something is stored below it), or nothing. */
@@ -151,11 +213,12 @@ export class Sublet {
   }
 
   /**
-   * Removes a file, or with `recursive` everything below a folder. @returns how many files
+   * Removes a file, or with `recursive` everything below a folder; what it was is a version from then on, unless it is to
+   * be forgotten. @returns how many files
    * @throws SubletException NoSuchPath, BadArgument (a folder without `recursive`), NotDurable
    */
-  async remove(path: string, { recursive = false }: { recursive?: boolean } = {}): Promise<number> {
-    return remove(this.#writable(), path, recursive);
+  async remove(path: string, options: Removal = {}): Promise<number> {
+    return remove(this.#writable(), path, options);
   }
 
   /**
@@ -207,7 +270,7 @@ export class Sublet {
 
   /** How everything stands; asks every provider. `warnWithin`: see {@link warnings}. */
   async status(signal?: AbortSignal, warnWithin = WARN_EPOCHS): Promise<Status> {
-    const { market, account, catalogue, volumes, segments, journal } = this.#parts;
+    const { market, account, catalogue, volumes, segments, journal, versions } = this.#parts;
     const [tokens, decimals, gas, block] = await Promise.all([
       market.tokenBalance(account.address),
       market.tokenDecimals(),
@@ -225,6 +288,7 @@ export class Sublet {
     }
     return {
       ...{ account: account.address, tokens, decimals, gas, epoch: market.epochs.at(block), files, bytes },
+      earlier: versions.cost(),
       ...{ unfinished: segments.unfinished(), journalBytes: await journal.size(), volumes: standings },
       warnings: await this.warnings({ within: warnWithin }),
     };
@@ -235,7 +299,8 @@ export class Sublet {
    * @throws SubletException TooFewProviders, InsufficientFunds, NotDurable
    */
   async repair(signal?: AbortSignal): Promise<RepairReport[]> {
-    const { parts, publisher, exclusively } = this.#writable();
+    const drive = this.#writable();
+    const { parts, publisher, exclusively } = drive;
     const volumes = parts.volumes.all();
     const unfinished = parts.segments.unfinishedVolumes();
     for (const volume of volumes) await (await parts.uploads.of(volume)).upload.look(signal);
@@ -248,6 +313,8 @@ export class Sublet {
       reports.push(await repairVolume(parts, volume, signal));
       if (unfinished.includes(volume.id)) await publisher.publish(volume);
     }
+    const newest = volumes.at(-1);
+    if (newest) await tidy(drive, newest);
     return reports;
   }
 
@@ -302,12 +369,14 @@ export class Sublet {
     return result;
   }
 
-  #object(path: string): StoredObject {
+  #object(path: string, version?: number): StoredObject {
+    const { catalogue, versions } = this.#parts;
     const name = normalize(path);
-    const found = this.#parts.catalogue.find(name);
-    const object = found?.object ? this.#parts.catalogue.object(found.object) : undefined;
-    if (!object) throw new SubletException({ code: "NoSuchPath", path: name });
-    return object;
+    const found = version === undefined ? catalogue.find(name)?.object : versions.object(name, version);
+    const object = found && catalogue.object(found);
+    if (object) return object;
+    if (version !== undefined) this.version(name, version);
+    throw new SubletException({ code: "NoSuchPath", path: name });
   }
 }
 

@@ -1,9 +1,12 @@
 /** The client library: `import { Sublet } from "sublet"`. */
 export type { Entry } from "./catalogue/Catalogue.ts";
+export type { Version } from "./catalogue/Versions.ts";
 export { keyOf, wordsOf } from "./home/Words.ts";
+export type { Failure } from "./Parallel.ts";
 export type { OpenOptions } from "./Parts.ts";
 export type { RepairReport, Replacement } from "./repair/Repair.ts";
 export type { Recovered } from "./restore/Recovery.ts";
+export type { Fetched, FetchOptions } from "./retrieve/Fetching.ts";
 export type { Incident } from "./retrieve/ShardReader.ts";
 export { type GetOptions, type Range, type Status, Sublet } from "./Sublet.ts";
 export type { Plan, PlanOptions } from "./upload/Plan.ts";

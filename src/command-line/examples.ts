@@ -46,9 +46,15 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "sublet get": [
     example("a file, to where it is called the same", "sublet get /photos/holiday.jpg"),
     example("to another program", "sublet get /backups/photos.tar - | tar x"),
+    example("a folder of many files; again, if it was interrupted", "sublet get /photos --parallel 8"),
     example("the first 100 bytes", "sublet get /readme.md part --range 0-99"),
+    example("what it was before the last change", "sublet get --version 2 /readme.md before.md"),
   ],
-  "sublet ls": [example("everything", "sublet ls"), example("a folder, for a program", "sublet ls /photos --json")],
+  "sublet ls": [
+    example("everything", "sublet ls"),
+    example("a folder, for a program", "sublet ls /photos --json"),
+    example("what a file was before, and what keeping that costs", "sublet ls --versions /notes.txt"),
+  ],
   "sublet mv": [
     example("another name", "sublet mv /photos/holiday.jpg /photos/beach.jpg"),
     example("a folder into another one", "sublet mv /photos /2026/"),
@@ -60,6 +66,12 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "sublet rm": [
     example("a file", "sublet rm /photos/holiday.jpg"),
     example("a folder with all that is in it", "sublet rm /2026 --recursive"),
+    example("for good, with what it was before", "sublet rm /secret.txt --forget"),
+    example("what files were before, to have the room", "sublet rm --versions /"),
+  ],
+  "sublet keep": [
+    example("how long earlier versions are kept", "sublet keep"),
+    example("for a week, and the last three of each file", "sublet keep --days 7 --most 3"),
   ],
   "sublet status": [
     example("money, deals, and what each provider shows when asked", "sublet status"),

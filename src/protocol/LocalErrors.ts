@@ -62,6 +62,8 @@ export interface Local {
 
   // ---- files
   NoSuchPath: { path: string };
+  SourceUnreadable: { path: string; reason: string };
+  NoSuchVersion: { path: string; version: number; have: number };
   PathTaken: { path: string };
   NoVolume: { home: string };
   VolumeFull: { volume: bigint; needSectors: number; freeSectors: number };
@@ -189,6 +191,14 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
     happened: (e) => `${e.path} does not exist`,
     advice: () => "list what there is with ls",
   },
+  SourceUnreadable: {
+    happened: (e) => `${e.path} could not be read to its end (${e.reason}), and nothing of it was stored`,
+    advice: () => "check its permissions and that nothing changes it meanwhile, then put it again",
+  },
+  NoSuchVersion: {
+    happened: (e) => `${e.path} has no version ${e.version}, since ${e.have} of them are kept`,
+    advice: () => "list them with ls --versions",
+  },
   PathTaken: {
     happened: (e) => `there is a file at ${e.path} already; nothing was changed`,
     advice: () => "choose another name, or say with --force that it is to be replaced",
@@ -200,7 +210,7 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
   VolumeFull: {
     happened: (e) =>
       `volume ${e.volume} has ${e.freeSectors} sectors free at each position and ${e.needSectors} are needed`,
-    advice: () => "remove files or create another volume",
+    advice: () => "remove files or, with rm --versions, what they were before, or create another volume",
   },
   CatalogueTooLarge: {
     happened: (e) => `the catalogue's head would take ${e.actual} bytes and ${e.limit} fit; nothing was changed`,

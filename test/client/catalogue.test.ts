@@ -8,9 +8,12 @@ import { Catalogue, type StoredObject } from "../../src/client/catalogue/Catalog
 import { decodeHead, encodeHead, Lanes, openListing, sealListing } from "../../src/client/catalogue/Heads.ts";
 import { foldersOf, normalize } from "../../src/client/catalogue/Path.ts";
 import { Segments } from "../../src/client/catalogue/Segments.ts";
+import { Versions } from "../../src/client/catalogue/Versions.ts";
 import { Database } from "../../src/client/home/Database.ts";
+import { USUAL_KEEP } from "../../src/client/home/Home.ts";
 import { Journal } from "../../src/client/upload/Journal.ts";
 import { slabsNeeded } from "../../src/client/upload/Storing.ts";
+import { Volumes } from "../../src/client/volumes/Volume.ts";
 import { SECTOR_BYTES, Slab } from "../../src/codec/index.ts";
 import { expectError } from "./failures.ts";
 
@@ -23,6 +26,7 @@ describe("the catalogue", () => {
   let catalogue: Catalogue;
   let lanes: Lanes;
   let segments: Segments;
+  let versions: Versions;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "sublet-catalogue-"));
@@ -39,6 +43,7 @@ describe("the catalogue", () => {
     catalogue = new Catalogue(database);
     lanes = new Lanes(database);
     segments = new Segments(database, catalogue, master);
+    versions = new Versions(database, catalogue, new Volumes(database), USUAL_KEEP);
   }
 
   function object(): StoredObject {
@@ -102,6 +107,53 @@ describe("the catalogue", () => {
     catalogue.prune();
     expect([...catalogue.list("")]).to.deep.equal(before);
     expect(catalogue.object(catalogue.find(before[0]!.path)!.object!)!.extents).to.have.length(1);
+  });
+
+  it("drops a version only once heads say that it is forgotten, and then everywhere", () => {
+    const first = publish("a");
+    const second = publish("a");
+    const older = catalogue.find("a")!.stamp - 1;
+    expect(versions.forget("", VOLUME)).to.equal(1);
+    expect(versions.expire(VOLUME), "asked for already").to.equal(0);
+    catalogue.prune();
+    expect([...versions.list("")].map(({ version }) => version)).to.deep.equal([1, 2]);
+    expect(segments.pending(VOLUME)).to.equal(true);
+    expect(segments.unfinishedVolumes()).to.deep.equal([VOLUME]);
+    const third = publish("b");
+    expect([...versions.list("a")].map(({ version, stamp }) => [version, stamp > older])).to.deep.equal([[1, true]]);
+    expect(database.get("SELECT count(*) AS count FROM object")).to.deep.include({ count: 2 });
+
+    const [entry] = lanes.entries();
+    const { segments: live } = openListing(master, entry!);
+    const before = [...versions.list("")];
+    database.close();
+    open("two.sqlite");
+    lanes.own();
+    for (const one of [third, first, second]) {
+      const reference = live.find(({ salt }) => Buffer.compare(salt, one.salt) === 0)!;
+      segments.apply(entry!.lane, reference, one.sealed);
+    }
+    catalogue.prune();
+    expect([...versions.list("")]).to.deep.equal(before);
+  });
+
+  it("takes over a drive of version 1, where a removal had everything before it forgotten", () => {
+    publish("a");
+    const removed = publish("a", true);
+    publish("b");
+    database.transaction(() => {
+      database.run("DELETE FROM name WHERE path = 'a' AND object IS NOT NULL");
+      database.run("DROP TABLE forgotten");
+      database.run("DROP INDEX name_of_object");
+      database.run("PRAGMA user_version = 1");
+    });
+    database.close();
+    open("one.sqlite");
+    expect([...catalogue.list("")].map(({ path }) => path)).to.deep.equal(["b"]);
+    const { stamp } = database.get<{ stamp: number }>("SELECT stamp FROM name WHERE path = 'a'")!;
+    expect(database.get("SELECT stamp FROM forgotten WHERE path = 'a'")).to.deep.include({ stamp: stamp - 1 });
+    expect(segments.pending(VOLUME)).to.equal(true);
+    expect(segments.knows(removed.salt)).to.equal(true);
   });
 
   it("does not take a segment or an entry that another key sealed, nor one entry for another", () => {

@@ -1,16 +1,12 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { expectError } from "./failures.ts";
+import { killedAt } from "./killed.ts";
 import { PASSWORD, read, World } from "./World.ts";
 
 const MIB = 2 ** 20;
-const SCRIPT = join(import.meta.dirname, "putProcess.ts");
 
 describe("a put whose process is killed", function () {
   this.timeout(180_000);
@@ -30,22 +26,8 @@ describe("a put whose process is killed", function () {
   afterEach(() => world.end());
 
   /** Starts a put and kills it `laterMs` after `bytes` of it went into the journal. */
-  async function killedPut(name: string, source: string, bytes: number, laterMs: number): Promise<void> {
-    const child = spawn(
-      process.execPath,
-      ["--disable-warning=ExperimentalWarning", SCRIPT, home, name, source, PASSWORD],
-      {
-        stdio: ["ignore", "pipe", "inherit"],
-      },
-    );
-    const ended = once(child, "exit");
-    for await (const line of createInterface({ input: child.stdout })) {
-      if (Number(line) < bytes) continue;
-      await sleep(laterMs);
-      break;
-    }
-    child.kill("SIGKILL");
-    await ended;
+  function killedPut(name: string, source: string, bytes: number, laterMs: number): Promise<void> {
+    return killedAt(["putProcess.ts", home, name, source, PASSWORD], bytes, laterMs);
   }
 
   for (const [moment, share, laterMs] of [

@@ -77,7 +77,7 @@ describe("a plan of a put", function () {
     // The catalogue's change went into what was left of the last one.
     expect({ sectors, held, left: next.freeSectors }).to.deep.equal({ sectors: 3, held: 3, left: freeSectors - 3 });
     expect(next.sectors).to.equal(0);
-    await drive.remove("film");
+    await drive.remove("film", { forget: true });
     await drive.close();
   });
 

@@ -67,6 +67,7 @@ describe("sublet", function () {
         "mv",
         "cp",
         "rm",
+        "keep",
         "status",
         "repair",
         "topup",
@@ -188,6 +189,28 @@ describe("sublet", function () {
         "film.bin",
         "piped/in",
       ]);
+    });
+
+    it("keep what a file was, say what that costs, and give it back", async () => {
+      for (const input of ["before", "after"]) await done(["put", "-", "note", ...at], { input: Buffer.from(input) });
+      await done(["rm", "note", ...at]);
+      const [{ versions, keep }, words] = await Promise.all([
+        done(["ls", "--versions", "note", ...at]),
+        text(["ls", "--versions", "note"]),
+      ]);
+      expect(keep).to.deep.equal({ days: 30, most: 10 });
+      expect(
+        versions.map(({ version, bytes, stored }: Record<string, number>) => [version, bytes, stored]),
+      ).to.deep.equal([5, 6].map((bytes, index) => [index + 1, bytes, 32 * N]));
+      expect(words).to.match(/^5 {2}128 at providers {2}\d{4}-.* {2}note {2}version 1, until \d{4}-/m);
+      const target = join(folder, "before");
+      expect(await done(["get", "--version", "2", "note", target, ...at])).to.include({ files: 1, bytes: 6 });
+      expect(await readFile(target, "utf8")).to.equal("before");
+      expect(`${await fetched("note", "--version", "1")}`).to.equal("after");
+      expect(await fails(["get", "note", "--version", "3", ...at])).to.include({ code: "NoSuchVersion", have: 2 });
+      expect(await done(["keep", "--most", "1", ...at])).to.deep.equal({ days: 30, most: 1 });
+      await done(["keep", "--most", "10", ...at]);
+      expect(await done(["rm", "--versions", "note", ...at])).to.include({ versions: 1 });
     });
 
     it("say in a typed error what cannot be, and lose nothing by it", async () => {

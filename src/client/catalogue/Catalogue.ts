@@ -1,7 +1,7 @@
 /**
  * What is stored under which name: names -> objects -> extents, and the slabs those lie in. A name is a path and the
- * stamp of its change; the newest visible one counts, and one without an object says that the path was removed. Names
- * become visible when providers hold their segment and heads name it.
+ * stamp of its change; the newest visible one counts, and one without an object says that the path was removed; older
+ * ones are versions (Versions.ts). Names become visible when providers hold their segment and heads name it.
  */
 import { Slab } from "../../codec/index.ts";
 import type { Database } from "../home/Database.ts";
@@ -83,6 +83,13 @@ export class Catalogue {
       path,
     );
     return row?.object ? row : undefined;
+  }
+
+  /** The content that a path got with a change. */
+  contentAt(path: string, stamp: number): StoredObject | undefined {
+    const sql = "SELECT object FROM name WHERE path = ? AND stamp = ? AND object IS NOT NULL";
+    const row = this.#database.get<{ object: Uint8Array }>(sql, path, stamp);
+    return row && this.object(row.object);
   }
 
   /** Files at or below `folder` (the whole drive: empty), in the order of their paths. */
@@ -168,11 +175,11 @@ export class Catalogue {
     }
   }
 
-  /** Forgets versions older than a visible removal, and objects that no name leads to any more. */
+  /** Drops versions that are forgotten where it counts, and objects that no name leads to any more. */
   prune(): void {
     this.#database.run(`
-      DELETE FROM name WHERE EXISTS (SELECT 1 FROM name AS removal WHERE removal.path = name.path
-        AND removal.stamp > name.stamp AND removal.object IS NULL AND removal.visible = 1)`);
+      DELETE FROM name WHERE (path, stamp) IN (SELECT name.path, name.stamp FROM forgotten
+        JOIN name ON name.path = forgotten.path AND name.stamp <= forgotten.stamp WHERE forgotten.visible = 1)`);
     const orphans = "SELECT id FROM object WHERE id NOT IN (SELECT object FROM name WHERE object IS NOT NULL)";
     this.#database.run(`DELETE FROM extent WHERE owner IN (${orphans})`);
     this.#database.run(`DELETE FROM object WHERE id IN (${orphans})`);

@@ -15,6 +15,9 @@ import { decodeExtent, encodeExtent, laneBytes, type SegmentReference } from "./
 const FAN_OUT = 8;
 /** Segments are read and written whole; those that together pass this are left as they are. */
 const MAX_MERGED_BYTES = 64 * 1_048_576;
+/** Changes that no segment has yet. */
+const WAITING =
+  "SELECT volume FROM name WHERE segment IS NULL UNION ALL SELECT volume FROM forgotten WHERE segment IS NULL";
 
 interface SegmentRow {
   salt: Uint8Array;
@@ -47,9 +50,8 @@ export class Segments {
 
   /** Whether there are changes for `volume` that no segment has yet. */
   pending(volume: bigint): boolean {
-    return (
-      this.#database.get("SELECT 1 FROM name WHERE segment IS NULL AND volume = ? LIMIT 1", `${volume}`) !== undefined
-    );
+    const sql = `SELECT 1 FROM (${WAITING}) WHERE volume = ? LIMIT 1`;
+    return this.#database.get(sql, `${volume}`) !== undefined;
   }
 
   /**
@@ -65,7 +67,7 @@ export class Segments {
 
   /** The composed segment lies at `extents`: in the transaction that records the slabs themselves. */
   record({ salt, lane, volume, level, replaced, sealed }: Composed, extents: readonly Extent[]): void {
-    for (const table of ["name", "object", "slab"]) {
+    for (const table of ["name", "object", "slab", "forgotten"]) {
       for (const old of replaced) this.#database.run(`UPDATE ${table} SET segment = ? WHERE segment = ?`, salt, old);
       this.#database.run(`UPDATE ${table} SET segment = ? WHERE segment IS NULL AND volume = ?`, salt, `${volume}`);
     }
@@ -91,7 +93,7 @@ export class Segments {
   unfinishedVolumes(): bigint[] {
     return this.#database
       .all<{ volume: string }>(
-        "SELECT volume FROM segment WHERE state <> 'published' UNION SELECT volume FROM name WHERE segment IS NULL",
+        `SELECT volume FROM segment WHERE state <> 'published' UNION SELECT volume FROM (${WAITING})`,
       )
       .map(({ volume }) => BigInt(volume));
   }
@@ -111,7 +113,8 @@ export class Segments {
     const salts = this.#salts("SELECT salt FROM segment WHERE state = 'durable' AND volume = ?", `${volume}`);
     for (const salt of salts) {
       this.#database.run("UPDATE segment SET state = 'published' WHERE salt = ?", salt);
-      this.#database.run("UPDATE name SET visible = 1 WHERE segment = ?", salt);
+      for (const table of ["name", "forgotten"])
+        this.#database.run(`UPDATE ${table} SET visible = 1 WHERE segment = ?`, salt);
       const replaced = "SELECT salt FROM segment WHERE replaced_by = ?";
       this.#database.run(`DELETE FROM extent WHERE owner IN (${replaced})`, salt);
       this.#database.run("DELETE FROM segment WHERE replaced_by = ?", salt);
@@ -159,6 +162,7 @@ export class Segments {
         this.#catalogue.addObject({ id, length: Number(object.length), sha256, extents }, volume, salt);
       }
       for (const { path, stamp, object } of message.names) this.#learnName(path, Number(stamp), object, reference);
+      for (const { path, stamp } of message.forgotten) this.#learnForgotten(path, Number(stamp), reference);
     });
   }
 
@@ -179,6 +183,18 @@ export class Segments {
       salt,
     );
     this.#database.run("UPDATE lane SET last_stamp = max(last_stamp, ?) WHERE own = 1", stamp);
+  }
+
+  #learnForgotten(path: string, stamp: number, { salt, volume }: SegmentReference): void {
+    this.#database.run(
+      `INSERT INTO forgotten (path, stamp, volume, visible, segment) VALUES (?, ?, ?, 1, ?)
+       ON CONFLICT (path) DO UPDATE SET stamp = excluded.stamp, volume = excluded.volume, visible = 1,
+       segment = excluded.segment WHERE excluded.stamp > forgotten.stamp`,
+      path,
+      stamp,
+      `${volume}`,
+      salt,
+    );
   }
 
   #merging(lane: bigint, volume: bigint): { level: number; replaced: Uint8Array[] } {
@@ -217,6 +233,10 @@ export class Segments {
       slabs: rows<{ id: Uint8Array; volume: string; length: number; roots: Uint8Array }>(
         "SELECT id, volume, length, roots FROM slab",
       ).map((slab) => ({ ...slab, volume: BigInt(slab.volume) })),
+      forgotten: rows<{ path: string; stamp: number }>("SELECT path, stamp FROM forgotten").map((one) => ({
+        ...one,
+        stamp: BigInt(one.stamp),
+      })),
     });
   }
 

@@ -4,6 +4,7 @@ import type { Address } from "viem";
 import { readPassword } from "../../chain/Password.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { Home } from "../home/Home.ts";
+import type { Failure } from "../Parallel.ts";
 import type { Incident } from "../retrieve/ShardReader.ts";
 import type { Sublet } from "../Sublet.ts";
 import { address } from "./Arguments.ts";
@@ -73,6 +74,12 @@ export async function withDrive<Result>(
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
+}
+
+/** What could not be done, each in a line; the exit code is 1 then. */
+export function endWith(failed: readonly Failure[]): void {
+  for (const { path, code, message } of failed) note(`${path}: ${message} [${code}]`);
+  if (failed.length > 0) process.exitCode = 1;
 }
 
 export function remember(incidents: IncidentReport[], { deal: { provider, position }, error }: Incident): void {

@@ -37,10 +37,13 @@ export class Progress {
   }
 }
 
+/** `1 file`, `2 files`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
 export function sizeText(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
   const power = bytes < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return power === 0
-    ? `${bytes} ${bytes === 1 ? "byte" : "bytes"}`
-    : `${(bytes / 2 ** (10 * power)).toFixed(1)} ${units[power]}`;
+  return power === 0 ? counted(bytes, "byte") : `${(bytes / 2 ** (10 * power)).toFixed(1)} ${units[power]}`;
 }

@@ -5,20 +5,28 @@ import type { Command } from "commander";
 import { SubletException } from "../../protocol/Errors.ts";
 import { normalizeFolder } from "../catalogue/Path.ts";
 import { syncFolder } from "../home/Home.ts";
+import { USUAL_PARALLEL } from "../Parallel.ts";
 import type { Range, Sublet } from "../Sublet.ts";
-import { bad, range } from "./Arguments.ts";
-import { command, type HomeFlags, withDrive } from "./Session.ts";
-import { Progress, print, sizeText } from "./Terminal.ts";
+import { bad, range, wholeNumber } from "./Arguments.ts";
+import { command, endWith, type HomeFlags, withDrive } from "./Session.ts";
+import { counted, Progress, print, sizeText } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
   readonly range?: string;
+  readonly version?: string;
+  readonly parallel: string;
+}
+
+interface Wanted {
+  readonly range?: Range;
+  readonly version?: number;
 }
 
 /** What a file is written from, and where to. */
-interface Fetch {
+interface Part {
   readonly path: string;
   readonly destination: string;
-  readonly range: Range | undefined;
+  readonly wanted: Wanted;
 }
 
 export function getCommand(): Command {
@@ -26,36 +34,50 @@ export function getCommand(): Command {
     .argument("<path>", "its name on the drive")
     .argument("[destination]", "where to put it (its own name, here), or - for standard output")
     .option("--range <first-last>", "only these bytes of a file, counted from 0, both included")
+    .option("--parallel <count>", "files on their way at once", `${USUAL_PARALLEL}`)
+    .option("--version <number>", "what the file was before, as ls --versions counts (1: what was put last)")
     .action((path: string, destination: string | undefined, flags: Flags) => get(path, destination, flags));
 }
 
 async function get(path: string, destination: string | undefined, flags: Flags): Promise<void> {
   if (destination === "-" && flags.json) throw bad("destination", "-", "standard output is for the JSON document");
-  const wanted = flags.range === undefined ? undefined : range(flags.range);
+  const wanted: Wanted = {
+    ...(flags.range !== undefined && { range: range(flags.range) }),
+    ...(flags.version !== undefined && { version: wholeNumber("--version", flags.version) }),
+  };
+  const parallel = wholeNumber("--parallel", flags.parallel);
   await withDrive(flags, async ({ drive, incidents, signal }) => {
-    const kind = drive.kind(path);
+    // A file that was removed since has versions still.
+    const kind = wanted.version === undefined ? drive.kind(path) : "file";
     if (!kind) throw new SubletException({ code: "NoSuchPath", path });
-    if (kind === "folder" && (wanted || destination === "-")) throw bad("path", path, "it is a folder, not a file");
+    if (kind === "folder" && (wanted.range || destination === "-"))
+      throw bad("path", path, "it is a folder, not a file");
     if (destination === "-") return toStandardOutput(drive, path, wanted, signal);
     const target = await targetOf(path, destination, kind);
-    const folder = normalizeFolder(path);
-    const entries = [...drive.list(path)].filter((entry) => kind === "folder" || entry.path === folder);
-    const progress = new Progress("get", wanted ? undefined : entries.reduce((sum, entry) => sum + entry.bytes, 0));
-    let bytes = 0;
-    try {
-      for (const entry of entries) {
-        const below = folder === "" ? entry.path : entry.path.slice(folder.length + 1);
-        const fetch = { path: entry.path, destination: join(target, below), range: wanted };
-        bytes += await toFile(drive, fetch, (more) => progress.add(more), signal);
-      }
-    } finally {
-      progress.stop();
+    const name = normalizeFolder(path);
+    if (wanted.range) {
+      const bytes = await partOf(drive, { path, destination: target, wanted }, signal);
+      print(flags, { path: name, destination: target, files: 1, bytes, incidents }, () => [
+        `${target}: ${sizeText(bytes)}`,
+      ]);
+      return;
     }
-    const hash = kind === "file" && !wanted ? { hash: Buffer.from(entries[0]!.sha256).toString("hex") } : {};
-    const document = { path: folder, destination: target, files: entries.length, bytes, ...hash, incidents };
-    print(flags, document, () => [
-      `${target}: ${entries.length === 1 ? "1 file" : `${entries.length} files`}, ${sizeText(bytes)}`,
+    const { version } = wanted;
+    const versions = version === undefined ? [] : [drive.version(path, version)];
+    const listed = versions.length > 0 ? versions : [...drive.list(path)];
+    const progress = new Progress(
+      "get",
+      listed.reduce((sum, entry) => sum + entry.bytes, 0),
+    );
+    const more = (bytes: number): void => progress.add(bytes);
+    const options = { ...(version !== undefined && { version }), parallel, onProgress: more, signal };
+    const fetched = await drive.fetch(path, target, options).finally(() => progress.stop());
+    const hash = kind === "file" ? { hash: Buffer.from(listed[0]!.sha256).toString("hex") } : {};
+    const { files, bytes, failed } = fetched;
+    print(flags, { path: name, ...fetched, ...hash, incidents }, () => [
+      `${target}: ${counted(files, "file")}, ${sizeText(bytes)}`,
     ]);
+    endWith(failed);
   });
 }
 
@@ -67,18 +89,13 @@ async function targetOf(path: string, destination: string | undefined, kind: "fi
   return resolve(kind === "file" && there?.isDirectory() ? join(destination, name) : destination);
 }
 
-/** Under another name until it is whole, checked and on disk: a file with the right name has the right content. */
-async function toFile(
-  drive: Sublet,
-  { path, destination, range }: Fetch,
-  progress: (bytes: number) => void,
-  signal: AbortSignal,
-): Promise<number> {
+/** A range, under another name until it is on disk. */
+async function partOf(drive: Sublet, { path, destination, wanted }: Part, signal: AbortSignal): Promise<number> {
   await mkdir(dirname(destination), { recursive: true });
   const partial = `${destination}.${randomBytes(4).toString("hex")}.part`;
   const file = await open(partial, "wx");
   try {
-    const bytes = await write(file, drive.get(path, { ...(range && { range }), signal }), progress);
+    const bytes = await write(file, drive.get(path, { ...wanted, signal }));
     await file.sync();
     await file.close();
     await rename(partial, destination);
@@ -91,27 +108,17 @@ async function toFile(
   }
 }
 
-async function write(
-  file: FileHandle,
-  pieces: AsyncIterable<Uint8Array>,
-  progress: (bytes: number) => void,
-): Promise<number> {
+async function write(file: FileHandle, pieces: AsyncIterable<Uint8Array>): Promise<number> {
   let bytes = 0;
   for await (const piece of pieces) {
     await file.writeFile(piece);
     bytes += piece.length;
-    progress(piece.length);
   }
   return bytes;
 }
 
-async function toStandardOutput(
-  drive: Sublet,
-  path: string,
-  range: Range | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  for await (const piece of drive.get(path, { ...(range && { range }), signal })) {
+async function toStandardOutput(drive: Sublet, path: string, wanted: Wanted, signal: AbortSignal): Promise<void> {
+  for await (const piece of drive.get(path, { ...wanted, signal })) {
     await new Promise<void>((resolve, reject) =>
       process.stdout.write(piece, (error) => (error ? reject(error) : resolve())),
     );

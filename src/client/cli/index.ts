@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { getCommand } from "./get.ts";
 import { initCommand } from "./init.ts";
+import { keepCommand } from "./keep.ts";
 import { keyCommand } from "./key.ts";
 import { lsCommand } from "./ls.ts";
 import { cpCommand, mvCommand } from "./mv.ts";
@@ -25,6 +26,7 @@ export function clientCommands(): Command[] {
     mvCommand(),
     cpCommand(),
     rmCommand(),
+    keepCommand(),
     statusCommand(),
     repairCommand(),
     topupCommand(),

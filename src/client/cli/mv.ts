@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { normalize, normalizeFolder } from "../catalogue/Path.ts";
 import type { Sublet } from "../Sublet.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
-import { print } from "./Terminal.ts";
+import { counted, print } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
   readonly force?: boolean;
@@ -33,7 +33,7 @@ function renaming(name: string, description: string, done: string, rename: Renam
         const to = targetOf(drive, path, target);
         const files = await rename(drive, path, to, { force: flags.force ?? false });
         const document = { from: normalize(path), path: to, files, incidents };
-        print(flags, document, () => [`${to}: ${files === 1 ? "1 file" : `${files} files`} ${done}`]);
+        print(flags, document, () => [`${to}: ${counted(files, "file")} ${done}`]);
       });
     });
 }

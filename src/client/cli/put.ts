@@ -3,18 +3,20 @@ import { basename, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { formatUnits } from "viem";
 import { SubletException } from "../../protocol/Errors.ts";
+import { USUAL_PARALLEL } from "../Parallel.ts";
 import type { Sublet } from "../Sublet.ts";
 import type { PutState, Receipt } from "../upload/Put.ts";
 import type { Source } from "../upload/Source.ts";
 import type { Warning } from "../volumes/Warnings.ts";
-import { bad } from "./Arguments.ts";
-import { command, type HomeFlags, withDrive } from "./Session.ts";
-import { note, Progress, print, sizeText } from "./Terminal.ts";
+import { bad, wholeNumber } from "./Arguments.ts";
+import { command, endWith, type HomeFlags, withDrive } from "./Session.ts";
+import { counted, note, Progress, print, sizeText } from "./Terminal.ts";
 import { warningLines } from "./warnings.ts";
 
 interface Flags extends HomeFlags {
   readonly volume?: string;
   readonly until: PutState;
+  readonly parallel: string;
   readonly dryRun?: boolean;
 }
 
@@ -28,11 +30,13 @@ export function putCommand(): Command {
         .choices(["durable", "complete", "committed"])
         .default("complete"),
     )
+    .option("--parallel <count>", "files read, and slabs sent to each provider, at once", `${USUAL_PARALLEL}`)
     .option("--dry-run", "only say what it would take and cost")
     .action((source: string, path: string | undefined, flags: Flags) => put(source, path, flags));
 }
 
 async function put(source: string, path: string | undefined, flags: Flags): Promise<void> {
+  const parallel = wholeNumber("--parallel", flags.parallel);
   if (source === "-" && path === undefined) throw bad("path", "", "what comes in needs a name");
   const name = path ?? basename(resolve(source));
   const found = source === "-" ? undefined : await stat(source).catch(() => undefined);
@@ -46,6 +50,7 @@ async function put(source: string, path: string | undefined, flags: Flags): Prom
     try {
       const receipt = await drive.put(name, content, {
         ...volume,
+        parallel,
         until: flags.until,
         onProgress: (more) => progress.add(more),
         signal,
@@ -58,6 +63,7 @@ async function put(source: string, path: string | undefined, flags: Flags): Prom
         `${filesText(path, files, bytes)}, ${state} ` +
           `(${have} of ${n} providers have signed for it, ${durable} make it durable)`,
       ]);
+      endWith(receipt.failed);
     } finally {
       progress.stop();
     }
@@ -95,7 +101,7 @@ async function dryRun(name: string, content: Source, volume: { volume?: bigint }
 }
 
 function filesText(path: string, files: number, bytes: number): string {
-  return `${path}: ${files === 1 ? "1 file" : `${files} files`}, ${sizeText(bytes)}`;
+  return `${path}: ${counted(files, "file")}, ${sizeText(bytes)}`;
 }
 
 function volumeId(text: string): bigint {

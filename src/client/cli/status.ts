@@ -5,7 +5,7 @@ import type { VolumeStatus } from "../volumes/Standing.ts";
 import { WARN_EPOCHS } from "../volumes/Warnings.ts";
 import { wholeNumber } from "./Arguments.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
-import { print, sizeText } from "./Terminal.ts";
+import { counted, print, sizeText } from "./Terminal.ts";
 import { warningLines } from "./warnings.ts";
 
 interface Flags extends HomeFlags {
@@ -34,6 +34,7 @@ function lines({
   epoch,
   files,
   bytes,
+  earlier,
   unfinished,
   journalBytes,
   volumes,
@@ -41,7 +42,10 @@ function lines({
 }: Status): string[] {
   return [
     `Account ${account}: ${formatUnits(tokens, decimals)} tokens, ${formatUnits(gas, 18)} for gas. Epoch ${epoch}.`,
-    `${files === 1 ? "1 file" : `${files} files`}, ${sizeText(bytes)}.` +
+    `${counted(files, "file")}, ${sizeText(bytes)}.` +
+      (earlier.versions > 0
+        ? ` ${counted(earlier.versions, "earlier version")} take ${sizeText(earlier.stored)} at providers.`
+        : "") +
       (unfinished > 0 ? ` ${unfinished} of the changes are not durable yet; repair goes on with them.` : "") +
       (journalBytes > 0 ? ` ${sizeText(journalBytes)} in the journal.` : ""),
     ...volumes.flatMap((volume) => volumeLines(volume, decimals)),

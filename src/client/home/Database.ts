@@ -7,7 +7,7 @@ import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { SubletException } from "../../protocol/Errors.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 
 const SCHEMA = `
 -- Volumes and the deals that serve them.
@@ -76,6 +76,19 @@ CREATE TABLE slab (
 ) WITHOUT ROWID;
 CREATE INDEX slab_of_segment ON slab (segment);
 CREATE INDEX slab_of_volume ON slab (volume, id);
+`;
+
+/** What version 2 added. Before, a removal itself had all versions forgotten. */
+const SINCE_1 = `
+CREATE TABLE forgotten (
+  path TEXT PRIMARY KEY, stamp INTEGER NOT NULL, volume TEXT NOT NULL,
+  visible INTEGER NOT NULL,           -- as for names
+  segment BLOB
+) WITHOUT ROWID;
+CREATE INDEX forgotten_of_segment ON forgotten (segment);
+CREATE INDEX name_of_object ON name (object);
+INSERT INTO forgotten (path, stamp, volume, visible)
+  SELECT path, max(stamp) - 1, volume, 0 FROM name WHERE object IS NULL AND visible = 1 GROUP BY path;
 `;
 
 export type Row = Record<string, unknown>;
@@ -152,11 +165,12 @@ export class Database {
   #migrate(file: string): void {
     const { user_version: version } = this.#connection.prepare("PRAGMA user_version").get() as { user_version: number };
     if (version === VERSION) return;
-    if (version !== 0) {
+    if (version > VERSION) {
       const reason = `it was written by another version (${version}, this one knows ${VERSION})`;
       throw new SubletException({ code: "StateCorrupt", file, reason });
     }
-    this.#connection.exec(SCHEMA);
+    if (version === 0) this.#connection.exec(SCHEMA);
+    this.#connection.exec(SINCE_1);
     this.#connection.exec(`PRAGMA user_version = ${VERSION}`);
   }
 }

@@ -14,6 +14,13 @@ const address = z
   .refine((text) => isAddress(text, { strict: false }), "not an address")
   .transform((text) => getAddress(text));
 
+/** How long earlier versions of files are kept; `most`: contents of one path, the current one among them. */
+const keep = z.object({ days: z.number().min(0).max(36_500), most: z.int().min(1).max(1_000_000) });
+
+export type Keep = Readonly<z.output<typeof keep>>;
+
+export const USUAL_KEEP: Keep = { days: 30, most: 10 };
+
 const schema = z.object({
   rpcUrl: z.url({ protocol: /^https?$/ }),
   chainId: z.int().positive(),
@@ -23,6 +30,7 @@ const schema = z.object({
   account: address,
   /** Lifts the rule of one position an operator and subnet: for networks on one machine. */
   localNetwork: z.boolean().default(false),
+  keep: keep.default(USUAL_KEEP),
 });
 
 export type Config = Readonly<z.output<typeof schema>>;
@@ -87,6 +95,19 @@ export class Home {
     const first = parsed.error.issues[0];
     const reason = `${first?.path.join(".") || "the file"}: ${first?.message ?? "not valid"}`;
     throw new SubletException({ code: "StateCorrupt", file: this.configFile, reason });
+  }
+
+  /** @throws SubletException BadArgument, NotInitialized */
+  async setKeep(wanted: Partial<Keep>): Promise<Keep> {
+    const config = await this.readConfig();
+    const { data, error } = keep.safeParse({ ...config.keep, ...wanted });
+    if (data) {
+      await this.writeConfig({ ...config, keep: data });
+      return data;
+    }
+    const { path, message: reason } = error.issues[0]!;
+    const name = path.join(".") as keyof Keep;
+    throw new SubletException({ code: "BadArgument", name, value: `${wanted[name]}`, reason });
   }
 
   async writeConfig(config: Config): Promise<void> {

@@ -1,7 +1,7 @@
 /** Laying down a home: a key, new or brought along, and the market it is for. */
 import type { Address } from "viem";
 import { Market } from "../../chain/Market.ts";
-import { type Config, Home } from "./Home.ts";
+import { type Config, Home, USUAL_KEEP } from "./Home.ts";
 import { accountOf, encryptKeystore, newMasterKey } from "./Keystore.ts";
 
 export interface SetupOptions {
@@ -26,7 +26,8 @@ export async function setUp(options: SetupOptions): Promise<Config> {
   await home.requireNew();
   const { rpcUrl, market: address, password, key: master = newMasterKey(), localNetwork = false } = options;
   const { chainId, token } = await Market.connect({ rpcUrl, market: address });
-  const config = { rpcUrl, chainId, market: address, token, account: accountOf(master).address, localNetwork };
+  const { address: account } = accountOf(master);
+  const config = { rpcUrl, chainId, market: address, token, account, localNetwork, keep: USUAL_KEEP };
   await home.create(config, await encryptKeystore(master, password, options.scryptN));
   return config;
 }

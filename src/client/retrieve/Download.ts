@@ -1,18 +1,21 @@
 /** Streams an object, or a range of it: a few runs of stripes ahead of the reader, never more. */
 import { CHUNK_BYTES, Cipher, Keys, Slab, Stripe } from "../../codec/index.ts";
 import type { Extent, StoredObject } from "../catalogue/Catalogue.ts";
+import type { Slots } from "../Parallel.ts";
 import type { Volume } from "../volumes/Volume.ts";
 import { gather } from "./Gather.ts";
 import type { ShardReader } from "./ShardReader.ts";
 
 /** Plaintext bytes of one run: what is asked of k providers at a time. */
 const RUN_BYTES = 4 * 1_048_576;
-const RUNS_AHEAD = 3;
+export const RUNS_AHEAD = 3;
 
 /** What a download needs of the drive around it. */
 export interface DownloadSurroundings {
   readonly reader: ShardReader;
   readonly master: Uint8Array;
+  /** Shared by downloads that go on side by side: runs that lie in memory at once. */
+  readonly slots?: Slots;
   /** The volume a slab lies in, and the mask keys of its n positions. */
   place(slab: Slab.SlabId): { volume: Volume; maskKeys: Uint8Array[] };
 }
@@ -54,18 +57,26 @@ export async function* fetchExtents(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const stop = new AbortController();
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const { slots } = around;
   const ahead: Promise<Uint8Array>[] = [];
+  const next = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    yield await ahead[0]!;
+    ahead.shift();
+    slots?.give();
+  };
   try {
     for (const run of runs(around, extents, first, end)) {
-      const fetched = fetchRun(around, run, either);
+      // In turn: the first run of a download never waits behind a later one.
+      const fetched = slots ? slots.take().then(() => fetchRun(around, run, either)) : fetchRun(around, run, either);
       // Whoever waits for it sees the failure; one that nobody waits for any more is no matter.
       fetched.catch(() => {});
       ahead.push(fetched);
-      if (ahead.length > RUNS_AHEAD) yield await ahead.shift()!;
+      if (ahead.length > RUNS_AHEAD) yield* next();
     }
-    for (const fetched of ahead) yield await fetched;
+    while (ahead.length > 0) yield* next();
   } finally {
     stop.abort();
+    for (const left of ahead) void left.catch(() => undefined).then(() => slots?.give());
   }
 }
 

@@ -44,7 +44,6 @@ export interface PumpSurroundings {
 const SECTORS_PER_REVISION = 16;
 const DROPS_PER_REVISION = 512;
 const APPEND_BYTES = 524_288;
-const APPENDS_IN_FLIGHT = 2;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 15_000;
 
@@ -197,7 +196,7 @@ export class DealPump {
     const lane = async (): Promise<void> => {
       for (const fill of queue) await this.#sendSlab(connection, fill);
     };
-    await Promise.all(Array.from({ length: APPENDS_IN_FLIGHT }, lane));
+    await Promise.all(Array.from({ length: this.#around.target.parallel }, lane));
   }
 
   async #sendSlab(connection: Connection, { slab, length }: Fill): Promise<void> {

@@ -1,8 +1,9 @@
 /** Changes of names alone: no content is sent, and each is one change of the catalogue, there as a whole or not at all. */
 import { SubletException } from "../../protocol/Errors.ts";
-import { normalize } from "../catalogue/Path.ts";
+import { normalize, normalizeFolder } from "../catalogue/Path.ts";
 import type { Volume } from "../volumes/Volume.ts";
 import { requireNameable, type Writable } from "./Put.ts";
+import { reclaimAll } from "./Tidying.ts";
 
 interface Renaming {
   readonly force: boolean;
@@ -10,7 +11,18 @@ interface Renaming {
   readonly keep: boolean;
 }
 
-export async function remove(drive: Writable, path: string, recursive: boolean): Promise<number> {
+export interface Removal {
+  /** Everything below a folder. */
+  readonly recursive?: boolean;
+  /** Earlier versions, and what is removed, are not kept. */
+  readonly forget?: boolean;
+}
+
+export async function remove(
+  drive: Writable,
+  path: string,
+  { recursive = false, forget = false }: Removal,
+): Promise<number> {
   const { parts, exclusively } = drive;
   const name = normalize(path);
   const kind = parts.catalogue.kind(name);
@@ -24,10 +36,30 @@ export async function remove(drive: Writable, path: string, recursive: boolean):
   await exclusively(async () =>
     parts.database.transaction(() => {
       for (const one of paths) parts.catalogue.setName(one, null, volume.id);
+      if (forget) parts.versions.forget(name, volume.id);
+      else parts.versions.expire(volume.id);
     }),
   );
   await publish(drive, volume);
   return paths.length;
+}
+
+/** Earlier versions at and below a path go at once; files stay as they are. */
+export async function forget(drive: Writable, path: string): Promise<number> {
+  const { parts, exclusively } = drive;
+  const folder = normalizeFolder(path);
+  let versions = 0;
+  let known = false;
+  for (const { replaced } of parts.versions.list(folder)) {
+    known = true;
+    if (replaced !== undefined) versions++;
+  }
+  if (!known) throw new SubletException({ code: "NoSuchPath", path: folder });
+  if (versions === 0) return 0;
+  const volume = parts.volumes.latest(parts.home.path);
+  await exclusively(async () => parts.database.transaction(() => parts.versions.forget(folder, volume.id)));
+  await publish(drive, volume);
+  return versions;
 }
 
 export async function rename(drive: Writable, from: string, to: string, options: Renaming): Promise<number> {
@@ -54,7 +86,7 @@ export async function rename(drive: Writable, from: string, to: string, options:
 }
 
 function setNames(
-  { parts: { catalogue, database } }: Writable,
+  { parts: { catalogue, database, versions } }: Writable,
   source: string,
   target: string,
   volume: Volume,
@@ -76,14 +108,16 @@ function setNames(
       catalogue.setName(to, object, volume.id);
       if (!keep) catalogue.setName(path, null, volume.id);
     }
+    versions.expire(volume.id);
   });
   return renamed.length;
 }
 
 /** Waits for all providers that answer, and gives back the room of what no name leads to any more. */
-async function publish({ parts, publisher, exclusively }: Writable, volume: Volume): Promise<void> {
+async function publish(drive: Writable, volume: Volume): Promise<void> {
+  const { parts, publisher } = drive;
   await publisher.publish(volume);
-  for (const one of parts.volumes.all()) await exclusively(() => parts.uploads.reclaim(one));
+  await reclaimAll(drive);
   const { upload } = await parts.uploads.of(volume);
   await upload.complete(upload.target.version);
 }

@@ -1,6 +1,7 @@
 /** What a put would do and cost, without doing any of it. */
 import { SubletException } from "../../protocol/Errors.ts";
 import { normalize } from "../catalogue/Path.ts";
+import type { Failure } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
 import { type Cost, costInVolume } from "../volumes/Prices.ts";
 import { quorum } from "../volumes/Volume.ts";
@@ -19,6 +20,8 @@ export interface Plan extends Cost {
   readonly path: string;
   readonly files: number;
   readonly bytes: number;
+  /** Files that cannot be called so. */
+  readonly failed: readonly Failure[];
   readonly volume: bigint;
   /** At each position, before. */
   readonly freeSectors: number;
@@ -33,7 +36,7 @@ export async function plan(
   { volume: wanted, signal }: PlanOptions,
 ): Promise<Plan> {
   const { catalogue, lanes, uploads } = parts;
-  const { files } = await filesOf(parts, path, source);
+  const { files, failed } = await filesOf(parts, path, source);
   const volume = chooseVolume(parts, wanted);
   const lengths: number[] = [];
   for (const { content } of files) lengths.push(content.bytes ?? (await lengthOf(content, signal)));
@@ -45,7 +48,7 @@ export async function plan(
   const need = quorum(volume);
   if (cost.deals < need) throw new SubletException({ code: "TooFewProviders", have: cost.deals, need });
   return {
-    ...{ path: normalize(path), files: files.length, bytes: lengths.reduce((sum, length) => sum + length, 0) },
+    ...{ path: normalize(path), files: files.length, failed, bytes: lengths.reduce((sum, length) => sum + length, 0) },
     ...{ volume: volume.id, freeSectors: uploads.freeSectors(volume) + reclaimed, transactions: 0 },
     ...cost,
   };

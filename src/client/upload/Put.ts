@@ -3,11 +3,13 @@ import type { Address, Hash } from "viem";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Catalogue, StoredObject } from "../catalogue/Catalogue.ts";
 import { foldersOf, normalize } from "../catalogue/Path.ts";
+import { type Failure, failureOf, requireParallel, USUAL_PARALLEL } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
 import { quorum, type Volume } from "../volumes/Volume.ts";
 import type { Published, Publisher } from "./Publisher.ts";
-import { type Content, contentsOf, type Source } from "./Source.ts";
+import { type Content, contentsOf, readAhead, type Source } from "./Source.ts";
 import { type Progress, slabsNeeded, storeObject } from "./Storing.ts";
+import { tidy } from "./Tidying.ts";
 import type { VolumeUpload } from "./VolumeUpload.ts";
 
 /** A drive with its lock taken. */
@@ -25,6 +27,8 @@ export interface PutOptions {
   readonly volume?: bigint;
   /** How far to wait; "complete" (as long as providers answer) unless told. "committed" waits for their transactions. */
   readonly until?: PutState;
+  /** Files read ahead, and slabs on their way to each provider, at once; 4 unless told. */
+  readonly parallel?: number;
   readonly onProgress?: Progress;
   readonly signal?: AbortSignal;
 }
@@ -42,6 +46,8 @@ export interface Receipt {
   readonly path: string;
   readonly files: number;
   readonly bytes: number;
+  /** Files of a folder that could not be read or be called so, in the order of their paths; the others are stored. */
+  readonly failed: readonly Failure[];
   /** SHA-256 of the content, hex; of a single file only. */
   readonly hash?: string;
   readonly state: PutState;
@@ -54,9 +60,16 @@ export interface Receipt {
 }
 
 /** A file to be put, and what it is to be called. */
-interface Named {
+export interface Named {
   readonly path: string;
   readonly content: Content;
+}
+
+/** What a source holds; `failed`: what is left out. */
+export interface Files {
+  readonly folder: boolean;
+  readonly files: readonly Named[];
+  readonly failed: readonly Failure[];
 }
 
 /** Files that are laid before the catalogue is told of them. */
@@ -65,20 +78,34 @@ const FILES_AT_ONCE = 256;
 const FILES_PER_CHANGE = 8_192;
 
 export async function put(drive: Writable, path: string, source: Source, wanted: PutOptions): Promise<Receipt> {
+  const { parallel = USUAL_PARALLEL } = wanted;
+  requireParallel(parallel);
+  return putFiles(drive, normalize(path), await filesOf(drive.parts, path, source), { ...wanted, parallel });
+}
+
+/** @param path what the receipt is for */
+export async function putFiles(
+  drive: Writable,
+  path: string,
+  { folder, files, failed: refused }: Files,
+  wanted: PutOptions & { readonly parallel: number },
+): Promise<Receipt> {
   const { parts, publisher } = drive;
   const signal = AbortSignal.any([parts.closing.signal, ...(wanted.signal ? [wanted.signal] : [])]);
   const options = { ...wanted, signal };
-  const { folder, files } = await filesOf(parts, path, source);
   const volume = chooseVolume(parts, options.volume);
-  let stored: StoredObject[] = [];
-  let bytes = 0;
+  await tidy(drive, volume);
+  const failed = [...refused];
+  let [stored, bytes]: [StoredObject[], number] = [[], 0];
   let published: Published | undefined;
   for (let at = 0; at < files.length || !published; at += FILES_PER_CHANGE) {
     const batch = files.slice(at, at + FILES_PER_CHANGE);
     // All of it is counted before the first byte is laid.
     const counted = at === 0 ? files : [];
-    stored = await drive.exclusively(() => lay(parts, volume, batch, counted, options));
-    bytes += stored.reduce((sum, object) => sum + object.length, 0);
+    const laid = await drive.exclusively(() => lay(parts, volume, batch, counted, { ...options, folder }));
+    stored.push(...laid.stored);
+    failed.push(...laid.failed);
+    bytes += laid.stored.reduce((sum, object) => sum + object.length, 0);
     published = await publisher.publish(volume);
   }
   const { upload } = await parts.uploads.of(volume);
@@ -90,21 +117,32 @@ export async function put(drive: Writable, path: string, source: Source, wanted:
   if (committed.filter((one) => one.state === "committed").length >= quorum(volume)) state = "committed";
   const hash = folder ? undefined : Buffer.from(stored[0]!.sha256).toString("hex");
   return {
-    ...{ path: normalize(path), files: files.length, bytes, ...(hash && { hash }), state },
+    ...{ path, files: stored.length, bytes, ...(hash && { hash }), failed: failed.sort(byPath), state },
     ...{ volume: volume.id, k: volume.k, n: volume.n, durable: quorum(volume), positions: committed },
   };
 }
 
-/** @throws SubletException NoSuchPath, BadArgument when a file could not be read, or not be called so */
-export async function filesOf(
-  parts: Parts,
-  path: string,
-  source: Source,
-): Promise<{ folder: boolean; files: Named[] }> {
+function byPath(a: Failure, b: Failure): number {
+  return a.path < b.path ? -1 : 1;
+}
+
+/** @throws SubletException NoSuchPath, SourceUnreadable; BadArgument when a single file cannot be called so */
+export async function filesOf({ catalogue }: Parts, path: string, source: Source): Promise<Files> {
   const { folder, contents } = await contentsOf(source);
-  const files = contents.map((content) => ({ content, path: pathOf(path, folder, content) }));
-  for (const file of files) requireNameable(parts.catalogue, file.path);
-  return { folder, files };
+  const files: Named[] = [];
+  const failed: Failure[] = [];
+  if (folder) normalize(path);
+  for (const content of contents) {
+    try {
+      const name = pathOf(path, folder, content);
+      requireNameable(catalogue, name);
+      files.push({ path: name, content });
+    } catch (error) {
+      if (!folder) throw error;
+      failed.push(failureOf(content.below, error));
+    }
+  }
+  return { folder, files, failed };
 }
 
 function pathOf(path: string, folder: boolean, { below }: Content): string {
@@ -132,13 +170,15 @@ async function lay(
   volume: Volume,
   batch: readonly Named[],
   counted: readonly Named[],
-  { onProgress, signal }: PutOptions,
-): Promise<StoredObject[]> {
-  const { writer } = await parts.uploads.of(volume);
+  { folder, parallel, onProgress, signal }: PutOptions & { folder: boolean; parallel: number },
+): Promise<{ stored: StoredObject[]; failed: Failure[] }> {
+  const { writer, upload } = await parts.uploads.of(volume);
+  upload.target.parallel = parallel;
   await parts.uploads.reclaim(volume);
   const lengths = counted.map(({ content }) => content.bytes ?? 0);
   parts.uploads.requireRoom(volume, slabsNeeded(lengths, volume, writer.offset));
   const stored: StoredObject[] = [];
+  const failed: Failure[] = [];
   let waiting: { path: string; object: StoredObject }[] = [];
   const record = async (): Promise<void> => {
     const recorded = waiting;
@@ -148,17 +188,34 @@ async function lay(
         parts.catalogue.addObject(object, volume.id, null);
         parts.catalogue.setName(path, object.id, volume.id);
       }
+      parts.versions.expire(volume.id);
     });
   };
-  for (const { path, content } of batch) {
+  for await (const { path, content } of ahead(batch, parallel)) {
     signal?.throwIfAborted();
-    const object = await storeObject(parts.master, volume, writer, content, onProgress ?? (() => {}), signal);
-    stored.push(object);
-    waiting.push({ path, object });
+    try {
+      const object = await storeObject(parts.master, volume, writer, content, onProgress ?? (() => {}), signal);
+      stored.push(object);
+      waiting.push({ path, object });
+    } catch (error) {
+      // Its places are free again; the others of the folder go on.
+      if (!folder || !SubletException.is(error, "SourceUnreadable")) throw error;
+      failed.push(failureOf(path, error));
+    }
     if (waiting.length >= FILES_AT_ONCE) await record();
   }
   await record();
-  return stored;
+  return { stored, failed };
+}
+
+/** The next `count` files, of which small ones are read already when their turn comes. */
+async function* ahead(files: readonly Named[], count: number): AsyncGenerator<Named> {
+  const queue: Promise<Named>[] = [];
+  for (const named of files) {
+    queue.push(readAhead(named.content).then((content) => ({ ...named, content })));
+    if (queue.length >= count) yield await queue.shift()!;
+  }
+  for (const next of queue) yield await next;
 }
 
 function receiptsOf(upload: VolumeUpload, version: number): PositionReceipt[] {

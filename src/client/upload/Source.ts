@@ -34,28 +34,80 @@ export async function contentsOf(source: Source): Promise<{ folder: boolean; con
 }
 
 function inMemory(source: Uint8Array | AsyncIterable<Uint8Array>): Content {
-  if (source instanceof Uint8Array) return { below: "", bytes: source.length, open: () => single(source) };
+  if (source instanceof Uint8Array) return { below: "", bytes: source.length, open: () => gathered([source]) };
   return { below: "", bytes: undefined, open: () => source };
 }
 
-async function* single(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+/** A file of this machine. */
+export function file(path: string, below: string, bytes: number): Content {
+  return { below, bytes, open: () => pieces(path) };
 }
 
-function file(path: string, below: string, bytes: number): Content {
-  return { below, bytes, open: () => createReadStream(path, { highWaterMark: PIECE_BYTES }) };
+/** The same content, read to memory if it is small; a failure comes when it is opened. */
+export async function readAhead(content: Content): Promise<Content> {
+  const { bytes, open } = content;
+  if (bytes === undefined || bytes > PIECE_BYTES) return content;
+  const read: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const piece of open()) {
+      read.push(piece);
+      length += piece.length;
+      // It grew since it was looked at: as much as fits in no memory, perhaps.
+      if (length > 2 * PIECE_BYTES) return content;
+    }
+    return { ...content, open: () => gathered(read) };
+  } catch (error) {
+    return {
+      ...content,
+      open: () => {
+        throw error;
+      },
+    };
+  }
 }
 
-/** Links, sockets and devices are left out: what they lead to is not part of the folder. */
+async function* gathered(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces;
+}
+
+async function* pieces(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path, { highWaterMark: PIECE_BYTES });
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+function unreadable(path: string, cause: unknown): SubletException {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new SubletException({ code: "SourceUnreadable", path, reason }, { cause });
+}
+
+/**
+ * Links, sockets and devices are left out: what they lead to is not part of the folder. What cannot be looked at is one
+ * file that cannot be read.
+ */
 async function walk(root: string, folder: string): Promise<Content[]> {
   const contents: Content[] = [];
-  const entries = await readdir(folder, { withFileTypes: true });
+  const below = (path: string): string => relative(root, path).split(sep).join("/");
+  const broken = (path: string, cause: unknown): Content => ({
+    ...{ below: below(path), bytes: 0 },
+    open: () => {
+      throw unreadable(path, cause);
+    },
+  });
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    if (folder === root) throw unreadable(folder, cause);
+    contents.push(broken(folder, cause));
+    return [];
+  });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) contents.push(...(await walk(root, path)));
     else if (entry.isFile()) {
-      const { size } = await lstat(path);
-      contents.push(file(path, relative(root, path).split(sep).join("/"), size));
+      const found = await lstat(path).catch((cause: unknown) => broken(path, cause));
+      contents.push("open" in found ? found : file(path, below(path), found.size));
     }
   }
   return contents;

@@ -15,6 +15,8 @@ export class Target {
   version = 0;
   /** Up to here it is wanted countersigned now; what came later may wait for more to go with it. */
   due = 0;
+  /** Slabs on their way to each provider at once. */
+  parallel = 2;
 
   constructor(slabs: Iterable<Wanted>, headBytes: Uint8Array) {
     for (const wanted of slabs) this.want(wanted);

@@ -180,6 +180,11 @@ export declare type Segment = Message<"sublet.catalogue.v1.Segment"> & {
    * @generated from field: repeated sublet.catalogue.v1.SlabRecord slabs = 3;
    */
   slabs: SlabRecord[];
+
+  /**
+   * @generated from field: repeated sublet.catalogue.v1.Forgotten forgotten = 4;
+   */
+  forgotten: Forgotten[];
 };
 
 /**
@@ -217,6 +222,30 @@ export declare type Name = Message<"sublet.catalogue.v1.Name"> & {
  * Use `create(NameSchema)` to create a new message.
  */
 export declare const NameSchema: GenMessage<Name>;
+
+/**
+ * Names of a path up to this stamp are kept no longer, and the content that only they lead to is dropped. The newest stamp
+ * of a path counts.
+ *
+ * @generated from message sublet.catalogue.v1.Forgotten
+ */
+export declare type Forgotten = Message<"sublet.catalogue.v1.Forgotten"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * @generated from field: uint64 stamp = 2;
+   */
+  stamp: bigint;
+};
+
+/**
+ * Describes the message sublet.catalogue.v1.Forgotten.
+ * Use `create(ForgottenSchema)` to create a new message.
+ */
+export declare const ForgottenSchema: GenMessage<Forgotten>;
 
 /**
  * @generated from message sublet.catalogue.v1.Object
