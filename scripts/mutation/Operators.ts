@@ -84,6 +84,7 @@ function* ofNode(node: Node, source: Source, declared: (id: number) => Node | un
       return;
     case "ExpressionStatement":
       if (source.parent(node)?.nodeType === "ForStatement" && source.parent(node)!.body !== node) return;
+      if (pointsToStorage(node.expression?.leftHandSide)) return; // the compiler refuses one that points nowhere
       return yield [statementKind(node, source), remove(source.range(node))];
     case "EmitStatement":
       return yield ["emit", remove(source.range(node))];
@@ -193,6 +194,10 @@ export function checked(node: Node, source: Source): string | undefined {
   const text = source.textOf(only);
   if (only.nodeType !== "RevertStatement" && !/^return .*\.selector\b/.test(text)) return undefined;
   return CHECKS.find(([, errors]) => errors.test(text))![0];
+}
+
+function pointsToStorage(assigned: Node | undefined): boolean {
+  return assigned?.typeDescriptions?.typeString?.endsWith("storage pointer") ?? false;
 }
 
 function statementKind(node: Node, source: Source): string {
