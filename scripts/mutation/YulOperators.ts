@@ -42,7 +42,8 @@ export function* assemblyChanges(assembly: Node, source: Source): Generator<read
         yield ["call", { ...range, text: "" }];
         break;
       case "YulAssignment":
-        yield ["assignment", { ...range, text: "" }];
+        // Without it, a pointer to storage points nowhere, which the compiler refuses.
+        if (!/^\w+\.slot\b/.test(source.slice(range))) yield ["assignment", { ...range, text: "" }];
         break;
     }
   }
