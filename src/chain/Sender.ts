@@ -148,7 +148,7 @@ export class Sender implements Transactor {
   /** What the account lacks to pay for so much gas at today's price, if anything. */
   async shortage(gas: bigint): Promise<Shortage | undefined> {
     try {
-      return await this.#shortage(gas * (await this.#fees()).maxFeePerGas);
+      return await this.#shortage(gas * (await this.fees()).maxFeePerGas);
     } catch (thrown) {
       throw chainFailure(thrown, "eth_getBalance", this.#url);
     }
@@ -165,7 +165,7 @@ export class Sender implements Transactor {
     const { call, ...asked } = request;
     // In the block to come, which may be in another phase than the newest one.
     const limit = limitOf(await this.#node.estimateGas({ account, ...asked, blockTag: "pending" }));
-    const suggested = await this.#fees();
+    const suggested = await this.fees();
     const fees = this.#purse?.offer(call, limit, suggested) ?? suggested;
     const shortage = await this.#shortage(limit * fees.maxFeePerGas);
     if (shortage) throw new SubletException({ code: "InsufficientFunds", ...shortage });
@@ -195,7 +195,8 @@ export class Sender implements Transactor {
     }
   }
 
-  async #fees(): Promise<Fees> {
+  /** What the node suggests now; enough for as long as the price does not double. */
+  async fees(): Promise<Fees> {
     const [block, maxPriorityFeePerGas] = await Promise.all([
       this.#node.getBlock(),
       this.#node.estimateMaxPriorityFeePerGas(),

@@ -1,0 +1,112 @@
+/** A deployment from what was asked for to its record. */
+import { type Address, isAddressEqual, type LocalAccount } from "viem";
+import { type Node, nodeAt, type Parameters } from "../../src/chain/Connection.ts";
+import { limitOf, Sender } from "../../src/chain/Sender.ts";
+import { SubletException } from "../../src/protocol/Errors.ts";
+import { toJson } from "../../src/protocol/Json.ts";
+import { build } from "./build.ts";
+import { compilerVersion } from "./compiler.ts";
+import { Deployment, type Made, type Rehearsed, type Wish } from "./Deployment.ts";
+import { checkSeedSource, requireCode, tokenDecimals } from "./ground.ts";
+import { Journal } from "./Journal.ts";
+import { type Preset, parametersOf, readParameters } from "./parameters.ts";
+import { type DeploymentRecord, readRecord, recordFile, recordOf, write } from "./record.ts";
+
+export interface Order {
+  readonly rpcUrl: string;
+  readonly chainId: number;
+  readonly account: LocalAccount;
+  /** A token of its own if left out. */
+  readonly token?: Address;
+  readonly seedSource?: Address;
+  readonly preset: Preset;
+  readonly parametersFile?: string;
+  readonly confirmations: number;
+  readonly folder: string;
+  readonly dryRun: boolean;
+  readonly pollMs?: number;
+  readonly onMade?: (made: Made) => void;
+}
+
+/** What would be done. */
+export interface Rehearsal {
+  readonly chainId: number;
+  readonly deployer: Address;
+  readonly parameters: Parameters;
+  readonly steps: readonly Omit<Rehearsed, "code">[];
+  /** Wei: for the gas as it is estimated, at today's price. */
+  readonly cost: bigint;
+  /** Wei: what the account must have, since more gas is allowed for and at a higher price. */
+  readonly needed: bigint;
+}
+
+export interface Deployed {
+  readonly file: string;
+  readonly record: DeploymentRecord;
+}
+
+/** Decimals of MarketToken. */
+const TEST_TOKEN_DECIMALS = 6;
+
+/**
+ * Deploys, or goes on with what was begun in the same folder; what is there already is found and not made again.
+ * Everything is checked before anything is sent. A rehearsal also tells what it costs an account that cannot pay it.
+ * @throws SubletException BadArgument, StateCorrupt, ChainRejected, InsufficientFunds, ChainUnavailable, WrongChain,
+ * TransactionFailed, TransactionPending
+ */
+export async function deploy(order: Order): Promise<Rehearsal | Deployed> {
+  const { rpcUrl: url, chainId, account, folder, confirmations } = order;
+  const { node } = await nodeAt(order);
+  const wish = await wishOf(order, node);
+  const there = await found(folder, node, wish);
+  if (there) return there;
+  const built = await build();
+  const identity = { chainId, deployer: account.address, build: built.id, wish: toJson(wish) };
+  const journal = await Journal.open(folder, identity);
+  const sender = Sender.of(account, node, url, chainId, node.pollingInterval);
+  const deployment = new Deployment(built, wish, { node, url, sender }, journal, confirmations);
+  const steps = await deployment.rehearse();
+  const most = steps.reduce((sum, { gas }) => sum + limitOf(gas), 0n);
+  if (order.dryRun) {
+    const [{ maxFeePerGas }, gasPrice] = await Promise.all([sender.fees(), node.getGasPrice()]);
+    return {
+      ...{ chainId, deployer: account.address, parameters: wish.parameters, needed: most * maxFeePerGas },
+      cost: steps.reduce((sum, { gas }) => sum + gas, 0n) * gasPrice,
+      steps: steps.map(({ code: _, ...step }) => step),
+    };
+  }
+  const shortage = await sender.shortage(most);
+  if (shortage) throw new SubletException({ code: "InsufficientFunds", ...shortage });
+  const made = await deployment.carryOut(order.onMade);
+  const record = await recordOf(node, compilerVersion(), wish, made);
+  await write(folder, record, await built.bundles());
+  await journal.remove();
+  return { file: recordFile(folder), record };
+}
+
+async function wishOf(order: Order, node: Node): Promise<Wish> {
+  const { rpcUrl, token, seedSource, preset, parametersFile } = order;
+  const written = parametersFile === undefined ? {} : await readParameters(parametersFile);
+  const decimals = token ? await tokenDecimals(node, rpcUrl, token) : TEST_TOKEN_DECIMALS;
+  const parameters = parametersOf(preset, written, decimals);
+  if (seedSource) await requireCode(node, "--seed-source", seedSource);
+  else await checkSeedSource(node, parameters);
+  return { parameters, ...(token && { token }), ...(seedSource && { seedSource }) };
+}
+
+/** The market that was recorded, if it is on this chain and is the one asked for. */
+async function found(folder: string, node: Node, wish: Wish): Promise<Deployed | undefined> {
+  const record = await readRecord(folder);
+  if (!record) return undefined;
+  const { minCollateral, ...lengths } = wish.parameters;
+  const same =
+    (await node.getCode({ address: record.market })) !== undefined &&
+    record.chainId === (await node.getChainId()) &&
+    (!wish.token || isAddressEqual(wish.token, record.token)) &&
+    (!wish.seedSource || isAddressEqual(wish.seedSource, record.seedSource)) &&
+    toJson(record.parameters) === toJson({ ...lengths, minCollateral });
+  if (same) return { file: recordFile(folder), record };
+  const reason =
+    "another market is recorded there, or one of another chain; choose another folder, or move that one away";
+  throw new SubletException({ code: "BadArgument", name: "--folder", value: folder, reason });
+}
