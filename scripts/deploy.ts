@@ -15,6 +15,7 @@ import { toJson } from "../src/protocol/Json.ts";
 import { LOCAL_ACCOUNT, LOCAL_CHAINS } from "./deployment/ground.ts";
 import { type Deployed, deploy, type Rehearsal } from "./deployment/index.ts";
 import { PRESETS, type Preset } from "./deployment/parameters.ts";
+import { DEPLOYMENTS } from "./deployment/record.ts";
 
 interface Flags {
   readonly rpc: string;
@@ -32,7 +33,6 @@ interface Flags {
   readonly json?: boolean;
 }
 
-const DEPLOYMENTS = join(import.meta.dirname, "..", "deployments");
 const CONFIRMATIONS = 5;
 
 function deployCommand(): Command {

@@ -1,6 +1,13 @@
 /** Making a market: forwarder, seed source and market, one transaction after the other, each carried out once. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Address, encodeDeployData, getAddress, getContractAddress, type Hex, type TransactionReceipt } from "viem";
+import {
+  type Address,
+  encodeDeployData,
+  getAddress,
+  getContractAddress,
+  type Hex,
+  type TransactionReceipt,
+} from "viem";
 import type { Node, Parameters } from "../../src/chain/Connection.ts";
 import { chainFailure } from "../../src/chain/Failure.ts";
 import type { Sender, Signed } from "../../src/chain/Sender.ts";

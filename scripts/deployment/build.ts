@@ -35,6 +35,12 @@ export interface Build {
   bundles(): Promise<Record<ContractName, Bundle>>;
 }
 
+/** What a verification needs of the compiler. */
+const OUTPUTS = [
+  ...["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object"],
+  "evm.deployedBytecode.immutableReferences",
+];
+
 /** Compiles where something changed. */
 export async function build(): Promise<Build> {
   await hre.tasks.getTask("build").run({ quiet: true });
@@ -65,19 +71,19 @@ async function bundlesOf(contracts: Build["contracts"]): Promise<Record<Contract
   const { contracts: compiled } = compile(
     selecting(input, Object.fromEntries(entries.map(([name, { source }]) => [source, { [name]: ["metadata"] }]))),
   );
-  return Object.fromEntries(
-    entries.map(([name, { source }]) => {
-      const metadata = compiled[source]![name]!.metadata;
-      const own = Object.keys((JSON.parse(metadata) as { sources: object }).sources);
-      const sources = Object.fromEntries(own.map((path) => [path, input.sources[path]!]));
-      const outputs = [
-        ...["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object"],
-        "evm.deployedBytecode.immutableReferences",
-      ];
-      const selection = { [source]: { [name]: outputs }, "*": { "": ["ast"] } };
-      return [name, { input: selecting({ ...input, sources }, selection), metadata }];
-    }),
-  ) as Record<ContractName, Bundle>;
+  const metadataOf = (name: ContractName): string => compiled[contracts[name].source]![name]!.metadata;
+  const bundleOf = (name: ContractName): Bundle => {
+    // The annex is compiled with the market, which has it within.
+    const group: ContractName[] = name === "Annex" || name === "StorageMarket" ? ["StorageMarket", "Annex"] : [name];
+    const { sources: own } = JSON.parse(metadataOf(group[0]!)) as { sources: object };
+    const sources = Object.fromEntries(Object.keys(own).map((path) => [path, input.sources[path]!]));
+    const selection = Object.fromEntries(group.map((one) => [contracts[one].source, { [one]: OUTPUTS }]));
+    return {
+      input: selecting({ ...input, sources }, { ...selection, "*": { "": ["ast"] } }),
+      metadata: metadataOf(name),
+    };
+  };
+  return Object.fromEntries(entries.map(([name]) => [name, bundleOf(name)])) as Record<ContractName, Bundle>;
 }
 
 function selecting(input: StandardInput, outputSelection: object): StandardInput {

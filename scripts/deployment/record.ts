@@ -45,6 +45,9 @@ const schema = z.strictObject({
 export type RecordedContract = z.output<typeof contractSchema>;
 export type DeploymentRecord = z.output<typeof schema>;
 
+/** Where deployments are kept unless told, by chain id. */
+export const DEPLOYMENTS = join(import.meta.dirname, "..", "..", "deployments");
+
 export function recordFile(folder: string): string {
   return join(folder, "market.json");
 }
