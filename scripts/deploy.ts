@@ -13,9 +13,9 @@ import { tellFailure } from "../src/command-line/failure.ts";
 import { SubletException } from "../src/protocol/Errors.ts";
 import { toJson } from "../src/protocol/Json.ts";
 import { LOCAL_ACCOUNT, LOCAL_CHAINS } from "./deployment/ground.ts";
-import { type Deployed, deploy, type Rehearsal } from "./deployment/index.ts";
+import { deploy, type Order, type Rehearsal, rehearse } from "./deployment/index.ts";
 import { PRESETS, type Preset } from "./deployment/parameters.ts";
-import { DEPLOYMENTS } from "./deployment/record.ts";
+import { DEPLOYMENTS, type DeploymentRecord, recordFile } from "./deployment/record.ts";
 
 interface Flags {
   readonly rpc: string;
@@ -68,7 +68,8 @@ async function run(flags: Flags): Promise<void> {
     throw bad("--chain-id", "", `the node is on chain ${chainId}; repeat it with the id of the chain that is meant`);
   if (!local && flags.token === undefined && !flags.testToken)
     throw bad("--token", "", "the address of the token to pay with is needed, or --test-token");
-  const outcome = await deploy({
+  const folder = flags.folder ?? join(DEPLOYMENTS, `${chainId}`);
+  const order: Order = {
     rpcUrl: flags.rpc,
     chainId,
     account: await accountOf(flags, local),
@@ -77,11 +78,12 @@ async function run(flags: Flags): Promise<void> {
     preset: flags.preset ?? (local ? "demo" : "daily"),
     ...(flags.parameters !== undefined && { parametersFile: flags.parameters }),
     confirmations: flags.confirmations ? whole("--confirmations", flags.confirmations) : local ? 1 : CONFIRMATIONS,
-    folder: flags.folder ?? join(DEPLOYMENTS, `${chainId}`),
-    dryRun: flags.dryRun ?? false,
+    folder,
     onMade: ({ name, address, receipt }) => note(`${name} ${address}, in block ${receipt.blockNumber}`),
-  });
-  print(flags, outcome);
+  };
+  const outcome = flags.dryRun ? await rehearse(order) : await deploy(order);
+  if (flags.json) process.stdout.write(`${toJson(outcome)}\n`);
+  else process.stdout.write(`${page(outcome, folder).join("\n")}\n`);
 }
 
 /** Never from the command line, where every process of the machine can read it. */
@@ -99,20 +101,18 @@ async function accountOf(flags: Flags, local: boolean): Promise<LocalAccount> {
   throw bad("--keystore", "", "the keystore of the account that pays is needed");
 }
 
-function print({ json }: Flags, outcome: Rehearsal | Deployed): void {
-  if (json) return void process.stdout.write(`${toJson(outcome)}\n`);
-  const lines =
-    "record" in outcome
-      ? [
-          `Market ${outcome.record.market} over token ${outcome.record.token} is on chain ${outcome.record.chainId}.`,
-          `${outcome.file} has the addresses; npm run verify -- ${outcome.record.chainId} --rpc <url> checks them.`,
-        ]
-      : [
-          `Account ${outcome.deployer} on chain ${outcome.chainId} would make:`,
-          ...outcome.steps.map(({ name, address, gas }) => `  ${name.padEnd(16)} ${address}  ${gas} gas`),
-          `It would pay ${formatEther(outcome.cost)} ether at today's price, and needs ${formatEther(outcome.needed)} to begin.`,
-        ];
-  process.stdout.write(`${lines.join("\n")}\n`);
+function page(outcome: Rehearsal | DeploymentRecord, folder: string): string[] {
+  if ("market" in outcome)
+    return [
+      `Market ${outcome.market} over token ${outcome.token} is on chain ${outcome.chainId}.`,
+      `${recordFile(folder)} has the addresses; npm run verify -- ${folder} --rpc <url> compares them with the chain.`,
+    ];
+  const { deployer, chainId, parameters, steps, cost, needed } = outcome;
+  return [
+    `Account ${deployer} on chain ${chainId} would make a market with ${toJson(parameters)}:`,
+    ...steps.map(({ name, address, gas }) => `  ${name.padEnd(16)} ${address}  ${gas} gas`),
+    `It would pay ${formatEther(cost)} ether at today's price, and needs ${formatEther(needed)} to begin.`,
+  ];
 }
 
 function whole(name: string, value: string): number {

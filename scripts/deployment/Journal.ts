@@ -3,7 +3,7 @@
  * finds whatever may be on the chain, and sends the same again rather than another.
  */
 import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Address, isAddressEqual } from "viem";
 import { z } from "zod";
 import type { Signed } from "../../src/chain/Sender.ts";
@@ -32,18 +32,19 @@ export interface Identity {
 }
 
 export class Journal {
-  readonly #file: string;
+  readonly #file: string | undefined;
   readonly #identity: Identity;
   readonly #signed: Record<string, Signed[]>;
 
-  private constructor(file: string, identity: Identity, signed: Record<string, Signed[]>) {
+  private constructor(file: string | undefined, identity: Identity, signed: Record<string, Signed[]>) {
     this.#file = file;
     this.#identity = identity;
     this.#signed = signed;
   }
 
-  /** @throws SubletException StateCorrupt, or BadArgument where another deployment was begun in the folder */
-  static async open(folder: string, identity: Identity): Promise<Journal> {
+  /** Without a folder it is lost with the process. @throws SubletException StateCorrupt, or BadArgument where another deployment was begun in the folder */
+  static async open(folder: string | undefined, identity: Identity): Promise<Journal> {
+    if (folder === undefined) return new Journal(undefined, identity, {});
     const file = join(folder, "sending.json");
     const text = await readText(file);
     if (text === undefined) return new Journal(file, identity, {});
@@ -73,12 +74,13 @@ export class Journal {
   /** On disk when it returns. */
   async add(name: ContractName, signed: Signed): Promise<void> {
     this.#signed[name] = [...this.of(name), signed];
-    await mkdir(join(this.#file, ".."), { recursive: true });
+    if (this.#file === undefined) return;
+    await mkdir(dirname(this.#file), { recursive: true });
     await replaceFile(this.#file, `${toJson({ ...this.#identity, signed: this.#signed })}\n`);
   }
 
   async remove(): Promise<void> {
-    await rm(this.#file, { force: true });
+    if (this.#file !== undefined) await rm(this.#file, { force: true });
   }
 }
 

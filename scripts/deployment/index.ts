@@ -4,13 +4,13 @@ import { type Node, nodeAt, type Parameters } from "../../src/chain/Connection.t
 import { limitOf, Sender } from "../../src/chain/Sender.ts";
 import { SubletException } from "../../src/protocol/Errors.ts";
 import { toJson } from "../../src/protocol/Json.ts";
-import { build } from "./build.ts";
+import { type Build, build } from "./build.ts";
 import { compilerVersion } from "./compiler.ts";
 import { Deployment, type Made, type Rehearsed, type Wish } from "./Deployment.ts";
 import { checkSeedSource, requireCode, tokenDecimals } from "./ground.ts";
 import { Journal } from "./Journal.ts";
 import { type Preset, parametersOf, readParameters } from "./parameters.ts";
-import { type DeploymentRecord, readRecord, recordFile, recordOf, write } from "./record.ts";
+import { type DeploymentRecord, readRecord, recordOf, write } from "./record.ts";
 
 export interface Order {
   readonly rpcUrl: string;
@@ -22,8 +22,8 @@ export interface Order {
   readonly preset: Preset;
   readonly parametersFile?: string;
   readonly confirmations: number;
-  readonly folder: string;
-  readonly dryRun: boolean;
+  /** Where it is recorded; nowhere if left out, for a chain that ends with this process. */
+  readonly folder?: string;
   readonly pollMs?: number;
   readonly onMade?: (made: Made) => void;
 }
@@ -40,48 +40,75 @@ export interface Rehearsal {
   readonly needed: bigint;
 }
 
-export interface Deployed {
-  readonly file: string;
-  readonly record: DeploymentRecord;
-}
-
 /** Decimals of MarketToken. */
 const TEST_TOKEN_DECIMALS = 6;
 
+/** Everything that is known before anything is sent. */
+interface Prepared {
+  readonly node: Node;
+  readonly wish: Wish;
+  readonly built: Build;
+  readonly sender: Sender;
+  readonly journal: Journal;
+  readonly deployment: Deployment;
+  readonly steps: readonly Rehearsed[];
+  /** Gas, at most. */
+  readonly most: bigint;
+}
+
 /**
- * Deploys, or goes on with what was begun in the same folder; what is there already is found and not made again.
- * Everything is checked before anything is sent. A rehearsal also tells what it costs an account that cannot pay it.
+ * Says what would be made, and at which cost, also to an account that cannot pay it. Nothing is sent.
+ * @throws SubletException as {@link deploy}
+ */
+export async function rehearse(order: Order): Promise<Rehearsal | DeploymentRecord> {
+  const prepared = await prepare(order);
+  if ("market" in prepared) return prepared;
+  const { node, wish, sender, steps, most } = prepared;
+  const [{ maxFeePerGas }, gasPrice] = await Promise.all([sender.fees(), node.getGasPrice()]);
+  return {
+    ...{ chainId: order.chainId, deployer: order.account.address, parameters: wish.parameters },
+    steps: steps.map(({ code: _, ...step }) => step),
+    cost: steps.reduce((sum, { gas }) => sum + gas, 0n) * gasPrice,
+    needed: most * maxFeePerGas,
+  };
+}
+
+/**
+ * Deploys, or goes on with what was begun in the same folder; what is recorded there already is not made again.
+ * Everything is checked before anything is sent.
  * @throws SubletException BadArgument, StateCorrupt, ChainRejected, InsufficientFunds, ChainUnavailable, WrongChain,
  * TransactionFailed, TransactionPending
  */
-export async function deploy(order: Order): Promise<Rehearsal | Deployed> {
-  const { rpcUrl: url, chainId, account, folder, confirmations } = order;
-  const { node } = await nodeAt(order);
-  const wish = await wishOf(order, node);
-  const there = await found(folder, node, wish);
-  if (there) return there;
-  const built = await build();
-  const identity = { chainId, deployer: account.address, build: built.id, wish: toJson(wish) };
-  const journal = await Journal.open(folder, identity);
-  const sender = Sender.of(account, node, url, chainId, node.pollingInterval);
-  const deployment = new Deployment(built, wish, { node, url, sender }, journal, confirmations);
-  const steps = await deployment.rehearse();
-  const most = steps.reduce((sum, { gas }) => sum + limitOf(gas), 0n);
-  if (order.dryRun) {
-    const [{ maxFeePerGas }, gasPrice] = await Promise.all([sender.fees(), node.getGasPrice()]);
-    return {
-      ...{ chainId, deployer: account.address, parameters: wish.parameters, needed: most * maxFeePerGas },
-      cost: steps.reduce((sum, { gas }) => sum + gas, 0n) * gasPrice,
-      steps: steps.map(({ code: _, ...step }) => step),
-    };
-  }
+export async function deploy(order: Order): Promise<DeploymentRecord> {
+  const prepared = await prepare(order);
+  if ("market" in prepared) return prepared;
+  const { node, wish, built, sender, journal, deployment, most } = prepared;
   const shortage = await sender.shortage(most);
   if (shortage) throw new SubletException({ code: "InsufficientFunds", ...shortage });
   const made = await deployment.carryOut(order.onMade);
   const record = await recordOf(node, compilerVersion(), wish, made);
-  await write(folder, record, await built.bundles());
-  await journal.remove();
-  return { file: recordFile(folder), record };
+  if (order.folder !== undefined) {
+    await write(order.folder, record, await built.bundles());
+    await journal.remove();
+  }
+  return record;
+}
+
+async function prepare(order: Order): Promise<Prepared | DeploymentRecord> {
+  const { rpcUrl: url, chainId, account, folder, confirmations } = order;
+  const { node } = await nodeAt(order);
+  const wish = await wishOf(order, node);
+  const there = folder === undefined ? undefined : await found(folder, node, wish);
+  if (there) return there;
+  const built = await build();
+  const journal = await Journal.open(folder, {
+    ...{ chainId, deployer: account.address, build: built.id, wish: toJson(wish) },
+  });
+  const sender = Sender.of(account, node, url, chainId, node.pollingInterval);
+  const deployment = new Deployment(built, wish, { node, url, sender }, journal, confirmations);
+  const steps = await deployment.rehearse();
+  const most = steps.reduce((sum, { gas }) => sum + limitOf(gas), 0n);
+  return { node, wish, built, sender, journal, deployment, steps, most };
 }
 
 async function wishOf(order: Order, node: Node): Promise<Wish> {
@@ -95,7 +122,7 @@ async function wishOf(order: Order, node: Node): Promise<Wish> {
 }
 
 /** The market that was recorded, if it is on this chain and is the one asked for. */
-async function found(folder: string, node: Node, wish: Wish): Promise<Deployed | undefined> {
+async function found(folder: string, node: Node, wish: Wish): Promise<DeploymentRecord | undefined> {
   const record = await readRecord(folder);
   if (!record) return undefined;
   const { minCollateral, ...lengths } = wish.parameters;
@@ -105,7 +132,7 @@ async function found(folder: string, node: Node, wish: Wish): Promise<Deployed |
     (!wish.token || isAddressEqual(wish.token, record.token)) &&
     (!wish.seedSource || isAddressEqual(wish.seedSource, record.seedSource)) &&
     toJson(record.parameters) === toJson({ ...lengths, minCollateral });
-  if (same) return { file: recordFile(folder), record };
+  if (same) return record;
   const reason =
     "another market is recorded there, or one of another chain; choose another folder, or move that one away";
   throw new SubletException({ code: "BadArgument", name: "--folder", value: folder, reason });
