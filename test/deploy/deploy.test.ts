@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { getAddress, numberToHex, toHex } from "viem";
 import { deploy, type Order, rehearse } from "../../scripts/deployment/index.ts";
 import { PRESETS } from "../../scripts/deployment/parameters.ts";
+import { marketAddress } from "../../src/chain/MarketAddress.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import type { ErrorCode, ErrorOf } from "../../src/protocol/Errors.ts";
 import { failure } from "../chain/failure.ts";
@@ -40,7 +41,8 @@ describe("deploying a market", function () {
   it("records a market that answers with the parameters asked for", async () => {
     const file = await parametersFile('# dearer to join\nminCollateral = "12.5"\nepochBlocks = 50\n');
     const record = await deploy(chain.order({ parametersFile: file }));
-    const market = await MarketReader.connect({ rpcUrl: chain.rpc.url, market: record.market, chainId: chain.chainId });
+    const address = marketAddress("--market", join(chain.folder, "market"));
+    const market = await MarketReader.connect({ rpcUrl: chain.rpc.url, market: address, chainId: chain.chainId });
     expect(market.parameters).to.deep.equal({ ...PRESETS.demo, epochBlocks: 50, minCollateral: 12_500_000n });
     expect([market.token, market.seedSource, market.forwarder]).to.deep.equal([
       ...[record.token, record.seedSource, record.forwarder],
