@@ -23,13 +23,14 @@ const command = new Command("verify")
     if (!verification.ok) process.exitCode = 1;
   });
 
-function page({ ok, chainId, contracts }: Verification): string {
+function page({ ok, chainId, contracts, notJudged }: Verification): string {
   const lines = contracts.flatMap(({ name, address, differences }) => [
     `${name.padEnd(16)} ${address}  ${differences.length === 0 ? "is what was recorded" : "DIFFERS"}`,
     ...differences.map((difference) => `  ${difference}`),
   ]);
   const outcome = ok ? "all is what its sources compile to" : "not all is what its sources compile to";
-  return [...lines, `Chain ${chainId}: ${outcome}.`].join("\n");
+  const before = notJudged.map((what) => `The ${what} was there before the market, and is not judged.`);
+  return [...lines, ...before, `Chain ${chainId}: ${outcome}.`].join("\n");
 }
 
 try {

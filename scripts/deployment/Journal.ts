@@ -2,8 +2,8 @@
  * What of a deployment was signed, in `sending.json`: written before any of it is sent, so that an interrupted deployment
  * finds whatever may be on the chain, and sends the same again rather than another.
  */
-import { mkdir, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { type Address, isAddressEqual } from "viem";
 import { z } from "zod";
 import type { Signed } from "../../src/chain/Sender.ts";
@@ -75,7 +75,6 @@ export class Journal {
   async add(name: ContractName, signed: Signed): Promise<void> {
     this.#signed[name] = [...this.of(name), signed];
     if (this.#file === undefined) return;
-    await mkdir(dirname(this.#file), { recursive: true });
     await replaceFile(this.#file, `${toJson({ ...this.#identity, signed: this.#signed })}\n`);
   }
 

@@ -43,7 +43,7 @@ export function expectedImmutables(
   };
   const addresses = {
     ...{ TOKEN: record.token, SOURCE: record.seedSource, _trustedForwarder: record.forwarder },
-    ...{ ANNEX: record.contracts.Annex?.address ?? "0x", SELF: address },
+    ...{ ANNEX: record.contracts.Annex.address, SELF: address },
   };
   return new Map([
     ...Object.entries(numbers).map(([key, value]): [string, Hex] => [key, toHex(value, { size: 32 })]),

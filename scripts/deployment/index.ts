@@ -1,7 +1,10 @@
 /** A deployment from what was asked for to its record. */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { type Address, isAddressEqual, type LocalAccount } from "viem";
 import { type Node, nodeAt, type Parameters } from "../../src/chain/Connection.ts";
 import { limitOf, Sender } from "../../src/chain/Sender.ts";
+import { WriterLock } from "../../src/client/home/WriterLock.ts";
 import { SubletException } from "../../src/protocol/Errors.ts";
 import { toJson } from "../../src/protocol/Json.ts";
 import { type Build, build } from "./build.ts";
@@ -77,9 +80,25 @@ export async function rehearse(order: Order): Promise<Rehearsal | DeploymentReco
  * Deploys, or goes on with what was begun in the same folder; what is recorded there already is not made again.
  * Everything is checked before anything is sent.
  * @throws SubletException BadArgument, StateCorrupt, ChainRejected, InsufficientFunds, ChainUnavailable, WrongChain,
- * TransactionFailed, TransactionPending
+ * TransactionFailed, TransactionPending, HomeBusy where another process deploys into the folder
  */
 export async function deploy(order: Order): Promise<DeploymentRecord> {
+  const { folder } = order;
+  if (folder === undefined) return carryOut(order);
+  await mkdir(folder, { recursive: true });
+  const lockFile = join(folder, "writer.lock");
+  const lock = new WriterLock({ path: folder, lockFile });
+  try {
+    const record = await carryOut(order);
+    // Whoever comes from now on finds the record, lock or not.
+    for (const file of [lockFile, `${lockFile}.pid`]) await rm(file, { force: true });
+    return record;
+  } finally {
+    lock.release();
+  }
+}
+
+async function carryOut(order: Order): Promise<DeploymentRecord> {
   const prepared = await prepare(order);
   if ("market" in prepared) return prepared;
   const { node, wish, built, sender, journal, deployment, most } = prepared;

@@ -9,12 +9,11 @@ import { z } from "zod";
 import type { Node } from "../../src/chain/Connection.ts";
 import { SubletException } from "../../src/protocol/Errors.ts";
 import { readText, replaceFile } from "../../src/provider-node/Durable.ts";
-import { type Bundle, type ContractName, SOURCES } from "./build.ts";
+import type { Bundle, ContractName } from "./build.ts";
 import type { Made, Wish } from "./Deployment.ts";
 import { addressField, hexField } from "./fields.ts";
 import { PRESETS } from "./parameters.ts";
 
-const NAMES = Object.keys(SOURCES) as [ContractName, ...ContractName[]];
 const contractSchema = z.strictObject({
   address: addressField,
   /** The transaction that made it; the annex was made in the market's. */
@@ -39,7 +38,14 @@ const schema = z.strictObject({
   deployer: addressField,
   compiler: z.string(),
   parameters: z.strictObject({ ...lengths, minCollateral: z.string().regex(/^\d{1,39}$/) }),
-  contracts: z.partialRecord(z.enum(NAMES), contractSchema),
+  /** Token and seed source only where they were made for this market. */
+  contracts: z.strictObject({
+    MarketToken: contractSchema.optional(),
+    ERC2771Forwarder: contractSchema,
+    HeaderSeedSource: contractSchema.optional(),
+    StorageMarket: contractSchema,
+    Annex: contractSchema,
+  }),
 });
 
 export type RecordedContract = z.output<typeof contractSchema>;
@@ -100,7 +106,7 @@ export async function recordOf(
   made: readonly Made[],
 ): Promise<DeploymentRecord> {
   const one = (name: ContractName): Made => made.find((made) => made.name === name)!;
-  const contracts: DeploymentRecord["contracts"] = {};
+  const contracts: Partial<Record<ContractName, RecordedContract>> = {};
   for (const { name, ...rest } of made) contracts[name] = await contractOf(node, rest);
   const { address: market, receipt, constructorArguments } = one("StorageMarket");
   const annex = { address: annexOf(market), receipt, constructorArguments: annexArguments(constructorArguments) };
@@ -113,7 +119,7 @@ export async function recordOf(
     forwarder: one("ERC2771Forwarder").address,
     ...{ deployer: getAddress(receipt.from), compiler },
     parameters: { ...rest, minCollateral: `${minCollateral}` },
-    contracts,
+    contracts: contracts as DeploymentRecord["contracts"],
   };
 }
 

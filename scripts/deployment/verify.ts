@@ -31,6 +31,8 @@ export interface Verification {
   readonly ok: boolean;
   readonly chainId: number;
   readonly contracts: readonly Verified[];
+  /** What was there before the market, and has no sources here. */
+  readonly notJudged: readonly ("token" | "seedSource")[];
 }
 
 /** @throws SubletException NoSuchPath, StateCorrupt, BadArgument (another compiler), WrongChain, ChainUnavailable */
@@ -56,7 +58,12 @@ export async function verify(folder: string, rpcUrl: string): Promise<Verificati
       throw chainFailure(thrown, `the verification of ${name}`, rpcUrl);
     }
   }
-  return { ok: contracts.every(({ differences }) => differences.length === 0), chainId, contracts };
+  const { MarketToken, HeaderSeedSource } = record.contracts;
+  const notJudged = [
+    ...(MarketToken ? [] : (["token"] as const)),
+    ...(HeaderSeedSource ? [] : (["seedSource"] as const)),
+  ];
+  return { ok: contracts.every(({ differences }) => differences.length === 0), chainId, contracts, notJudged };
 }
 
 /** What the record says of one contract must follow from what it says of the market. */

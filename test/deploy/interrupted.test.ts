@@ -1,18 +1,19 @@
 /** A deployment killed between any two of its steps, and the same command given again. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Hex } from "viem";
 import { deploy } from "../../scripts/deployment/index.ts";
 import { encryptKeystore } from "../../src/chain/Keystore.ts";
+import { type Ended, type Running, startScript } from "../auditor/Command.ts";
 import { failure } from "../chain/failure.ts";
 import { DROPPED } from "../chain/RpcServer.ts";
 import { Chain } from "./Chain.ts";
 
 const SCRIPT = join(import.meta.dirname, "..", "..", "scripts", "deploy.ts");
 const SEND = "eth_sendRawTransaction";
+/** The code of a process that a signal ended. */
+const KILLED = -1;
 
 describe("a deployment that was interrupted", function () {
   this.timeout(240_000);
@@ -40,46 +41,37 @@ describe("a deployment that was interrupted", function () {
   };
 
   describe("by SIGKILL", () => {
-    let child: ChildProcess;
+    let running: Running;
 
-    async function command(environment: Record<string, string> = {}): Promise<{ code: number | null; output: string }> {
+    /** As a person would call it, with a key from an encrypted file. */
+    async function command(): Promise<Ended> {
       const keystore = join(chain.folder, "keystore.json");
       const { account, key, chainId, rpc, folder } = chain;
       await writeFile(keystore, await encryptKeystore({ address: account.address, privateKey: key }, "secret", 2));
       const place = ["--rpc", rpc.url, "--chain-id", `${chainId}`, "--folder", join(folder, "market")];
       const wish = ["--test-token", "--preset", "demo", "--confirmations", "1", "--keystore", keystore, "--json"];
-      child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", SCRIPT, ...place, ...wish], {
-        env: { ...process.env, SUBLET_PASSWORD: "secret", ...environment },
-        stdio: ["ignore", "pipe", "pipe"],
-      });
-      let output = "";
-      for (const stream of [child.stdout, child.stderr]) {
-        stream?.on("data", (text) => {
-          output += text;
-        });
-      }
-      const [code] = await once(child, "close");
-      return { code, output };
+      running = startScript(SCRIPT, [...place, ...wish], { SUBLET_PASSWORD: "secret" });
+      return running.ended;
     }
 
     it("goes on where it was, whether the node had the transaction or not, and makes one market", async () => {
-      const kill = (): void => void child.kill("SIGKILL");
+      const kill = (): void => running.kill("SIGKILL");
       // The node takes one and the process never hears of it; then one is signed and does not reach the node.
       failAfter(1, kill);
-      expect((await command()).code).to.equal(null);
+      expect((await command()).code).to.equal(KILLED);
       chain.rpc.between = async ({ method }, ask) => {
         if (method !== SEND) return ask();
         kill();
         return DROPPED;
       };
-      expect((await command()).code).to.equal(null);
+      expect((await command()).code).to.equal(KILLED);
       // The same for the market itself, the fourth of four.
       failAfter(3, kill);
-      expect((await command()).code).to.equal(null);
+      expect((await command()).code).to.equal(KILLED);
       expect(await chain.sent()).to.equal(4);
       undisturbed();
-      const { code, output } = await command();
-      expect(code, output).to.equal(0);
+      const { code, stderr } = await command();
+      expect(code, stderr).to.equal(0);
       const record = JSON.parse(await readFile(join(chain.folder, "market", "market.json"), "utf8"));
       expect((await chain.created()).at(-1)).to.equal(record.market.toLowerCase());
       expect((await chain.created()).length).to.equal(4);
@@ -127,6 +119,14 @@ describe("a deployment that was interrupted", function () {
     const { name, reason } = await failure(deploy(chain.order({ parametersFile: file })), "BadArgument");
     expect([name, /begun/.test(reason)]).to.deep.equal(["--folder", true]);
     expect(await chain.sent()).to.equal(sent);
+  });
+
+  it("is left to the process that is at it", async () => {
+    const first = deploy(chain.order());
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await failure(deploy(chain.order()), "HomeBusy");
+    await first;
+    expect((await chain.created()).length).to.equal(4);
   });
 
   it("does not take a journal that was changed for one", async () => {

@@ -128,13 +128,25 @@ describe("verifying a deployment", function () {
       expect((await verified(folder)).ERC2771Forwarder!.join()).to.match(/0x1212.* is not on the chain/);
     });
 
-    it("says that it cannot be used where it is cut off, or was compiled by another compiler", async () => {
+    it("says that it cannot be used where an address is cut off or the annex left out, or it was compiled by another compiler", async () => {
       await edit("market.json", (text) => text.replace(record.market, "0x12"));
       expect((await failure(verify(folder, chain.rpc.url), "StateCorrupt")).reason).to.match(/market: no address/);
+      await cp(join(chain.folder, "original"), folder, { recursive: true });
+      await edit("market.json", (text) => text.replace('"Annex"', '"Annexe"'));
+      await failure(verify(folder, chain.rpc.url), "StateCorrupt");
       await cp(join(chain.folder, "original"), folder, { recursive: true });
       await edit("market.json", (text) => text.replace("0.8.36+commit", "0.8.35+commit"));
       expect((await failure(verify(folder, chain.rpc.url), "BadArgument")).value).to.match(/0\.8\.35/);
     });
+  });
+
+  it("says what it cannot judge: a token and a seed source that were there before", async () => {
+    const { token, seedSource } = record;
+    const other = join(chain.folder, "other");
+    await deploy(chain.order({ token, seedSource, folder: other }));
+    const { ok, notJudged, contracts } = await verify(other, chain.rpc.url);
+    expect([ok, notJudged]).to.deep.equal([true, ["token", "seedSource"]]);
+    expect(contracts.map(({ name }) => name)).to.deep.equal(["ERC2771Forwarder", "StorageMarket", "Annex"]);
   });
 
   it("looks at the chain that was recorded, and no other", async () => {
