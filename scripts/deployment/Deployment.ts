@@ -9,7 +9,6 @@ import {
   type TransactionReceipt,
 } from "viem";
 import type { Node, Parameters } from "../../src/chain/Connection.ts";
-import { chainFailure } from "../../src/chain/Failure.ts";
 import type { Sender, Signed } from "../../src/chain/Sender.ts";
 import type { Build, ContractName } from "./build.ts";
 import type { Journal } from "./Journal.ts";
@@ -23,7 +22,6 @@ export interface Wish {
 
 export interface Ground {
   readonly node: Node;
-  readonly url: string;
   readonly sender: Sender;
 }
 
@@ -68,30 +66,25 @@ export class Deployment {
 
   /**
    * What is not made yet, with the addresses that it will have if the account sends nothing else. Nothing is sent.
-   * @throws SubletException ChainRejected where the market refuses its parameters, ChainUnavailable
+   * @throws what the chain answers where the market refuses its parameters
    */
   async rehearse(): Promise<Rehearsed[]> {
-    const { node, sender, url } = this.#ground;
+    const { node, sender } = this.#ground;
     const account = sender.account.address;
     const at = new Map<ContractName, Address>();
     const rehearsed: Rehearsed[] = [];
-    try {
-      let nonce = BigInt(await node.getTransactionCount({ address: account, blockTag: "pending" }));
-      for (const name of this.#names()) {
-        const signed = await this.#alive(name);
-        if (signed) {
-          at.set(name, getContractAddress({ from: account, nonce: BigInt(signed.nonce) }));
-          if (BigInt(signed.nonce) >= nonce) nonce = BigInt(signed.nonce) + 1n;
-          continue;
-        }
-        const step = this.#step(name, at);
-        const address = getContractAddress({ from: account, nonce: nonce++ });
-        at.set(name, address);
-        const gas = await node.estimateGas({ account, data: step.code });
-        rehearsed.push({ ...step, address, gas });
+    let nonce = BigInt(await node.getTransactionCount({ address: account, blockTag: "pending" }));
+    for (const name of this.#names()) {
+      const signed = await this.#alive(name);
+      if (signed) {
+        at.set(name, getContractAddress({ from: account, nonce: BigInt(signed.nonce) }));
+        if (BigInt(signed.nonce) >= nonce) nonce = BigInt(signed.nonce) + 1n;
+        continue;
       }
-    } catch (thrown) {
-      throw chainFailure(thrown, "the deployment", url);
+      const step = this.#step(name, at);
+      const address = getContractAddress({ from: account, nonce: nonce++ });
+      at.set(name, address);
+      rehearsed.push({ ...step, address, gas: await node.estimateGas({ account, data: step.code }) });
     }
     return rehearsed;
   }
@@ -170,21 +163,16 @@ export class Deployment {
 
   /** Reads every receipt again once the last is deep enough: a block may have been replaced by another. */
   async #confirmed(made: readonly Made[]): Promise<Made[]> {
-    const { node, url } = this.#ground;
-    try {
-      for (;;) {
-        const receipts = await Promise.all(
-          made.map(({ receipt: { transactionHash: hash } }) => node.getTransactionReceipt({ hash })),
-        );
-        const newest = await node.getBlockNumber({ cacheTime: 0 });
-        const lowest = newest - BigInt(this.#confirmations) + 1n;
-        if (receipts.every(({ blockNumber }) => blockNumber <= lowest)) {
-          return made.map((one, index) => ({ ...one, receipt: receipts[index]! }));
-        }
-        await sleep(node.pollingInterval);
+    const { node } = this.#ground;
+    for (;;) {
+      const receipts = await Promise.all(
+        made.map(({ receipt: { transactionHash: hash } }) => node.getTransactionReceipt({ hash })),
+      );
+      const lowest = (await node.getBlockNumber({ cacheTime: 0 })) - BigInt(this.#confirmations) + 1n;
+      if (receipts.every(({ blockNumber }) => blockNumber <= lowest)) {
+        return made.map((one, index) => ({ ...one, receipt: receipts[index]! }));
       }
-    } catch (thrown) {
-      throw chainFailure(thrown, "waiting for confirmations", url);
+      await sleep(node.pollingInterval);
     }
   }
 }

@@ -2,7 +2,7 @@
 import { type Address, type Hex, numberToHex, parseAbi, zeroHash } from "viem";
 import { mnemonicToAccount } from "viem/accounts";
 import type { Node, Parameters } from "../../src/chain/Connection.ts";
-import { chainFailure } from "../../src/chain/Failure.ts";
+import { chainFailure, isUnanswered } from "../../src/chain/Failure.ts";
 import { rlp } from "../../src/chain/Header.ts";
 import { SubletException } from "../../src/protocol/Errors.ts";
 
@@ -48,7 +48,10 @@ export async function checkSeedSource(node: Node, parameters: Parameters): Promi
 async function keepsHistory(node: Node, newest: bigint, hashBefore: Hex | undefined): Promise<boolean> {
   if (hashBefore === undefined) return (await node.getCode({ address: HISTORY })) !== undefined;
   const data = numberToHex(newest - 1n, { size: 32 });
-  const { data: answer } = await node.call({ to: HISTORY, data }).catch(() => ({ data: undefined }));
+  const { data: answer } = await node.call({ to: HISTORY, data }).catch((thrown: unknown) => {
+    if (isUnanswered(thrown)) throw thrown;
+    return { data: undefined };
+  });
   return answer === hashBefore;
 }
 

@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Address, isAddressEqual, type LocalAccount } from "viem";
 import { type Node, nodeAt, type Parameters } from "../../src/chain/Connection.ts";
+import { chainFailure } from "../../src/chain/Failure.ts";
 import { limitOf, Sender } from "../../src/chain/Sender.ts";
 import { WriterLock } from "../../src/client/home/WriterLock.ts";
 import { SubletException } from "../../src/protocol/Errors.ts";
@@ -64,7 +65,10 @@ interface Prepared {
  * @throws SubletException as {@link deploy}
  */
 export async function rehearse(order: Order): Promise<Rehearsal | DeploymentRecord> {
-  const prepared = await prepare(order);
+  return onChain(order, async () => rehearsalOf(order, await prepare(order)));
+}
+
+async function rehearsalOf(order: Order, prepared: Prepared | DeploymentRecord): Promise<Rehearsal | DeploymentRecord> {
   if ("market" in prepared) return prepared;
   const { node, wish, sender, steps, most } = prepared;
   const [{ maxFeePerGas }, gasPrice] = await Promise.all([sender.fees(), node.getGasPrice()]);
@@ -84,17 +88,26 @@ export async function rehearse(order: Order): Promise<Rehearsal | DeploymentReco
  */
 export async function deploy(order: Order): Promise<DeploymentRecord> {
   const { folder } = order;
-  if (folder === undefined) return carryOut(order);
+  if (folder === undefined) return onChain(order, () => carryOut(order));
   await mkdir(folder, { recursive: true });
   const lockFile = join(folder, "writer.lock");
   const lock = new WriterLock({ path: folder, lockFile });
   try {
-    const record = await carryOut(order);
+    const record = await onChain(order, () => carryOut(order));
     // Whoever comes from now on finds the record, lock or not.
     for (const file of [lockFile, `${lockFile}.pid`]) await rm(file, { force: true });
     return record;
   } finally {
     lock.release();
+  }
+}
+
+/** What the chain says on the way, as one of the errors that have a code. */
+async function onChain<Result>({ rpcUrl }: Order, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw chainFailure(thrown, "the deployment", rpcUrl);
   }
 }
 
@@ -124,7 +137,7 @@ async function prepare(order: Order): Promise<Prepared | DeploymentRecord> {
     ...{ chainId, deployer: account.address, build: built.id, wish: toJson(wish) },
   });
   const sender = Sender.of(account, node, url, chainId, node.pollingInterval);
-  const deployment = new Deployment(built, wish, { node, url, sender }, journal, confirmations);
+  const deployment = new Deployment(built, wish, { node, sender }, journal, confirmations);
   const steps = await deployment.rehearse();
   const most = steps.reduce((sum, { gas }) => sum + limitOf(gas), 0n);
   return { node, wish, built, sender, journal, deployment, steps, most };

@@ -9,6 +9,7 @@ import { marketAddress } from "../../src/chain/MarketAddress.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import type { ErrorCode, ErrorOf } from "../../src/protocol/Errors.ts";
 import { failure } from "../chain/failure.ts";
+import { DROPPED } from "../chain/RpcServer.ts";
 import { Chain } from "./Chain.ts";
 
 const NOBODY = getAddress(`0x${"dead".repeat(10)}`);
@@ -153,6 +154,18 @@ describe("deploying a market", function () {
       expect((await failure(deploy(chain.order()), "BadArgument")).name).to.equal("--folder");
       expect(await chain.sent()).to.equal(sent);
     });
+  });
+
+  it("says so when the node goes away in the middle", async () => {
+    for (const [method, preset] of [
+      ["eth_getBlockByNumber", "demo"],
+      ["eth_call", "daily"],
+      ["eth_estimateGas", "demo"],
+    ] as const) {
+      chain.rpc.between = async (request, ask) => (request.method === method ? DROPPED : ask());
+      const { url } = await refused(chain.order({ preset }), "ChainUnavailable");
+      expect(url).to.equal(chain.rpc.url);
+    }
   });
 
   describe("given a chain whose seeds HeaderSeedSource cannot prove", () => {
