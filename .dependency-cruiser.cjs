@@ -40,7 +40,7 @@ module.exports = {
       comment: "Shipped code takes nothing from tests, scripts, examples or benches.",
       severity: "error",
       from: { path: "^src/" },
-      to: { path: "^(test|scripts|examples|bench|ignition|hardhat\\.config)" },
+      to: { path: "^(test|scripts|examples|bench|hardhat\\.config)" },
     },
     {
       name: "no-development-packages",

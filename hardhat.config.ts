@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import toolbox from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
-import { configVariable, defineConfig } from "hardhat/config";
+import { defineConfig } from "hardhat/config";
 
 // No compiler is downloaded: the npm package solc carries the same compiler as WASM.
 const solc = createRequire(import.meta.url).resolve("solc/soljson.js");
@@ -12,8 +12,7 @@ export default defineConfig({
   plugins: [toolbox],
   solidity: {
     npmFilesToBuild: ["@openzeppelin/contracts/metatx/ERC2771Forwarder.sol"],
-    // Ignition builds by "production", which would otherwise know neither this compiler nor its settings.
-    profiles: { default: build, production: build },
+    profiles: { default: build },
   },
   typechain: { tsNocheck: true }, // its files have namespaces, but only types are imported from them
   paths: { sources: "contracts", tests: { solidity: "test/contracts", mocha: "test/contracts" } },
@@ -29,12 +28,5 @@ export default defineConfig({
   networks: {
     default: simulated, // what a test gets that names no network
     hardhat: simulated,
-    // Any EVM chain: "npx hardhat ignition deploy ignition/modules/Sublet.ts --network custom", with the two values in the
-    // environment or in Hardhat's encrypted keystore. "localhost" (port 8545) is built in.
-    custom: {
-      type: "http",
-      url: configVariable("SUBLET_DEPLOY_RPC_URL"),
-      accounts: [configVariable("SUBLET_DEPLOY_KEY")],
-    },
   },
 });

@@ -38,7 +38,7 @@ function steps(): Step[] {
     { name: "generated files", run: generatedAreCurrent },
     check("types", "tsc", "--noEmit"),
     check("lint", "biome", "check", "--error-on-warnings"),
-    check("arrows", "depcruise", "src", "scripts", "test", ...present("examples", "bench", "ignition")),
+    check("arrows", "depcruise", "src", "scripts", "test", ...present("examples", "bench")),
     check("dead code", "knip"),
     suite("contracts solidity", "hardhat", "test", "solidity"),
     suite("contracts mocha", "hardhat", "test", "mocha", "--no-compile"),

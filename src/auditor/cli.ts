@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { type Address, getAddress, isAddress } from "viem";
 import { z } from "zod";
+import { marketAddress } from "../chain/MarketAddress.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import { toJson } from "../protocol/Json.ts";
 import { type AuditOptions, audit } from "./audit.ts";
@@ -90,7 +91,7 @@ function withPlace(command: Command): Command {
   return command
     .addOption(new Option("--home <folder>", "take the chain and the market from this home").env("SUBLET_HOME"))
     .option("--rpc <url>", "the chain's JSON-RPC address")
-    .option("--market <address>", "the market's address")
+    .option("--market <address>", "the market's address, or deployment file")
     .option("--json", "print one JSON document; with --watch, one a line");
 }
 
@@ -102,7 +103,7 @@ async function place({ home, rpc, market }: Flags): Promise<Pick<AuditOptions, "
   if (!rpcUrl) throw missing("--rpc", "the chain's URL is needed, here or in a home's config.json");
   if (!address) throw missing("--market", "the market's address is needed, here or in a home's config.json");
   const chainId = rpc ? undefined : known?.chainId;
-  return { rpcUrl, market: addressOf("--market", address), ...(chainId !== undefined && { chainId }) };
+  return { rpcUrl, market: marketAddress("--market", address), ...(chainId !== undefined && { chainId }) };
 }
 
 async function configOf(home: string | undefined): Promise<z.infer<typeof config> | undefined> {

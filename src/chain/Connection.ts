@@ -54,11 +54,11 @@ const POLL_MS = 250;
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
- * Reaches the node and makes sure that it is the right chain and holds a market.
- * @throws SubletException ChainUnavailable, WrongChain, NotAMarket
+ * Reaches the node and makes sure that it is the right chain.
+ * @throws SubletException ChainUnavailable, WrongChain
  */
-export async function reach(connection: Connection): Promise<Facts> {
-  const { rpcUrl: url, market: address, pollMs = POLL_MS, timeoutMs = REQUEST_TIMEOUT_MS } = connection;
+export async function nodeAt(connection: Omit<Connection, "market">): Promise<{ node: Node; chainId: number }> {
+  const { rpcUrl: url, pollMs = POLL_MS, timeoutMs = REQUEST_TIMEOUT_MS } = connection;
   const transport = connection.request ? custom({ request: connection.request }) : http(url, { timeout: timeoutMs });
   // No cache: what is "latest" decides whether a call is in time.
   const node = createClient({ transport, cacheTime: 0, pollingInterval: pollMs }).extend(publicActions);
@@ -68,6 +68,16 @@ export async function reach(connection: Connection): Promise<Facts> {
   if (connection.chainId !== undefined && connection.chainId !== chainId) {
     throw new SubletException({ code: "WrongChain", expected: connection.chainId, actual: chainId });
   }
+  return { node, chainId };
+}
+
+/**
+ * Reaches the node and makes sure that it is the right chain and holds a market.
+ * @throws SubletException ChainUnavailable, WrongChain, NotAMarket
+ */
+export async function reach(connection: Connection): Promise<Facts> {
+  const { rpcUrl: url, market: address, pollMs = POLL_MS } = connection;
+  const { node, chainId } = await nodeAt(connection);
   const view = { address, abi: storageMarketAbi } as const;
   try {
     const [parameters, genesis, token, seedSource, forwarder] = await Promise.all([

@@ -17,14 +17,27 @@ import type { Shortage } from "../protocol/LocalErrors.ts";
 import type { Node } from "./Connection.ts";
 import { chainFailure, isUnanswered } from "./Failure.ts";
 
-export interface Request {
+/** Makes a contract. */
+export interface Creation {
   /** Says in errors what was being done. */
   readonly call: string;
-  readonly to: Address;
   readonly data: Hex;
 }
 
+export interface Request extends Creation {
+  readonly to: Address;
+}
+
+/** May be sent any number of times and is carried out once at most. */
+export interface Signed {
+  readonly bytes: Hex;
+  readonly hash: Hash;
+  readonly nonce: number;
+}
+
 export interface SendOptions {
+  /** Told before the bytes leave this process, and waited for. */
+  readonly onSigned?: (signed: Signed) => Promise<void>;
   /** How long to wait for the receipt; TransactionPending after that. */
   readonly receiptMs?: number;
   readonly signal?: AbortSignal;
@@ -52,11 +65,7 @@ export interface Purse {
   paid(call: string, gasUsed: bigint, fee: bigint): void;
 }
 
-interface Signed {
-  readonly bytes: Hex;
-  readonly hash: Hash;
-  readonly nonce: number;
-}
+type Wanted = Creation | Request;
 
 const RECEIPT_MS = 300_000;
 const BROADCAST_ATTEMPTS = 5;
@@ -108,8 +117,21 @@ export class Sender implements Transactor {
    * ChainUnavailable (nothing was signed yet), TransactionPending (sent, and its outcome is not known), and what the
    * purse throws
    */
-  async send(request: Request, options: SendOptions = {}): Promise<TransactionReceipt> {
-    const turn = this.#turn.then(() => this.#submit(request));
+  async send(request: Wanted, options: SendOptions = {}): Promise<TransactionReceipt> {
+    return this.#carryOut(request, options, () => this.#submit(request, options));
+  }
+
+  /** The same for what was signed by {@link send} in another process, which may have sent it already. */
+  async sendAgain(request: Wanted, signed: Signed, options: SendOptions = {}): Promise<TransactionReceipt> {
+    return this.#carryOut(request, options, async () => {
+      this.#outstanding.set(signed.nonce, signed);
+      await this.#broadcast(signed);
+      return signed;
+    });
+  }
+
+  async #carryOut(request: Wanted, options: SendOptions, submit: () => Promise<Signed>): Promise<TransactionReceipt> {
+    const turn = this.#turn.then(submit);
     this.#turn = turn.catch(() => undefined);
     try {
       const signed = await turn;
@@ -126,7 +148,7 @@ export class Sender implements Transactor {
   /** What the account lacks to pay for so much gas at today's price, if anything. */
   async shortage(gas: bigint): Promise<Shortage | undefined> {
     try {
-      return await this.#shortage(gas * (await this.#fees()).maxFeePerGas);
+      return await this.#shortage(gas * (await this.fees()).maxFeePerGas);
     } catch (thrown) {
       throw chainFailure(thrown, "eth_getBalance", this.#url);
     }
@@ -138,13 +160,13 @@ export class Sender implements Transactor {
     return have < need ? { asset: "gas", account, have, need, missing: need - have } : undefined;
   }
 
-  async #submit(request: Request): Promise<Signed> {
-    const from = this.account.address;
-    const { to, data } = request;
+  async #submit(request: Wanted, { onSigned }: SendOptions): Promise<Signed> {
+    const account = this.account.address;
+    const { call, ...asked } = request;
     // In the block to come, which may be in another phase than the newest one.
-    const limit = limitOf(await this.#node.estimateGas({ account: from, to, data, blockTag: "pending" }));
-    const suggested = await this.#fees();
-    const fees = this.#purse?.offer(request.call, limit, suggested) ?? suggested;
+    const limit = limitOf(await this.#node.estimateGas({ account, ...asked, blockTag: "pending" }));
+    const suggested = await this.fees();
+    const fees = this.#purse?.offer(call, limit, suggested) ?? suggested;
     const shortage = await this.#shortage(limit * fees.maxFeePerGas);
     if (shortage) throw new SubletException({ code: "InsufficientFunds", ...shortage });
     for (let attempt = 1; ; attempt++) {
@@ -153,12 +175,12 @@ export class Sender implements Transactor {
         type: "eip1559",
         chainId: this.#chainId,
         nonce,
-        to,
-        data,
+        ...asked,
         gas: limit,
         ...fees,
       });
       const signed = { bytes, hash: keccak256(bytes), nonce };
+      await onSigned?.(signed);
       this.#outstanding.set(nonce, signed);
       try {
         await this.#broadcast(signed);
@@ -173,7 +195,8 @@ export class Sender implements Transactor {
     }
   }
 
-  async #fees(): Promise<Fees> {
+  /** What the node suggests now; enough for as long as the price does not double. */
+  async fees(): Promise<Fees> {
     const [block, maxPriorityFeePerGas] = await Promise.all([
       this.#node.getBlock(),
       this.#node.estimateMaxPriorityFeePerGas(),
@@ -229,7 +252,7 @@ export class Sender implements Transactor {
     }
   }
 
-  async #receipt(request: Request, signed: Signed, options: SendOptions): Promise<TransactionReceipt> {
+  async #receipt(request: Wanted, signed: Signed, options: SendOptions): Promise<TransactionReceipt> {
     const limitMs = options.receiptMs ?? RECEIPT_MS;
     const deadline = performance.now() + limitMs;
     for (let look = 1; ; look++) {
@@ -253,11 +276,11 @@ export class Sender implements Transactor {
   }
 
   /** The simulation passed and the block did not: its state was another one. */
-  async #whyReverted(request: Request, receipt: TransactionReceipt): Promise<Error> {
-    const { to, data, call } = request;
+  async #whyReverted(request: Wanted, receipt: TransactionReceipt): Promise<Error> {
+    const { call, ...asked } = request;
     for (const blockNumber of [receipt.blockNumber, receipt.blockNumber - 1n]) {
       try {
-        await this.#node.call({ account: this.account.address, to, data, blockNumber });
+        await this.#node.call({ account: this.account.address, ...asked, blockNumber });
       } catch (thrown) {
         const failure = chainFailure(thrown, call, this.#url);
         if (SubletException.is(failure, "ChainRejected")) return failure;
@@ -268,7 +291,7 @@ export class Sender implements Transactor {
   }
 }
 
-function pending({ call }: Request, { hash }: Signed, limitMs: number): Error {
+function pending({ call }: Creation, { hash }: Signed, limitMs: number): Error {
   return new SubletException({ code: "TransactionPending", call, hash, limitMs });
 }
 

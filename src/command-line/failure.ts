@@ -1,6 +1,19 @@
 /** Whatever a command threw, as one of the errors that have a code. */
 import { CommanderError } from "commander";
 import { SubletException } from "../protocol/Errors.ts";
+import { toJson } from "../protocol/Json.ts";
+
+const USAGE_EXIT_CODE = 2;
+
+/** Where a command ends: in words on standard error, or as its one document on standard output; and the exit code. */
+export function tellFailure(thrown: unknown, json: boolean): void {
+  if (thrown instanceof CommanderError && thrown.exitCode === 0) return;
+  const { code, error, message, stack } = asSublet(thrown);
+  process.exitCode = code === "Usage" ? USAGE_EXIT_CODE : 1;
+  if (json) process.stdout.write(`${toJson({ error: { ...error, message } })}\n`);
+  else process.stderr.write(`sublet: ${message} [${code}]\n`);
+  if (code === "Unexpected") process.stderr.write(`${stack}\n`);
+}
 
 /** What is none of Sublet's own is a wrong command line, a refusal of the operating system, or a fault of the program. */
 export function asSublet(thrown: unknown): SubletException {

@@ -27,7 +27,12 @@ export const SETTINGS = {
     part: "Where the market is",
     ...{ name: "rpc", schema: Values.url, argument: "<url>", help: "the chain's JSON-RPC address" },
   },
-  market: { name: "market", schema: Values.address, argument: "<address>", help: "the market's address" },
+  market: {
+    name: "market",
+    schema: Values.market,
+    argument: "<address>",
+    help: "the market's address, or deployment file",
+  },
   chainId: { name: "chain-id", schema: Values.whole(1, 2 ** 52), help: "the chain's id: nothing is sent to another" },
   address: { name: "address", schema: Values.address, help: "the provider's account, which the stake belongs to" },
   listen: {

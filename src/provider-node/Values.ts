@@ -1,8 +1,10 @@
 /** What a setting may be. Each takes the value as a file, a flag or a program gives it, and says in words what it wants. */
 import { isAbsolute, resolve } from "node:path";
-import { getAddress, isAddress } from "viem";
+import { type Address, getAddress, isAddress } from "viem";
 import { z } from "zod";
+import { marketAddress } from "../chain/MarketAddress.ts";
 import { SECTOR_BYTES } from "../codec/index.ts";
+import { SubletException } from "../protocol/Errors.ts";
 
 const UNITS = ["", "k", "m", "g", "t"];
 
@@ -45,6 +47,17 @@ export const address = z
   .string("it is no address")
   .refine((value) => isAddress(value, { strict: false }), "it is no address")
   .transform((value) => getAddress(value));
+
+/** An address, or where a deployment was recorded; what is kept of it is the address. */
+export const market = z.transform((value: unknown, context): Address => {
+  try {
+    return marketAddress("market", `${value}`);
+  } catch (thrown) {
+    if (!SubletException.is(thrown, "BadArgument")) throw thrown;
+    context.issues.push({ code: "custom", input: value, message: thrown.error.reason });
+    return z.NEVER;
+  }
+});
 
 export const multiaddr = z.string().startsWith("/", "each begins with a slash, such as /ip4/0.0.0.0/tcp/4001");
 

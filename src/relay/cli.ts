@@ -4,10 +4,11 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { pino } from "pino";
-import { bytesToHex, formatUnits, getAddress, type Hex, isAddress, parseUnits } from "viem";
+import { bytesToHex, formatUnits, type Hex, parseUnits } from "viem";
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
 import { encryptKeystore, readKeystore } from "../chain/Keystore.ts";
 import { Market } from "../chain/Market.ts";
+import { marketAddress } from "../chain/MarketAddress.ts";
 import { LEDGER_ONE } from "../chain/MarketReader.ts";
 import { readPassword } from "../chain/Password.ts";
 import { SubletException } from "../protocol/Errors.ts";
@@ -54,7 +55,7 @@ function command(name: string, description: string): Command {
 function onMarket(to: Command): Command {
   return to
     .requiredOption("--rpc <url>", "the chain's JSON-RPC address")
-    .requiredOption("--market <address>", "the market's address");
+    .requiredOption("--market <address>", "the market's address, or deployment file");
 }
 
 async function init(flags: Flags): Promise<void> {
@@ -107,9 +108,9 @@ async function collect(flags: Flags): Promise<void> {
 }
 
 async function marketOf(flags: Flags): Promise<Market> {
-  if (!isAddress(flags.market, { strict: false })) throw bad("--market", flags.market, "it is no address");
+  const market = marketAddress("--market", flags.market);
   const account: Hex = bytesToHex(await readKeystore(keystoreOf(flags), await readPassword(flags.passwordFile, false)));
-  return Market.connect({ rpcUrl: flags.rpc, market: getAddress(flags.market), account });
+  return Market.connect({ rpcUrl: flags.rpc, market, account });
 }
 
 function keystoreOf({ home }: Flags): string {

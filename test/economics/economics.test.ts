@@ -1,7 +1,7 @@
 /** What rational providers come to against the deployed contracts, and that docs/ECONOMICS.md says so. */
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
-import { PRESETS } from "../../ignition/modules/parameters.ts";
+import { PRESETS } from "../../scripts/deployment/parameters.ts";
 import { mostReserved } from "../../src/client/volumes/Selection.ts";
 import { breakEven, failing, type Measured, measure, type Row } from "./measure.ts";
 import { documents } from "./page.ts";

@@ -1,5 +1,5 @@
 /** Plays what docs/ECONOMICS.md tells of: every strategy by the daily preset, and the telling ones by others. */
-import { PRESETS } from "../../ignition/modules/parameters.ts";
+import { PRESETS } from "../../scripts/deployment/parameters.ts";
 import { Positions } from "../../src/codec/index.ts";
 import type { Outcome } from "./Player.ts";
 import { type SeasonParameters, season, termLength } from "./Season.ts";

@@ -1,5 +1,4 @@
 /** Arguments as a person writes them, checked before anything is done. */
-import { type Address, getAddress, isAddress } from "viem";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Range } from "../Sublet.ts";
 
@@ -23,11 +22,6 @@ export function range(value: string): Range {
   if (!match || Number(match[2] ?? Infinity) < Number(match[1]))
     throw bad("range", value, "it is FIRST-LAST, in bytes counted from 0, such as 0-99");
   return { first: Number(match[1]), ...(match[2] !== undefined && { last: Number(match[2]) }) };
-}
-
-export function address(name: string, value: string): Address {
-  if (isAddress(value, { strict: false })) return getAddress(value);
-  throw bad(name, value, "it is no address");
 }
 
 /** A decimal amount of tokens in base units. */

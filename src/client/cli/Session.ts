@@ -1,13 +1,13 @@
 /** One command's drive: opened as the flags say, closed when the command is done, whatever came of it. */
 import { Command, Option } from "commander";
 import type { Address } from "viem";
+import { marketAddress } from "../../chain/MarketAddress.ts";
 import { readPassword } from "../../chain/Password.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { Home } from "../home/Home.ts";
 import type { Failure } from "../Parallel.ts";
 import type { Incident } from "../retrieve/ShardReader.ts";
 import type { Sublet } from "../Sublet.ts";
-import { address } from "./Arguments.ts";
 import { note, type PrintFlags } from "./Terminal.ts";
 
 export interface HomeFlags extends PrintFlags {
@@ -37,7 +37,7 @@ export function withHome(command: Command): Command {
   return command
     .addOption(new Option("--home <folder>", "where the drive lives (~/.sublet)").env("SUBLET_HOME"))
     .option("--rpc <url>", "the chain's JSON-RPC address, if another than the home's")
-    .option("--market <address>", "the market's address, if another than the home's")
+    .option("--market <address>", "the market's address or deployment file, if another than the home's")
     .option("--password-file <file>", "the keystore's password; else SUBLET_PASSWORD, else it is asked for")
     .option("--json", "print one JSON document");
 }
@@ -62,7 +62,7 @@ export async function withDrive<Result>(
   const drive = await Sublet.open({
     ...(flags.home !== undefined && { home: flags.home }),
     ...(flags.rpc !== undefined && { rpcUrl: flags.rpc }),
-    ...(flags.market !== undefined && { market: address("--market", flags.market) }),
+    ...(flags.market !== undefined && { market: marketAddress("--market", flags.market) }),
     password: await readPassword(flags.passwordFile, false),
     signal: stop.signal,
     onIncident: (incident) => remember(incidents, incident),

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import { marketAddress } from "../../chain/MarketAddress.ts";
 import { readPassword } from "../../chain/Password.ts";
-import { address, bad } from "./Arguments.ts";
+import { bad } from "./Arguments.ts";
 import { command, type HomeFlags } from "./Session.ts";
 import { print } from "./Terminal.ts";
 
@@ -22,7 +23,7 @@ async function init(flags: Flags): Promise<void> {
   const config = await setUp({
     ...(home !== undefined && { home }),
     rpcUrl: flags.rpc,
-    market: address("--market", flags.market),
+    market: marketAddress("--market", flags.market),
     password: await readPassword(flags.passwordFile, true),
     localNetwork: flags.localNetwork ?? false,
   });

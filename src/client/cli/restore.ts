@@ -3,12 +3,13 @@ import { text } from "node:stream/consumers";
 import { type Command, Option } from "commander";
 import { isAddressEqual } from "viem";
 import { readKeystore } from "../../chain/Keystore.ts";
+import { marketAddress } from "../../chain/MarketAddress.ts";
 import { readPassword } from "../../chain/Password.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { Home } from "../home/Home.ts";
 import { accountOf } from "../home/Keystore.ts";
 import { keyOf } from "../home/Words.ts";
-import { address, bad } from "./Arguments.ts";
+import { bad } from "./Arguments.ts";
 import { command, type HomeFlags, type IncidentReport, remember } from "./Session.ts";
 import { print } from "./Terminal.ts";
 
@@ -39,7 +40,7 @@ async function restore(flags: Flags): Promise<void> {
   if (!config) {
     if (!flags.rpc) throw bad("--rpc", "", "the chain's JSON-RPC address is needed");
     if (!flags.market) throw bad("--market", "", "the market's address is needed");
-    const place = { rpcUrl: flags.rpc, market: address("--market", flags.market) };
+    const place = { rpcUrl: flags.rpc, market: marketAddress("--market", flags.market) };
     const { setUp } = await import("../home/Setup.ts");
     await setUp({ ...home, ...place, password, key, localNetwork: flags.localNetwork ?? false });
   } else if (!isAddressEqual(config.account, account)) {

@@ -11,7 +11,7 @@ export class WriterLock {
   readonly #database: DatabaseSync;
 
   /** @throws SubletException HomeBusy when another process (or another drive of this one) writes */
-  constructor(home: Home) {
+  constructor(home: Pick<Home, "path" | "lockFile">) {
     this.#database = new DatabaseSync(home.lockFile);
     try {
       this.#database.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
