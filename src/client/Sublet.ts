@@ -28,8 +28,10 @@ import { type Quote, type QuoteOptions, quote } from "./upload/Quote.ts";
 import type { Source } from "./upload/Source.ts";
 import { tidy } from "./upload/Tidying.ts";
 import { createVolume, type VolumeOptions } from "./volumes/Creation.ts";
+import { type ExtendOptions, type ExtensionReport, extendVolume } from "./volumes/Extending.ts";
 import { type TopUp, topUp } from "./volumes/Funding.ts";
 import { type Prices, pricesNow } from "./volumes/Prices.ts";
+import { renew } from "./volumes/Renewal.ts";
 import { standingOf, type VolumeStatus } from "./volumes/Standing.ts";
 import type { Volume } from "./volumes/Volume.ts";
 import { WARN_EPOCHS, type Warning, warningsOf } from "./volumes/Warnings.ts";
@@ -104,6 +106,11 @@ export class Sublet {
       await drive.close();
       throw error;
     }
+  }
+
+  /** Its folder. */
+  get home(): string {
+    return this.#parts.home.path;
   }
 
   /** The address to fund. */
@@ -295,7 +302,8 @@ export class Sublet {
   }
 
   /**
-   * Gives positions that are lost to fresh providers and brings everybody up to date; finishes what was interrupted.
+   * Gives positions that are lost to fresh providers and brings everybody up to date; finishes what was interrupted, and
+   * extends deals that end soon, as far as the home's budget for that goes.
    * @throws SubletException TooFewProviders, InsufficientFunds, NotDurable
    */
   async repair(signal?: AbortSignal): Promise<RepairReport[]> {
@@ -315,7 +323,12 @@ export class Sublet {
     }
     const newest = volumes.at(-1);
     if (newest) await tidy(drive, newest);
-    return reports;
+    const renewed: RepairReport[] = [];
+    for (const report of reports) {
+      const volume = parts.volumes.require(report.volume, parts.home.path);
+      renewed.push({ ...report, renewed: await renew(parts, volume, signal) });
+    }
+    return renewed;
   }
 
   /**
@@ -325,6 +338,24 @@ export class Sublet {
    */
   async topUp(amount: bigint, options: { egress?: boolean } = {}): Promise<TopUp[]> {
     return topUp(this.#writable().parts, amount, options.egress ?? false);
+  }
+
+  /**
+   * A later end for the deals of one volume or all, at what their providers ask now; what that costs goes into their escrow.
+   * @throws SubletException NoVolume, OverBudget, InsufficientFunds, BadArgument: nothing was changed
+   */
+  async extend({ volume, ...options }: ExtendOptions & { volume?: bigint } = {}): Promise<ExtensionReport[]> {
+    const { parts } = this.#writable();
+    const { volumes, home } = parts;
+    const all = volume === undefined ? volumes.all() : [volumes.require(volume, home.path)];
+    if (all.length === 0) throw new SubletException({ code: "NoVolume", home: home.path });
+    const reports: ExtensionReport[] = [];
+    let { budget } = options;
+    for (const one of all) {
+      reports.push(await extendVolume(parts, one, { ...options, ...(budget !== undefined && { budget }) }));
+      if (budget !== undefined) budget -= reports.at(-1)!.cost;
+    }
+    return reports;
   }
 
   /** Ledger units that this drive's vouchers for reads of a volume add up to. */

@@ -37,6 +37,14 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ),
     example("a small one, for longer", "sublet volume create --k 2 --n 6 --size 500MiB --epochs 90"),
   ],
+  "sublet volume extend": [
+    example("thirty epochs more, and what they would cost", "sublet volume extend --epochs 30 --dry-run"),
+    example("if that costs no more than two tokens", "sublet volume extend --epochs 30 --budget 2"),
+  ],
+  "sublet volume renew": [
+    example("let repair keep everything going, for at most ten tokens", "sublet volume renew --budget 10"),
+    example("how it is set, and what is left", "sublet volume renew"),
+  ],
   "sublet put": [
     example("a file", "sublet put holiday.jpg /photos/holiday.jpg"),
     example("a folder, waiting until it is on chain", "sublet put photos /2026/photos --until committed"),

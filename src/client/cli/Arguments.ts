@@ -25,6 +25,11 @@ export function range(value: string): Range {
   return { first: Number(match[1]), ...(match[2] !== undefined && { last: Number(match[2]) }) };
 }
 
+export function volumeId(value: string): bigint {
+  if (/^\d{1,20}$/.test(value)) return BigInt(value);
+  throw bad("--volume", value, "it is a volume's number, as status shows it");
+}
+
 export function address(name: string, value: string): Address {
   if (isAddress(value, { strict: false })) return getAddress(value);
   throw bad(name, value, "it is no address");

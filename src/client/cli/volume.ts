@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { SECTOR_BYTES } from "../../codec/index.ts";
 import { size, wholeNumber } from "./Arguments.ts";
+import { extendCommand, renewCommand } from "./extend.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
 import { print, sizeText } from "./Terminal.ts";
 
@@ -18,7 +19,11 @@ export function volumeCommand(): Command {
     .option("--size <size>", "how much it holds", "1GiB")
     .option("--epochs <count>", "for how long", "30")
     .action((flags: Flags) => createVolume(flags));
-  return new Command("volume").description("rented space").addCommand(create);
+  return new Command("volume")
+    .description("rented space")
+    .addCommand(create)
+    .addCommand(extendCommand())
+    .addCommand(renewCommand());
 }
 
 async function createVolume(flags: Flags): Promise<void> {

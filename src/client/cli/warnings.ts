@@ -13,7 +13,11 @@ function sentence(some: readonly Warning[], decimals: number): string {
   const deals = `${some.length} ${one ? "deal" : "deals"} of volume ${volume}`;
   const least = Math.min(...some.map((warning) => ("epochs" in warning ? warning.epochs : Infinity)));
   if (kind === "ending") {
-    return `${deals} ${one ? "ends" : "end"}, the first in ${least} epochs; what is to be kept has to be put into another volume before.`;
+    return `${deals} ${one ? "ends" : "end"}, the first in ${least} epochs; volume extend keeps what is to be kept longer.`;
+  }
+  if (kind === "budget") {
+    const [{ missing }] = some as [Warning & { kind: "budget" }];
+    return `${deals} ${one ? "ends" : "end"} soon and the budget for extending lacks ${formatUnits(missing, decimals)}: raise it with volume renew, or topup and extend.`;
   }
   const missing = formatUnits(
     some.reduce((sum, warning) => sum + ("missing" in warning ? warning.missing : 0n), 0n),

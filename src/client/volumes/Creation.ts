@@ -43,7 +43,8 @@ export function requireShape({ market }: Parts, { k, n, epochs }: { k: number; n
   requireWithin("epochs", epochs, 1, market.parameters.maxDealEpochs - 1);
 }
 
-function requireWithin(name: string, value: number, least: number, most: number): void {
+/** @throws SubletException BadArgument */
+export function requireWithin(name: string, value: number, least: number, most: number): void {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return;
   const reason = `it is a whole number from ${least} to ${most}`;
   throw new SubletException({ code: "BadArgument", name, value: `${value}`, reason });
