@@ -35,6 +35,9 @@ import { renew } from "./volumes/Renewal.ts";
 import { standingOf, type VolumeStatus } from "./volumes/Standing.ts";
 import type { Volume } from "./volumes/Volume.ts";
 import { WARN_EPOCHS, type Warning, warningsOf } from "./volumes/Warnings.ts";
+import { Folder } from "./watch/Folder.ts";
+import { Mirror } from "./watch/Mirror.ts";
+import { USUAL_QUIET_MS, type WatchOptions, watchFolder } from "./watch/Watching.ts";
 
 /** Bytes `first` to `last` of a file, both included; without `last` to its end. */
 export interface Range {
@@ -240,6 +243,20 @@ export class Sublet {
   /** {@link move}, but what was there stays; both names have the same content in the same place, and it is paid once. */
   async copy(from: string, to: string, { force = false }: { force?: boolean } = {}): Promise<number> {
     return rename(this.#writable(), from, to, { force, keep: true });
+  }
+
+  /**
+   * Keeps what a folder of this machine holds under `path`, until the signal aborts: new and changed files are put, once
+   * nobody writes to them, renamed ones are moved, and what is gone from the folder is removed, and is a version then.
+   * @throws SubletException NoSuchPath, BadArgument, NoVolume, VolumeFull, NotDurable at first; later ones are told of
+   */
+  async watch(folder: string, path: string, options: WatchOptions = {}): Promise<void> {
+    const { quietMs = USUAL_QUIET_MS, parallel = USUAL_PARALLEL, volume, signal: given } = options;
+    requireParallel(parallel);
+    const signal = AbortSignal.any([this.#parts.closing.signal, ...(given ? [given] : [])]);
+    const putting = { parallel, signal, until: "durable", ...(volume !== undefined && { volume }) } as const;
+    const mirror = new Mirror(this.#writable(), new Folder(folder, quietMs), path, putting);
+    await watchFolder(mirror, folder, options, signal);
   }
 
   // ---------------------------------------------------------------- volumes

@@ -19,3 +19,5 @@ export type { Cost, Prices, Spread } from "./volumes/Prices.ts";
 export type { Renewed } from "./volumes/Renewal.ts";
 export type { Health, PositionStatus, VolumeStatus } from "./volumes/Standing.ts";
 export type { Warning } from "./volumes/Warnings.ts";
+export type { Mirrored } from "./watch/Mirror.ts";
+export type { WatchOptions } from "./watch/Watching.ts";

@@ -58,6 +58,10 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example("the first 100 bytes", "sublet get /readme.md part --range 0-99"),
     example("what it was before the last change", "sublet get --version 2 /readme.md before.md"),
   ],
+  "sublet watch": [
+    example("a folder, kept as it is now and changes", "sublet watch ~/notes /notes"),
+    example("for a program: one document a line", "sublet watch photos /photos --quiet 10 --json"),
+  ],
   "sublet ls": [
     example("everything", "sublet ls"),
     example("a folder, for a program", "sublet ls /photos --json"),
