@@ -23,10 +23,11 @@ import { type Fetched, type FetchOptions, fetchFiles } from "./retrieve/Fetching
 import { forget, type Removal, remove, rename } from "./upload/Naming.ts";
 import { type Plan, type PlanOptions, plan } from "./upload/Plan.ts";
 import { Publisher } from "./upload/Publisher.ts";
-import { type PutOptions, put, type Receipt, type Writable } from "./upload/Put.ts";
+import { type PutOptions, put, type Receipt } from "./upload/Put.ts";
 import { type Quote, type QuoteOptions, quote } from "./upload/Quote.ts";
 import type { Source } from "./upload/Source.ts";
 import { tidy } from "./upload/Tidying.ts";
+import type { Writable } from "./upload/Writable.ts";
 import { createVolume, type VolumeOptions } from "./volumes/Creation.ts";
 import { type ExtendOptions, type ExtensionReport, extendVolume } from "./volumes/Extending.ts";
 import { type TopUp, topUp } from "./volumes/Funding.ts";

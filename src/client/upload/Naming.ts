@@ -2,8 +2,9 @@
 import { SubletException } from "../../protocol/Errors.ts";
 import { normalize, normalizeFolder } from "../catalogue/Path.ts";
 import type { Volume } from "../volumes/Volume.ts";
-import { requireNameable, type Writable } from "./Put.ts";
+import { requireNameable } from "./Put.ts";
 import { reclaimAll } from "./Tidying.ts";
+import type { Writable } from "./Writable.ts";
 
 interface Renaming {
   readonly force: boolean;
