@@ -31,6 +31,7 @@ import type { Writable } from "./upload/Writable.ts";
 import { createVolume, type VolumeOptions } from "./volumes/Creation.ts";
 import { type ExtendOptions, type ExtensionReport, extendVolume } from "./volumes/Extending.ts";
 import { type TopUp, topUp } from "./volumes/Funding.ts";
+import { planTopUp, planVolume, type TopUpPlan, type VolumePlan } from "./volumes/Payments.ts";
 import { type Prices, pricesNow } from "./volumes/Prices.ts";
 import { renew } from "./volumes/Renewal.ts";
 import { standingOf, type VolumeStatus } from "./volumes/Standing.ts";
@@ -270,6 +271,14 @@ export class Sublet {
     return createVolume(this.#writable().parts, options);
   }
 
+  /**
+   * What {@link createVolume} of the same would cost; providers sign for it, and no money moves.
+   * @throws SubletException TooFewProviders, BadArgument
+   */
+  planVolume(options: VolumeOptions): Promise<VolumePlan> {
+    return planVolume(this.#parts, options);
+  }
+
   /** What the market's providers ask now. @throws SubletException TooFewProviders when none answers that has room */
   prices(signal?: AbortSignal): Promise<Prices> {
     return pricesNow(this.#parts, signal);
@@ -356,6 +365,11 @@ export class Sublet {
    */
   async topUp(amount: bigint, options: { egress?: boolean } = {}): Promise<TopUp[]> {
     return topUp(this.#writable().parts, amount, options.egress ?? false);
+  }
+
+  /** What {@link topUp} would pay, and how long the deals would last then. @throws SubletException NoVolume, BadArgument */
+  planTopUp(amount: bigint, options: { egress?: boolean } = {}): Promise<TopUpPlan> {
+    return planTopUp(this.#parts, amount, options.egress ?? false);
   }
 
   /**

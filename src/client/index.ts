@@ -15,6 +15,7 @@ export type { Quote, QuoteOptions } from "./upload/Quote.ts";
 export type { Source } from "./upload/Source.ts";
 export type { VolumeOptions } from "./volumes/Creation.ts";
 export type { ExtendedDeal, ExtendOptions, ExtensionReport } from "./volumes/Extending.ts";
+export type { PlannedDeal, TopUpPlan, VolumePlan } from "./volumes/Payments.ts";
 export type { Cost, Prices, Spread } from "./volumes/Prices.ts";
 export type { Renewed } from "./volumes/Renewal.ts";
 export type { Health, PositionStatus, VolumeStatus } from "./volumes/Standing.ts";

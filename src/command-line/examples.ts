@@ -35,6 +35,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       "10 GiB for 30 epochs that survive the loss of eight of twelve",
       "sublet volume create --k 4 --n 12 --size 10GiB",
     ),
+    example("what that would cost", "sublet volume create --k 4 --n 12 --size 10GiB --dry-run"),
     example("a small one, for longer", "sublet volume create --k 2 --n 6 --size 500MiB --epochs 90"),
   ],
   "sublet volume extend": [
@@ -94,6 +95,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "sublet topup": [
     example("2.5 tokens for storing, over the deals of all volumes", "sublet topup 2.5"),
     example("half a token for reading", "sublet topup 0.5 --egress"),
+    example("how long it would last, before it is paid", "sublet topup 2.5 --dry-run"),
   ],
   "sublet key": [example("24 words to write down", "sublet key export --words")],
   "sublet key export": [

@@ -28,3 +28,11 @@ function sentence(some: readonly Warning[], decimals: number): string {
   }
   return `${deals} cannot be paid for sending everything back once: topup ${missing} --egress, or more.`;
 }
+
+/** Of a payment that is planned. */
+export function lackLines({ have, missing }: { have: bigint; missing: bigint }, decimals: number): string[] {
+  if (missing === 0n) return [];
+  return [
+    `The account has ${formatUnits(have, decimals)} of them: send it ${formatUnits(missing, decimals)} more before.`,
+  ];
+}
