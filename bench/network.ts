@@ -96,6 +96,7 @@ async function serveForEver(): Promise<void> {
     handlers: {
       ask: unused,
       offer: unused,
+      extend: unused,
       append: async ({ offset, bytes }) => ({ length: offset + bytes.length }),
       revise: unused,
       paths: unused,

@@ -23,16 +23,23 @@ import { type Fetched, type FetchOptions, fetchFiles } from "./retrieve/Fetching
 import { forget, type Removal, remove, rename } from "./upload/Naming.ts";
 import { type Plan, type PlanOptions, plan } from "./upload/Plan.ts";
 import { Publisher } from "./upload/Publisher.ts";
-import { type PutOptions, put, type Receipt, type Writable } from "./upload/Put.ts";
+import { type PutOptions, put, type Receipt } from "./upload/Put.ts";
 import { type Quote, type QuoteOptions, quote } from "./upload/Quote.ts";
 import type { Source } from "./upload/Source.ts";
 import { tidy } from "./upload/Tidying.ts";
+import type { Writable } from "./upload/Writable.ts";
 import { createVolume, type VolumeOptions } from "./volumes/Creation.ts";
+import { type ExtendOptions, type ExtensionReport, extendVolume } from "./volumes/Extending.ts";
 import { type TopUp, topUp } from "./volumes/Funding.ts";
+import { planTopUp, planVolume, type TopUpPlan, type VolumePlan } from "./volumes/Payments.ts";
 import { type Prices, pricesNow } from "./volumes/Prices.ts";
+import { renew } from "./volumes/Renewal.ts";
 import { standingOf, type VolumeStatus } from "./volumes/Standing.ts";
 import type { Volume } from "./volumes/Volume.ts";
 import { WARN_EPOCHS, type Warning, warningsOf } from "./volumes/Warnings.ts";
+import { Folder } from "./watch/Folder.ts";
+import { Mirror } from "./watch/Mirror.ts";
+import { USUAL_QUIET_MS, type WatchOptions, watchFolder } from "./watch/Watching.ts";
 
 /** Bytes `first` to `last` of a file, both included; without `last` to its end. */
 export interface Range {
@@ -104,6 +111,11 @@ export class Sublet {
       await drive.close();
       throw error;
     }
+  }
+
+  /** Its folder. */
+  get home(): string {
+    return this.#parts.home.path;
   }
 
   /** The address to fund. */
@@ -235,6 +247,20 @@ export class Sublet {
     return rename(this.#writable(), from, to, { force, keep: true });
   }
 
+  /**
+   * Keeps what a folder of this machine holds under `path`, until the signal aborts: new and changed files are put, once
+   * nobody writes to them, renamed ones are moved, and what is gone from the folder is removed, and is a version then.
+   * @throws SubletException NoSuchPath, BadArgument, NoVolume, VolumeFull, NotDurable at first; later ones are told of
+   */
+  async watch(folder: string, path: string, options: WatchOptions = {}): Promise<void> {
+    const { quietMs = USUAL_QUIET_MS, parallel = USUAL_PARALLEL, volume, signal: given } = options;
+    requireParallel(parallel);
+    const signal = AbortSignal.any([this.#parts.closing.signal, ...(given ? [given] : [])]);
+    const putting = { parallel, signal, until: "durable", ...(volume !== undefined && { volume }) } as const;
+    const mirror = new Mirror(this.#writable(), new Folder(folder, quietMs), path, putting);
+    await watchFolder(mirror, folder, options, signal);
+  }
+
   // ---------------------------------------------------------------- volumes
 
   /**
@@ -243,6 +269,14 @@ export class Sublet {
    */
   async createVolume(options: VolumeOptions): Promise<Volume> {
     return createVolume(this.#writable().parts, options);
+  }
+
+  /**
+   * What {@link createVolume} of the same would cost; providers sign for it, and no money moves.
+   * @throws SubletException TooFewProviders, BadArgument
+   */
+  planVolume(options: VolumeOptions): Promise<VolumePlan> {
+    return planVolume(this.#parts, options);
   }
 
   /** What the market's providers ask now. @throws SubletException TooFewProviders when none answers that has room */
@@ -295,7 +329,8 @@ export class Sublet {
   }
 
   /**
-   * Gives positions that are lost to fresh providers and brings everybody up to date; finishes what was interrupted.
+   * Gives positions that are lost to fresh providers and brings everybody up to date; finishes what was interrupted, and
+   * extends deals that end soon, as far as the home's budget for that goes.
    * @throws SubletException TooFewProviders, InsufficientFunds, NotDurable
    */
   async repair(signal?: AbortSignal): Promise<RepairReport[]> {
@@ -315,7 +350,12 @@ export class Sublet {
     }
     const newest = volumes.at(-1);
     if (newest) await tidy(drive, newest);
-    return reports;
+    const renewed: RepairReport[] = [];
+    for (const report of reports) {
+      const volume = parts.volumes.require(report.volume, parts.home.path);
+      renewed.push({ ...report, renewed: await renew(parts, volume, signal) });
+    }
+    return renewed;
   }
 
   /**
@@ -325,6 +365,29 @@ export class Sublet {
    */
   async topUp(amount: bigint, options: { egress?: boolean } = {}): Promise<TopUp[]> {
     return topUp(this.#writable().parts, amount, options.egress ?? false);
+  }
+
+  /** What {@link topUp} would pay, and how long the deals would last then. @throws SubletException NoVolume, BadArgument */
+  planTopUp(amount: bigint, options: { egress?: boolean } = {}): Promise<TopUpPlan> {
+    return planTopUp(this.#parts, amount, options.egress ?? false);
+  }
+
+  /**
+   * A later end for the deals of one volume or all, at what their providers ask now; what that costs goes into their escrow.
+   * @throws SubletException NoVolume, OverBudget, InsufficientFunds, BadArgument: nothing was changed
+   */
+  async extend({ volume, ...options }: ExtendOptions & { volume?: bigint } = {}): Promise<ExtensionReport[]> {
+    const { parts } = this.#writable();
+    const { volumes, home } = parts;
+    const all = volume === undefined ? volumes.all() : [volumes.require(volume, home.path)];
+    if (all.length === 0) throw new SubletException({ code: "NoVolume", home: home.path });
+    const reports: ExtensionReport[] = [];
+    let { budget } = options;
+    for (const one of all) {
+      reports.push(await extendVolume(parts, one, { ...options, ...(budget !== undefined && { budget }) }));
+      if (budget !== undefined) budget -= reports.at(-1)!.cost;
+    }
+    return reports;
   }
 
   /** Ledger units that this drive's vouchers for reads of a volume add up to. */

@@ -14,6 +14,11 @@ export type { PositionReceipt, PutOptions, PutState, Receipt } from "./upload/Pu
 export type { Quote, QuoteOptions } from "./upload/Quote.ts";
 export type { Source } from "./upload/Source.ts";
 export type { VolumeOptions } from "./volumes/Creation.ts";
+export type { ExtendedDeal, ExtendOptions, ExtensionReport } from "./volumes/Extending.ts";
+export type { PlannedDeal, TopUpPlan, VolumePlan } from "./volumes/Payments.ts";
 export type { Cost, Prices, Spread } from "./volumes/Prices.ts";
+export type { Renewed } from "./volumes/Renewal.ts";
 export type { Health, PositionStatus, VolumeStatus } from "./volumes/Standing.ts";
 export type { Warning } from "./volumes/Warnings.ts";
+export type { Mirrored } from "./watch/Mirror.ts";
+export type { WatchOptions } from "./watch/Watching.ts";

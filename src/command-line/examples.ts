@@ -35,7 +35,16 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       "10 GiB for 30 epochs that survive the loss of eight of twelve",
       "sublet volume create --k 4 --n 12 --size 10GiB",
     ),
+    example("what that would cost", "sublet volume create --k 4 --n 12 --size 10GiB --dry-run"),
     example("a small one, for longer", "sublet volume create --k 2 --n 6 --size 500MiB --epochs 90"),
+  ],
+  "sublet volume extend": [
+    example("thirty epochs more, and what they would cost", "sublet volume extend --epochs 30 --dry-run"),
+    example("if that costs no more than two tokens", "sublet volume extend --epochs 30 --budget 2"),
+  ],
+  "sublet volume renew": [
+    example("let repair keep everything going, for at most ten tokens", "sublet volume renew --budget 10"),
+    example("how it is set, and what is left", "sublet volume renew"),
   ],
   "sublet put": [
     example("a file", "sublet put holiday.jpg /photos/holiday.jpg"),
@@ -49,6 +58,10 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example("a folder of many files; again, if it was interrupted", "sublet get /photos --parallel 8"),
     example("the first 100 bytes", "sublet get /readme.md part --range 0-99"),
     example("what it was before the last change", "sublet get --version 2 /readme.md before.md"),
+  ],
+  "sublet watch": [
+    example("a folder, kept as it is now and changes", "sublet watch ~/notes /notes"),
+    example("for a program: one document a line", "sublet watch photos /photos --quiet 10 --json"),
   ],
   "sublet ls": [
     example("everything", "sublet ls"),
@@ -82,6 +95,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "sublet topup": [
     example("2.5 tokens for storing, over the deals of all volumes", "sublet topup 2.5"),
     example("half a token for reading", "sublet topup 0.5 --egress"),
+    example("how long it would last, before it is paid", "sublet topup 2.5 --dry-run"),
   ],
   "sublet key": [example("24 words to write down", "sublet key export --words")],
   "sublet key export": [

@@ -69,6 +69,8 @@ export interface Local {
   VolumeFull: { volume: bigint; needSectors: number; freeSectors: number };
   CatalogueTooLarge: { limit: number; actual: number };
   TooFewProviders: { have: number; need: number };
+  /** Token base units. */
+  OverBudget: { need: bigint; budget: bigint };
   NotDurable: { have: number; need: number };
   BadShard: { provider: Address; slab: SlabId; expected: Hex };
   BadReply: { provider: Address; verb: string; reason: string };
@@ -219,6 +221,10 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
   TooFewProviders: {
     happened: (e) => `${e.have} providers answer and ${e.need} are needed`,
     advice: () => "wait for more of them, then repeat",
+  },
+  OverBudget: {
+    happened: (e) => `it would cost ${e.need} base units of the token and the budget is ${e.budget}; nothing was paid`,
+    advice: () => "raise the budget, or ask for fewer epochs",
   },
   NotDurable: {
     happened: (e) => `${e.have} providers have countersigned and ${e.need} make it durable, so the outcome is unknown`,

@@ -21,6 +21,7 @@ import {
 } from "./Fields.ts";
 import {
   CapabilitySchema,
+  ExtensionDraftSchema,
   FillSchema,
   type Operation as OperationMessage,
   OperationSchema,
@@ -55,6 +56,12 @@ export type TermsDraft = Value<typeof termsDraft>;
 /** The contract's `Terms`: rates in ledger units, answerBond in token base units, validUntil in unix seconds. */
 export const terms = message(TermsSchema, { ...draftFields, slot: u16, previous: hash, series: u32, validUntil: u64 });
 export type Terms = Value<typeof terms>;
+
+/** A later end, another price or size for a deal, from the end that it has; the provider adds series and validUntil. */
+export const extensionDraft = message(ExtensionDraftSchema, {
+  ...{ deal: hash, from: u32, endEpoch: u32, rate: amount96, capacity: u32 },
+});
+export type ExtensionDraft = Value<typeof extensionDraft>;
 
 /** The contract's `Revision`: `head` is the SHA-256 of the head's bytes; the low 16 bits of `number` are a lane tag. */
 export const revision = message(RevisionSchema, { deal: hash, number: u64, root, sectors: u32, head: hash });

@@ -33,7 +33,16 @@ import {
   MAX_SECTOR_PATH_BYTES,
   MAX_TEXT_BYTES,
 } from "./limits.ts";
-import { capability, operation, revision, signedRevision, terms, termsDraft, voucher } from "./Messages.ts";
+import {
+  capability,
+  extensionDraft,
+  operation,
+  revision,
+  signedRevision,
+  terms,
+  termsDraft,
+  voucher,
+} from "./Messages.ts";
 
 /** One direction of a verb: a protobuf message and, beside it, the frame's payload. */
 export interface Body<Content, Message> {
@@ -129,6 +138,13 @@ export const VERBS = {
     open: true,
     request: plain(message(wire.OfferRequestSchema, { terms: required(termsDraft) })),
     response: plain(message(wire.OfferResponseSchema, { terms: required(terms), signature })),
+  },
+
+  /** An extension for a draft, signed, with the provider's series and validUntil. Reserves nothing. */
+  extend: {
+    open: false,
+    request: plain(message(wire.ExtendRequestSchema, { extension: required(extensionDraft) })),
+    response: plain(message(wire.ExtendResponseSchema, { series: u32, validUntil: u64, signature })),
   },
 
   /** Stages `bytes` of a slab at `offset`; `length` is what the provider holds of it now. */

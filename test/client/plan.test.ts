@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { expect } from "chai";
 import type { Sublet } from "../../src/client/index.ts";
-import { PARAMETERS } from "../provider-node/Ground.ts";
+import { PARAMETERS, policy } from "../provider-node/Ground.ts";
 import { expectError } from "./failures.ts";
 import { World } from "./World.ts";
 
@@ -23,6 +23,56 @@ async function contentOf(folder: string): Promise<Record<string, string>> {
   ]);
   return Object.fromEntries(await Promise.all(hashed));
 }
+
+describe("a plan of a payment", function () {
+  this.timeout(120_000);
+  const VOLUME = { k: 1, n: 3, bytes: 3 * MIB, epochs: 8 };
+  let world: World;
+
+  before(async () => {
+    world = await World.create(3, { policy: { ...policy, rate: 3_000n << 32n, egressRate: 2n ** 32n / 1_000n } });
+  });
+
+  after(() => world.end());
+
+  it("tells what a volume then costs, and what the account lacks for it, and moves nothing", async () => {
+    const drive = await world.open(await world.home());
+    const { tokens, gas } = await drive.status();
+    const plan = await drive.planVolume(VOLUME);
+    const after = await drive.status();
+    expect([after.tokens, after.gas, after.volumes]).to.deep.equal([tokens, gas, []]);
+    expect(plan).to.include({ k: 1, n: 3, capacity: 4, missing: 0n, have: tokens, transactions: 1 });
+    expect(plan.total).to.equal(plan.escrow + plan.egress);
+    // Four sectors at each of three, for the epoch under way and eight more.
+    expect(plan.escrow).to.equal(3n * 4n * 3_000n * 9n);
+    expect(plan.deals.map(({ position }) => position)).to.deep.equal([0, 1, 2]);
+    await drive.createVolume(VOLUME);
+    expect(tokens - (await drive.status()).tokens).to.equal(plan.total);
+
+    const poor = await world.open(await world.home(randomBytes(32), 1_000n));
+    expect((await poor.planVolume(VOLUME)).missing).to.equal(plan.total - 1_000n);
+    await expectError(poor.planVolume({ ...VOLUME, n: 5 }), "TooFewProviders");
+    await expectError(poor.planVolume({ ...VOLUME, k: 4 }), "BadArgument");
+  });
+
+  it("tells how long what is paid in would last with more of it", async () => {
+    const drive = await world.open(await world.home());
+    await expectError(drive.planTopUp(1_000n), "NoVolume");
+    await drive.createVolume(VOLUME);
+    await drive.put("film", randomBytes(2 * MIB));
+    const { tokens } = await drive.status();
+    const plan = await drive.planTopUp(100_001n);
+    expect(plan).to.include({ total: 100_001n, missing: 0n, lasts: 9, wouldLast: 9 });
+    expect(plan.deals.reduce((sum, { amount }) => sum + amount, 0n)).to.equal(100_001n);
+    expect((await drive.planTopUp(tokens + 1n, { egress: true })).missing).to.equal(1n);
+    expect((await drive.status()).tokens).to.equal(tokens);
+    await expectError(drive.planTopUp(0n), "BadArgument");
+    const paid = await drive.topUp(100_001n);
+    expect(paid.map(({ deal, escrow }) => ({ deal, amount: escrow }))).to.deep.equal(
+      plan.deals.map(({ deal, amount }) => ({ deal, amount })),
+    );
+  });
+});
 
 describe("a plan of a put", function () {
   this.timeout(120_000);

@@ -77,6 +77,8 @@ describe("warnings", function () {
     const missing = warning?.kind === "escrow" ? warning.missing : 0n;
     // The put that fills it would need as much.
     expect((await drive.quote(500 * MIB)).missing).to.equal(missing);
+    const { epochsLeft } = (await drive.status()).volumes[0]!.positions[0]!;
+    expect(await drive.planTopUp(missing)).to.include({ lasts: 10, wouldLast: epochsLeft });
     await drive.topUp(missing);
     expect(await drive.warnings({ within: 10 })).to.deep.equal([]);
   });

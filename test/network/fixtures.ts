@@ -45,6 +45,7 @@ export function handlers(replaced: Partial<Handlers> = {}): Handlers {
   return {
     ask: async () => ASK,
     offer: unused,
+    extend: unused,
     append: async ({ offset, bytes }) => ({ length: offset + bytes.length }),
     revise: unused,
     paths: unused,

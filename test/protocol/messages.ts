@@ -59,6 +59,9 @@ export const REQUESTS: { [V in Verb]: fc.Arbitrary<RequestOf<V>> } = {
   ),
   ask: fc.constant({}),
   offer: fc.record({ terms: fc.record(draft) }),
+  extend: fc.record({
+    extension: fc.record({ deal: hex(32), from: u(32), endEpoch: u(32), rate: big(96), capacity: u(32) }),
+  }),
   append: fc.record({ deal: hex(32), slab, offset: u(32), bytes: bytes(300) }),
   revise: fc.record({
     previousNumber: big(64),
@@ -101,6 +104,7 @@ export const RESPONSES: { [V in Verb]: fc.Arbitrary<ResponseOf<V>> } = {
     terms: fc.record({ ...draft, slot: u(16), previous: hex(32), series: u(32), validUntil: big(64) }),
     signature: hex(65),
   }),
+  extend: fc.record({ series: u(32), validUntil: big(64), signature: hex(65) }),
   append: fc.record({ length: u(32) }),
   revise: fc.record({ providerSignature: hex(65) }),
   paths: fc.record({ number: big(64), siblings: bytes(300) }),

@@ -24,6 +24,11 @@ export function range(value: string): Range {
   return { first: Number(match[1]), ...(match[2] !== undefined && { last: Number(match[2]) }) };
 }
 
+export function volumeId(value: string): bigint {
+  if (/^\d{1,20}$/.test(value)) return BigInt(value);
+  throw bad("--volume", value, "it is a volume's number, as status shows it");
+}
+
 /** A decimal amount of tokens in base units. */
 export function tokens(name: string, value: string, decimals: number): bigint {
   const match = /^(\d{1,30})(?:\.(\d+))?$/.exec(value);

@@ -14,6 +14,7 @@ import { rmCommand } from "./rm.ts";
 import { statusCommand } from "./status.ts";
 import { topupCommand } from "./topup.ts";
 import { volumeCommand } from "./volume.ts";
+import { watchCommand } from "./watch.ts";
 
 export function clientCommands(): Command[] {
   return [
@@ -22,6 +23,7 @@ export function clientCommands(): Command[] {
     volumeCommand(),
     putCommand(),
     getCommand(),
+    watchCommand(),
     lsCommand(),
     mvCommand(),
     cpCommand(),

@@ -8,7 +8,7 @@ import type { Sublet } from "../Sublet.ts";
 import type { PutState, Receipt } from "../upload/Put.ts";
 import type { Source } from "../upload/Source.ts";
 import type { Warning } from "../volumes/Warnings.ts";
-import { bad, wholeNumber } from "./Arguments.ts";
+import { bad, volumeId, wholeNumber } from "./Arguments.ts";
 import { command, endWith, type HomeFlags, withDrive } from "./Session.ts";
 import { counted, note, Progress, print, sizeText } from "./Terminal.ts";
 import { warningLines } from "./warnings.ts";
@@ -102,9 +102,4 @@ async function dryRun(name: string, content: Source, volume: { volume?: bigint }
 
 function filesText(path: string, files: number, bytes: number): string {
   return `${path}: ${counted(files, "file")}, ${sizeText(bytes)}`;
-}
-
-function volumeId(text: string): bigint {
-  if (/^\d{1,20}$/.test(text)) return BigInt(text);
-  throw bad("--volume", text, "it is a volume's number, as status shows it");
 }

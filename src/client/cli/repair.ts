@@ -1,27 +1,46 @@
 import type { Command } from "commander";
-import { command, type HomeFlags, withDrive } from "./Session.ts";
+import { formatUnits } from "viem";
+import type { Renewed } from "../volumes/Renewal.ts";
+import { extensionLine } from "./extend.ts";
+import { command, endWith, type HomeFlags, withDrive } from "./Session.ts";
 import { print } from "./Terminal.ts";
 
 export function repairCommand(): Command {
-  return command("repair", "give lost positions to fresh providers, bring everybody up to date").action(
-    (flags: HomeFlags) => repair(flags),
-  );
+  return command(
+    "repair",
+    "give lost positions to fresh providers, bring everybody up to date, extend what ends soon (volume renew)",
+  ).action((flags: HomeFlags) => repair(flags));
 }
 
-/** Exit code 1 while a position of any volume is not whole. */
+/** Exit code 1 while a position of any volume is not whole, or ends soon though it was to be extended. */
 async function repair(flags: HomeFlags): Promise<void> {
   await withDrive(flags, async ({ drive, incidents, signal }) => {
-    const volumes = await drive.repair(signal);
-    const ok = volumes.every(({ complete, n }) => complete.length === n);
+    const [volumes, decimals] = [await drive.repair(signal), await drive.tokenDecimals()];
+    const ok = volumes.every(
+      ({ complete, n, renewed }) => complete.length === n && !renewed?.short && !renewed?.report?.failed.length,
+    );
     print(flags, { ok, volumes, incidents }, () =>
-      volumes.flatMap(({ volume, replaced, complete, n }) => [
+      volumes.flatMap(({ volume, replaced, complete, n, renewed }) => [
         ...replaced.map(
           ({ position, from, to, why }) =>
             `Volume ${volume}, position ${position}: ${why}${from ? ` at ${from}` : ""}; rebuilt at ${to}.`,
         ),
         `Volume ${volume}: ${complete.length} of ${n} positions are whole.`,
+        ...renewalLines(volume, renewed, decimals),
       ]),
     );
+    endWith(volumes.flatMap(({ renewed }) => renewed?.report?.failed ?? []));
     if (!ok) process.exitCode = 1;
   });
+}
+
+function renewalLines(volume: bigint, renewed: Renewed | undefined, decimals: number): string[] {
+  const lines = renewed?.report ? [extensionLine(renewed.report, decimals, "last")] : [];
+  if (!renewed?.short) return lines;
+  const [need, budget] = [renewed.short.need, renewed.short.budget].map((amount) => formatUnits(amount, decimals));
+  return [
+    ...lines,
+    `Warning: extending the deals of volume ${volume} that end soon would cost ${need} tokens and the budget is ` +
+      `${budget}: raise it with volume renew.`,
+  ];
 }

@@ -13,7 +13,11 @@ function sentence(some: readonly Warning[], decimals: number): string {
   const deals = `${some.length} ${one ? "deal" : "deals"} of volume ${volume}`;
   const least = Math.min(...some.map((warning) => ("epochs" in warning ? warning.epochs : Infinity)));
   if (kind === "ending") {
-    return `${deals} ${one ? "ends" : "end"}, the first in ${least} epochs; what is to be kept has to be put into another volume before.`;
+    return `${deals} ${one ? "ends" : "end"}, the first in ${least} epochs; volume extend keeps what is to be kept longer.`;
+  }
+  if (kind === "budget") {
+    const [{ missing }] = some as [Warning & { kind: "budget" }];
+    return `${deals} ${one ? "ends" : "end"} soon and the budget for extending lacks ${formatUnits(missing, decimals)}: raise it with volume renew, or topup and extend.`;
   }
   const missing = formatUnits(
     some.reduce((sum, warning) => sum + ("missing" in warning ? warning.missing : 0n), 0n),
@@ -23,4 +27,12 @@ function sentence(some: readonly Warning[], decimals: number): string {
     return `the escrow of ${deals}, were ${one ? "it" : "they"} full, lasts ${least} epochs: topup ${missing}, or more.`;
   }
   return `${deals} cannot be paid for sending everything back once: topup ${missing} --egress, or more.`;
+}
+
+/** Of a payment that is planned. */
+export function lackLines({ have, missing }: { have: bigint; missing: bigint }, decimals: number): string[] {
+  if (missing === 0n) return [];
+  return [
+    `The account has ${formatUnits(have, decimals)} of them: send it ${formatUnits(missing, decimals)} more before.`,
+  ];
 }

@@ -21,6 +21,18 @@ export type Keep = Readonly<z.output<typeof keep>>;
 
 export const USUAL_KEEP: Keep = { days: 30, most: 10 };
 
+/** Extends deals that end `within` so many epochs by `epochs` more; `budget`: token base units left for it. */
+const renewal = z.object({
+  epochs: z.int().min(1),
+  within: z.int().min(1),
+  budget: z
+    .string()
+    .regex(/^\d{1,39}$/)
+    .transform(BigInt),
+});
+
+export type Renewal = Readonly<z.output<typeof renewal>>;
+
 const schema = z.object({
   rpcUrl: z.url({ protocol: /^https?$/ }),
   chainId: z.int().positive(),
@@ -31,6 +43,8 @@ const schema = z.object({
   /** Lifts the rule of one position an operator and subnet: for networks on one machine. */
   localNetwork: z.boolean().default(false),
   keep: keep.default(USUAL_KEEP),
+  /** Left out: deals end when they end. */
+  renewal: renewal.optional(),
 });
 
 export type Config = Readonly<z.output<typeof schema>>;
@@ -110,8 +124,15 @@ export class Home {
     throw new SubletException({ code: "BadArgument", name, value: `${wanted[name]}`, reason });
   }
 
+  /** undefined: deals are not extended by themselves. @throws SubletException NotInitialized */
+  async setRenewal(wanted: Renewal | undefined): Promise<void> {
+    const { renewal: _, ...config } = await this.readConfig();
+    await this.writeConfig({ ...config, ...(wanted && { renewal: wanted }) });
+  }
+
   async writeConfig(config: Config): Promise<void> {
-    await writeDurably(`${this.configFile}.new`, `${JSON.stringify(config, undefined, 2)}\n`, "w");
+    const text = JSON.stringify(config, (_, value) => (typeof value === "bigint" ? `${value}` : value), 2);
+    await writeDurably(`${this.configFile}.new`, `${text}\n`, "w");
     await rename(`${this.configFile}.new`, this.configFile);
     await syncFolder(this.path);
   }

@@ -2,8 +2,9 @@
 import { SubletException } from "../../protocol/Errors.ts";
 import { normalize, normalizeFolder } from "../catalogue/Path.ts";
 import type { Volume } from "../volumes/Volume.ts";
-import { requireNameable, type Writable } from "./Put.ts";
+import { requireNameable } from "./Put.ts";
 import { reclaimAll } from "./Tidying.ts";
+import type { Writable } from "./Writable.ts";
 
 interface Renaming {
   readonly force: boolean;
@@ -111,6 +112,31 @@ function setNames(
     versions.expire(volume.id);
   });
   return renamed.length;
+}
+
+/** Moves files, whose new names are free, and removes others: one change, there as a whole or not at all. */
+export async function changeNames(
+  drive: Writable,
+  moved: readonly { readonly from: string; readonly to: string }[],
+  removed: readonly string[],
+): Promise<void> {
+  if (moved.length + removed.length === 0) return;
+  const { parts, exclusively } = drive;
+  const { catalogue, database, versions } = parts;
+  const volume = parts.volumes.latest(parts.home.path);
+  await exclusively(async () =>
+    database.transaction(() => {
+      for (const { from, to } of moved) {
+        const found = catalogue.find(from);
+        if (!found) throw new SubletException({ code: "NoSuchPath", path: from });
+        catalogue.setName(to, found.object, volume.id);
+        catalogue.setName(from, null, volume.id);
+      }
+      for (const path of removed) catalogue.setName(path, null, volume.id);
+      versions.expire(volume.id);
+    }),
+  );
+  await publish(drive, volume);
 }
 
 /** Waits for all providers that answer, and gives back the room of what no name leads to any more. */

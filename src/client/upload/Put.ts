@@ -6,18 +6,12 @@ import { foldersOf, normalize } from "../catalogue/Path.ts";
 import { type Failure, failureOf, requireParallel, USUAL_PARALLEL } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
 import { quorum, type Volume } from "../volumes/Volume.ts";
-import type { Published, Publisher } from "./Publisher.ts";
+import type { Published } from "./Publisher.ts";
 import { type Content, contentsOf, readAhead, type Source } from "./Source.ts";
 import { type Progress, slabsNeeded, storeObject } from "./Storing.ts";
 import { tidy } from "./Tidying.ts";
 import type { VolumeUpload } from "./VolumeUpload.ts";
-
-/** A drive with its lock taken. */
-export interface Writable {
-  readonly parts: Parts;
-  readonly publisher: Publisher;
-  exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
-}
+import type { Writable } from "./Writable.ts";
 
 /** Countersigned by w positions; by all n; recorded on chain by w. */
 export type PutState = "durable" | "complete" | "committed";

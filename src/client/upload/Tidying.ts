@@ -1,7 +1,7 @@
 /** Giving back what earlier versions of files take, once they were kept long enough. */
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Volume } from "../volumes/Volume.ts";
-import type { Writable } from "./Put.ts";
+import type { Writable } from "./Writable.ts";
 
 /**
  * Has versions forgotten whose time is over, and gives their slabs back. While too few providers answer nothing is: the

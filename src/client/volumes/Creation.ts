@@ -4,6 +4,7 @@ import { MAX_DEAL_SECTORS, SECTOR_BYTES } from "../../codec/index.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Parts } from "../Parts.ts";
 import { openDeals } from "./Openings.ts";
+import type { Wish } from "./Search.ts";
 import type { Volume } from "./Volume.ts";
 
 export interface VolumeOptions {
@@ -23,7 +24,14 @@ export const DEFAULT_EPOCHS = 30;
 const MAX_POSITIONS = 64;
 
 export async function createVolume(parts: Parts, options: VolumeOptions): Promise<Volume> {
-  const { k, n, bytes = DEFAULT_BYTES, epochs = DEFAULT_EPOCHS, signal } = options;
+  const wish = await wishOf(parts, options);
+  await openDeals({ ...parts, localNetwork: parts.config.localNetwork }, wish, options.signal);
+  return wish.volume;
+}
+
+/** What providers are asked for. @throws SubletException BadArgument */
+export async function wishOf(parts: Parts, options: VolumeOptions): Promise<Wish> {
+  const { k, n, bytes = DEFAULT_BYTES, epochs = DEFAULT_EPOCHS } = options;
   requireShape(parts, { k, n, epochs });
   requireWithin("bytes", bytes, 1, MAX_DEAL_SECTORS * k * SECTOR_BYTES);
   // One sector more than the files fill, for the catalogue.
@@ -31,9 +39,7 @@ export async function createVolume(parts: Parts, options: VolumeOptions): Promis
   const volume: Volume = { id: randomBytes(8).readBigUInt64BE(), k, n, capacity };
   const epoch = parts.market.epochs.at(await parts.market.blockNumber());
   const positions = Array.from({ length: n }, (_, position) => position);
-  const wish = { volume, positions, endEpoch: epoch + 1 + epochs, taken: [], least: n };
-  await openDeals({ ...parts, localNetwork: parts.config.localNetwork }, wish, signal);
-  return volume;
+  return { volume, positions, endEpoch: epoch + 1 + epochs, taken: [], least: n };
 }
 
 /** @throws SubletException BadArgument for what no volume of this market can be */
@@ -43,7 +49,8 @@ export function requireShape({ market }: Parts, { k, n, epochs }: { k: number; n
   requireWithin("epochs", epochs, 1, market.parameters.maxDealEpochs - 1);
 }
 
-function requireWithin(name: string, value: number, least: number, most: number): void {
+/** @throws SubletException BadArgument */
+export function requireWithin(name: string, value: number, least: number, most: number): void {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return;
   const reason = `it is a whole number from ${least} to ${most}`;
   throw new SubletException({ code: "BadArgument", name, value: `${value}`, reason });

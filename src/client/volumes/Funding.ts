@@ -14,8 +14,13 @@ export interface TopUp {
   readonly egress: bigint;
 }
 
-export async function topUp(parts: Parts, amount: bigint, egress: boolean): Promise<TopUp[]> {
-  const { market, volumes, home } = parts;
+/** What each deal in use gets of an amount. @throws SubletException NoVolume, BadArgument */
+export async function sharesOf(
+  parts: Parts,
+  amount: bigint,
+  egress: boolean,
+): Promise<{ deal: Deal; amount: bigint }[]> {
+  const { volumes, home } = parts;
   if (amount <= 0n) {
     const reason = "it must be more than nothing";
     throw new SubletException({ code: "BadArgument", name: "amount", value: `${amount}`, reason });
@@ -30,18 +35,18 @@ export async function topUp(parts: Parts, amount: bigint, egress: boolean): Prom
     amount,
     deals.map((deal) => (egress ? deal.egressRate : deal.rate) * BigInt(deal.capacity)),
   );
-  const topUps = deals.map(({ id, provider }, index) => ({
-    deal: id,
-    provider,
-    escrow: egress ? 0n : shares[index]!,
-    egress: egress ? shares[index]! : 0n,
+  return deals.map((deal, index) => ({ deal, amount: shares[index]! }));
+}
+
+export async function topUp(parts: Parts, amount: bigint, egress: boolean): Promise<TopUp[]> {
+  const topUps = (await sharesOf(parts, amount, egress)).map(({ deal, amount: share }) => ({
+    ...{ deal, escrow: egress ? 0n : share, egress: egress ? share : 0n },
   }));
-  const calls = topUps.map(({ escrow, egress }, index) => {
-    const { provider, slot, id } = deals[index]!;
-    return call("topUp", [{ provider, slot, id }, escrow, egress]);
-  });
-  await market.pay(amount, calls);
-  return topUps;
+  const calls = topUps.map(({ deal: { provider, slot, id }, escrow, egress }) =>
+    call("topUp", [{ provider, slot, id }, escrow, egress]),
+  );
+  await parts.market.pay(amount, calls);
+  return topUps.map(({ deal: { id: deal, provider }, escrow, egress }) => ({ deal, provider, escrow, egress }));
 }
 
 /** Shares out an amount by weight, to the last base unit. */

@@ -74,7 +74,9 @@ export function draw(candidates: readonly Candidate[], random: () => number = Ma
 }
 
 /** Those that ask at most 1.25 times the median, for storing and for sending. */
-export function affordable(candidates: readonly Candidate[]): Candidate[] {
+export function affordable<Asking extends Pick<Candidate, "rate" | "egressRate">>(
+  candidates: readonly Asking[],
+): Asking[] {
   const rate = median(candidates.map((candidate) => candidate.rate));
   const egressRate = median(candidates.map((candidate) => candidate.egressRate));
   return candidates.filter(

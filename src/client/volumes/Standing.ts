@@ -98,14 +98,18 @@ export async function leaveIfEmpty(
   return true;
 }
 
-/** Retires the deals that are over on chain. @returns how the others stand there */
+/** Retires the deals that are over on chain, and learns which were extended. @returns how the others stand there */
 export async function refreshDeals(
   around: Pick<StandingSurroundings, "market" | "volumes">,
   volume: Volume,
 ): Promise<Map<Hash, ChainDeal>> {
   const before = around.volumes.deals(volume.id);
   const standing = await liveDeals(around, volume);
-  for (const { id } of before) if (!standing.has(id)) around.volumes.retire(id);
+  for (const { id, endEpoch } of before) {
+    const onChain = standing.get(id);
+    if (!onChain) around.volumes.retire(id);
+    else if (onChain.stopAt > endEpoch) around.volumes.extended(id, { ...onChain, endEpoch: onChain.stopAt });
+  }
   return standing;
 }
 

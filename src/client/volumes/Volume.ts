@@ -152,6 +152,17 @@ export class Volumes {
       .map(dealOf);
   }
 
+  /** The deal was extended: by this drive, or another device. */
+  extended(deal: Hash, { rate, capacity, endEpoch }: Pick<Deal, "rate" | "capacity" | "endEpoch">): void {
+    this.#database.run(
+      "UPDATE deal SET rate = ?, capacity = ?, end_epoch = ? WHERE id = ?",
+      `${rate}`,
+      capacity,
+      endEpoch,
+      deal,
+    );
+  }
+
   /** The deal is over, or another one serves its position: nothing more is sent to it. */
   retire(deal: Hash): void {
     this.#database.transaction(() => {

@@ -106,6 +106,12 @@ export declare type Request = Message<"sublet.v1.Request"> & {
      */
     value: StatusRequest;
     case: "status";
+  } | {
+    /**
+     * @generated from field: sublet.v1.ExtendRequest extend = 14;
+     */
+    value: ExtendRequest;
+    case: "extend";
   } | { case: undefined; value?: undefined };
 };
 
@@ -201,6 +207,12 @@ export declare type Response = Message<"sublet.v1.Response"> & {
      */
     value: StatusResponse;
     case: "status";
+  } | {
+    /**
+     * @generated from field: sublet.v1.ExtendResponse extend = 14;
+     */
+    value: ExtendResponse;
+    case: "extend";
   } | {
     /**
      * @generated from field: sublet.v1.Failure failure = 100;
@@ -801,6 +813,84 @@ export declare type OfferResponse = Message<"sublet.v1.OfferResponse"> & {
  * Use `create(OfferResponseSchema)` to create a new message.
  */
 export declare const OfferResponseSchema: GenMessage<OfferResponse>;
+
+/**
+ * @generated from message sublet.v1.ExtendRequest
+ */
+export declare type ExtendRequest = Message<"sublet.v1.ExtendRequest"> & {
+  /**
+   * @generated from field: sublet.v1.ExtensionDraft extension = 1;
+   */
+  extension?: ExtensionDraft | undefined;
+};
+
+/**
+ * Describes the message sublet.v1.ExtendRequest.
+ * Use `create(ExtendRequestSchema)` to create a new message.
+ */
+export declare const ExtendRequestSchema: GenMessage<ExtendRequest>;
+
+/**
+ * @generated from message sublet.v1.ExtensionDraft
+ */
+export declare type ExtensionDraft = Message<"sublet.v1.ExtensionDraft"> & {
+  /**
+   * @generated from field: bytes deal = 1;
+   */
+  deal: Uint8Array;
+
+  /**
+   * @generated from field: uint32 from = 2;
+   */
+  from: number;
+
+  /**
+   * @generated from field: uint32 end_epoch = 3;
+   */
+  endEpoch: number;
+
+  /**
+   * @generated from field: bytes rate = 4;
+   */
+  rate: Uint8Array;
+
+  /**
+   * @generated from field: uint32 capacity = 5;
+   */
+  capacity: number;
+};
+
+/**
+ * Describes the message sublet.v1.ExtensionDraft.
+ * Use `create(ExtensionDraftSchema)` to create a new message.
+ */
+export declare const ExtensionDraftSchema: GenMessage<ExtensionDraft>;
+
+/**
+ * @generated from message sublet.v1.ExtendResponse
+ */
+export declare type ExtendResponse = Message<"sublet.v1.ExtendResponse"> & {
+  /**
+   * @generated from field: uint32 series = 1;
+   */
+  series: number;
+
+  /**
+   * @generated from field: uint64 valid_until = 2;
+   */
+  validUntil: bigint;
+
+  /**
+   * @generated from field: bytes signature = 3;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message sublet.v1.ExtendResponse.
+ * Use `create(ExtendResponseSchema)` to create a new message.
+ */
+export declare const ExtendResponseSchema: GenMessage<ExtendResponse>;
 
 /**
  * payload: the bytes

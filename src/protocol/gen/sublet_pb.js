@@ -18,7 +18,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file sublet.proto.
  */
 export const file_sublet = /*@__PURE__*/
-  fileDesc("CgxzdWJsZXQucHJvdG8SCXN1YmxldC52MSKTBAoHUmVxdWVzdBIKCgJpZBgBIAEoDRIoCgVoZWxsbxgCIAEoCzIXLnN1YmxldC52MS5IZWxsb1JlcXVlc3RIABIkCgNhc2sYAyABKAsyFS5zdWJsZXQudjEuQXNrUmVxdWVzdEgAEigKBW9mZmVyGAQgASgLMhcuc3VibGV0LnYxLk9mZmVyUmVxdWVzdEgAEioKBmFwcGVuZBgFIAEoCzIYLnN1YmxldC52MS5BcHBlbmRSZXF1ZXN0SAASKgoGcmV2aXNlGAYgASgLMhguc3VibGV0LnYxLlJldmlzZVJlcXVlc3RIABIoCgVwYXRocxgHIAEoCzIXLnN1YmxldC52MS5QYXRoc1JlcXVlc3RIABImCgRsaXN0GAggASgLMhYuc3VibGV0LnYxLkxpc3RSZXF1ZXN0SAASJgoEaGVhZBgJIAEoCzIWLnN1YmxldC52MS5IZWFkUmVxdWVzdEgAEiYKBHJlYWQYCiABKAsyFi5zdWJsZXQudjEuUmVhZFJlcXVlc3RIABIoCgVwcm92ZRgLIAEoCzIXLnN1YmxldC52MS5Qcm92ZVJlcXVlc3RIABIqCgZyZXZva2UYDCABKAsyGC5zdWJsZXQudjEuUmV2b2tlUmVxdWVzdEgAEioKBnN0YXR1cxgNIAEoCzIYLnN1YmxldC52MS5TdGF0dXNSZXF1ZXN0SABCBgoEY2FsbCLJBAoIUmVzcG9uc2USCgoCaWQYASABKA0SKQoFaGVsbG8YAiABKAsyGC5zdWJsZXQudjEuSGVsbG9SZXNwb25zZUgAEiUKA2FzaxgDIAEoCzIWLnN1YmxldC52MS5Bc2tSZXNwb25zZUgAEikKBW9mZmVyGAQgASgLMhguc3VibGV0LnYxLk9mZmVyUmVzcG9uc2VIABIrCgZhcHBlbmQYBSABKAsyGS5zdWJsZXQudjEuQXBwZW5kUmVzcG9uc2VIABIrCgZyZXZpc2UYBiABKAsyGS5zdWJsZXQudjEuUmV2aXNlUmVzcG9uc2VIABIpCgVwYXRocxgHIAEoCzIYLnN1YmxldC52MS5QYXRoc1Jlc3BvbnNlSAASJwoEbGlzdBgIIAEoCzIXLnN1YmxldC52MS5MaXN0UmVzcG9uc2VIABInCgRoZWFkGAkgASgLMhcuc3VibGV0LnYxLkhlYWRSZXNwb25zZUgAEicKBHJlYWQYCiABKAsyFy5zdWJsZXQudjEuUmVhZFJlc3BvbnNlSAASKQoFcHJvdmUYCyABKAsyGC5zdWJsZXQudjEuUHJvdmVSZXNwb25zZUgAEisKBnJldm9rZRgMIAEoCzIZLnN1YmxldC52MS5SZXZva2VSZXNwb25zZUgAEisKBnN0YXR1cxgNIAEoCzIZLnN1YmxldC52MS5TdGF0dXNSZXNwb25zZUgAEiUKB2ZhaWx1cmUYZCABKAsyEi5zdWJsZXQudjEuRmFpbHVyZUgAQggKBnJlc3VsdCLGAgoFVGVybXMSDgoGY2xpZW50GAEgASgMEhUKDWNsaWVudF9zaWduZXIYAiABKAwSEAoIcHJvdmlkZXIYAyABKAwSDgoGdm9sdW1lGAQgASgEEhAKCHBvc2l0aW9uGAUgASgNEgkKAWsYBiABKA0SCQoBbhgHIAEoDRIMCgRyYXRlGAggASgMEhMKC2VncmVzc19yYXRlGAkgASgMEhAKCGNhcGFjaXR5GAogASgNEhMKC21pbl9zZWN0b3JzGAsgASgNEhEKCWVuZF9lcG9jaBgMIAEoDRIVCg1ub3RpY2VfZXBvY2hzGA0gASgNEhMKC2Fuc3dlcl9ib25kGA4gASgMEgwKBHNsb3QYDyABKA0SEAoIcHJldmlvdXMYECABKAwSDgoGc2VyaWVzGBEgASgNEhMKC3ZhbGlkX3VudGlsGBIgASgEIoYCCgpUZXJtc0RyYWZ0Eg4KBmNsaWVudBgBIAEoDBIVCg1jbGllbnRfc2lnbmVyGAIgASgMEhAKCHByb3ZpZGVyGAMgASgMEg4KBnZvbHVtZRgEIAEoBBIQCghwb3NpdGlvbhgFIAEoDRIJCgFrGAYgASgNEgkKAW4YByABKA0SDAoEcmF0ZRgIIAEoDBITCgtlZ3Jlc3NfcmF0ZRgJIAEoDBIQCghjYXBhY2l0eRgKIAEoDRITCgttaW5fc2VjdG9ycxgLIAEoDRIRCgllbmRfZXBvY2gYDCABKA0SFQoNbm90aWNlX2Vwb2NocxgNIAEoDRITCgthbnN3ZXJfYm9uZBgOIAEoDCJVCghSZXZpc2lvbhIMCgRkZWFsGAEgASgMEg4KBm51bWJlchgCIAEoBBIMCgRyb290GAMgASgMEg8KB3NlY3RvcnMYBCABKA0SDAoEaGVhZBgFIAEoDCJtCg5TaWduZWRSZXZpc2lvbhIlCghyZXZpc2lvbhgBIAEoCzITLnN1YmxldC52MS5SZXZpc2lvbhIYChBjbGllbnRfc2lnbmF0dXJlGAIgASgMEhoKEnByb3ZpZGVyX3NpZ25hdHVyZRgDIAEoDCJiCglPcGVyYXRpb24SHgoDYWRkGAEgASgLMg8uc3VibGV0LnYxLkZpbGxIABIfCgRncm93GAIgASgLMg8uc3VibGV0LnYxLkZpbGxIABIOCgRkcm9wGAMgASgNSABCBAoCb3AiJAoERmlsbBIMCgRzbGFiGAEgASgMEg4KBmxlbmd0aBgCIAEoDSJACgdWb3VjaGVyEg4KBnNpZ25lchgBIAEoDBISCgpjdW11bGF0aXZlGAIgASgMEhEKCXNpZ25hdHVyZRgDIAEoDCJ8CgpDYXBhYmlsaXR5Eg4KBmNsaWVudBgBIAEoDBIOCgZ2b2x1bWUYAiABKAQSDQoFdmVyYnMYAyABKA0SDQoFdW50aWwYBCABKAQSEQoJbWF4X2J5dGVzGAUgASgEEgoKAmlkGAYgASgMEhEKCXNpZ25hdHVyZRgHIAEoDCKLAQoMSGVsbG9SZXF1ZXN0EhAKCGNoYWluX2lkGAEgASgEEg4KBm1hcmtldBgCIAEoDBIPCgdhZGRyZXNzGAMgASgMEhcKCmFjdGluZ19mb3IYBCABKAxIAIgBARINCgVub25jZRgFIAEoDBIRCglzaWduYXR1cmUYBiABKAxCDQoLX2FjdGluZ19mb3IiZgoNSGVsbG9SZXNwb25zZRIQCghjaGFpbl9pZBgBIAEoBBIOCgZtYXJrZXQYAiABKAwSEAoIcHJvdmlkZXIYAyABKAwSDgoGc2lnbmVyGAQgASgMEhEKCXNpZ25hdHVyZRgFIAEoDCIMCgpBc2tSZXF1ZXN0IqICCgtBc2tSZXNwb25zZRIQCghwcm92aWRlchgBIAEoDBIOCgZzaWduZXIYAiABKAwSDAoEcmF0ZRgDIAEoDBITCgtlZ3Jlc3NfcmF0ZRgEIAEoDBITCgttaW5fc2VjdG9ycxgFIAEoDRIUCgxmcmVlX3NlY3RvcnMYBiABKA0SFQoNbWF4X2VuZF9lcG9jaBgHIAEoDRIVCg1ub3RpY2VfZXBvY2hzGAggASgNEhMKC2Fuc3dlcl9ib25kGAkgASgMEhcKD2FsbG93YW5jZV9ieXRlcxgKIAEoBBIUCgxjcmVkaXRfYnl0ZXMYCyABKAQSEAoIb3BlcmF0b3IYDCABKAkSDgoGcmVnaW9uGA0gASgJEg8KB3ZlcnNpb24YDiABKAkiNAoMT2ZmZXJSZXF1ZXN0EiQKBXRlcm1zGAEgASgLMhUuc3VibGV0LnYxLlRlcm1zRHJhZnQiQwoNT2ZmZXJSZXNwb25zZRIfCgV0ZXJtcxgBIAEoCzIQLnN1YmxldC52MS5UZXJtcxIRCglzaWduYXR1cmUYAiABKAwiOwoNQXBwZW5kUmVxdWVzdBIMCgRkZWFsGAEgASgMEgwKBHNsYWIYAiABKAwSDgoGb2Zmc2V0GAMgASgNIiAKDkFwcGVuZFJlc3BvbnNlEg4KBmxlbmd0aBgBIAEoDSKnAQoNUmV2aXNlUmVxdWVzdBIXCg9wcmV2aW91c19udW1iZXIYASABKAQSJQoIcmV2aXNpb24YAiABKAsyEy5zdWJsZXQudjEuUmV2aXNpb24SKAoKb3BlcmF0aW9ucxgDIAMoCzIULnN1YmxldC52MS5PcGVyYXRpb24SEgoKaGVhZF9ieXRlcxgEIAEoDBIYChBjbGllbnRfc2lnbmF0dXJlGAUgASgMIiwKDlJldmlzZVJlc3BvbnNlEhoKEnByb3ZpZGVyX3NpZ25hdHVyZRgBIAEoDCIsCgxQYXRoc1JlcXVlc3QSDAoEZGVhbBgBIAEoDBIOCgZzZWN0b3IYAiABKA0iMQoNUGF0aHNSZXNwb25zZRIOCgZudW1iZXIYASABKAQSEAoIc2libGluZ3MYAiABKAwiOAoLTGlzdFJlcXVlc3QSDAoEZGVhbBgBIAEoDBIMCgRmcm9tGAIgASgNEg0KBWxpbWl0GAMgASgNIlIKDExpc3RSZXNwb25zZRIOCgZudW1iZXIYASABKAQSDwoHc2VjdG9ycxgCIAEoDRIhCgdlbnRyaWVzGAMgAygLMhAuc3VibGV0LnYxLkVudHJ5IjMKBUVudHJ5EgwKBHNsYWIYASABKAwSDgoGbGVuZ3RoGAIgASgNEgwKBHJvb3QYAyABKAwiGwoLSGVhZFJlcXVlc3QSDAoEZGVhbBgBIAEoDCJ3CgxIZWFkUmVzcG9uc2USLgoGbmV3ZXN0GAEgASgLMhkuc3VibGV0LnYxLlNpZ25lZFJldmlzaW9uSACIAQESEgoKaGVhZF9ieXRlcxgCIAEoDBIYChBjb21taXR0ZWRfbnVtYmVyGAMgASgEQgkKB19uZXdlc3Qi1QEKC1JlYWRSZXF1ZXN0EgwKBGRlYWwYASABKAwSDAoEc2xhYhgCIAEoDBITCgtmaXJzdF9jaHVuaxgDIAEoDRIRCgllbmRfY2h1bmsYBCABKA0SDQoFYXNfb2YYBSABKA0SKAoHdm91Y2hlchgGIAEoCzISLnN1YmxldC52MS5Wb3VjaGVySACIAQESLgoKY2FwYWJpbGl0eRgHIAEoCzIVLnN1YmxldC52MS5DYXBhYmlsaXR5SAGIAQFCCgoIX3ZvdWNoZXJCDQoLX2NhcGFiaWxpdHkiHQoMUmVhZFJlc3BvbnNlEg0KBXByb29mGAEgASgMIl4KDFByb3ZlUmVxdWVzdBIUCgxibG9ja19udW1iZXIYASABKAQSEQoEZGVhbBgCIAEoDEgAiAEBEhIKBWNodW5rGAMgASgESAGIAQFCBwoFX2RlYWxCCAoGX2NodW5rIkcKDVByb3ZlUmVzcG9uc2USEgoKYmxvY2tfaGFzaBgBIAEoDBIiCgdzYW1wbGVzGAIgAygLMhEuc3VibGV0LnYxLlNhbXBsZSJhCgZTYW1wbGUSDAoEc2xvdBgBIAEoDRIMCgRkZWFsGAIgASgMEg8KB3NlY3RvcnMYAyABKA0SDAoEcm9vdBgEIAEoDBINCgVjaHVuaxgFIAEoBBINCgVwcm9vZhgGIAEoDCIqCg1SZXZva2VSZXF1ZXN0EgoKAmlkGAEgASgMEg0KBXVudGlsGAIgASgEIhAKDlJldm9rZVJlc3BvbnNlIh0KDVN0YXR1c1JlcXVlc3QSDAoEZGVhbBgBIAEoDCKjAQoOU3RhdHVzUmVzcG9uc2USFQoNbmV3ZXN0X251bWJlchgBIAEoBBIYChBjb21taXR0ZWRfbnVtYmVyGAIgASgEEg8KB3NlY3RvcnMYAyABKA0SFAoMc3RvcmVkX2J5dGVzGAQgASgEEhQKDHN0YWdlZF9ieXRlcxgFIAEoBBIPCgdzdG9wX2F0GAYgASgNEhIKCmZyZWVfYnl0ZXMYByABKAQiig4KB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEi4KDHdyb25nX21hcmtldBgKIAEoCzIWLnN1YmxldC52MS5Xcm9uZ01hcmtldEgAEjIKDmhlbGxvX3JlcXVpcmVkGAsgASgLMhguc3VibGV0LnYxLkhlbGxvUmVxdWlyZWRIABIwCg1iYWRfc2lnbmF0dXJlGAwgASgLMhcuc3VibGV0LnYxLkJhZFNpZ25hdHVyZUgAEi8KDHVuYXV0aG9yaXplZBgNIAEoCzIXLnN1YmxldC52MS5VbmF1dGhvcml6ZWRIABIuCgx1bmtub3duX3ZlcmIYDiABKAsyFi5zdWJsZXQudjEuVW5rbm93blZlcmJIABI4ChFtYWxmb3JtZWRfbWVzc2FnZRgPIAEoCzIbLnN1YmxldC52MS5NYWxmb3JtZWRNZXNzYWdlSAASNwoRbWVzc2FnZV90b29fbGFyZ2UYECABKAsyGi5zdWJsZXQudjEuTWVzc2FnZVRvb0xhcmdlSAASOAoRZHVwbGljYXRlX3JlcXVlc3QYESABKAsyGy5zdWJsZXQudjEuRHVwbGljYXRlUmVxdWVzdEgAEi4KDHJhdGVfbGltaXRlZBgSIAEoCzIWLnN1YmxldC52MS5SYXRlTGltaXRlZEgAEjcKEXRvb19tYW55X3Nlc3Npb25zGBMgASgLMhouc3VibGV0LnYxLlRvb01hbnlTZXNzaW9uc0gAEjAKDXNodXR0aW5nX2Rvd24YFCABKAsyFy5zdWJsZXQudjEuU2h1dHRpbmdEb3duSAASMgoOaW50ZXJuYWxfZXJyb3IYFSABKAsyGC5zdWJsZXQudjEuSW50ZXJuYWxFcnJvckgAEiYKCHRvb19zbG93GBYgASgLMhIuc3VibGV0LnYxLlRvb1Nsb3dIABI4ChJ0b29fbXVjaF9pbl9mbGlnaHQYFyABKAsyGi5zdWJsZXQudjEuVG9vTXVjaEluRmxpZ2h0SAASLwoNcHJpY2VfdG9vX2xvdxgeIAEoCzIWLnN1YmxldC52MS5QcmljZVRvb0xvd0gAEiYKCG5vX3NwYWNlGB8gASgLMhIuc3VibGV0LnYxLk5vU3BhY2VIABI2ChBkdXJhdGlvbl9yZWZ1c2VkGCAgASgLMhouc3VibGV0LnYxLkR1cmF0aW9uUmVmdXNlZEgAEjIKDnNpZ25lcl9yZWZ1c2VkGCEgASgLMhguc3VibGV0LnYxLlNpZ25lclJlZnVzZWRIABIwCg10ZXJtc19yZWZ1c2VkGCIgASgLMhcuc3VibGV0LnYxLlRlcm1zUmVmdXNlZEgAEi4KDHVua25vd25fZGVhbBgoIAEoCzIWLnN1YmxldC52MS5Vbmtub3duRGVhbEgAEiYKCG5vdF9vcGVuGCkgASgLMhIuc3VibGV0LnYxLk5vdE9wZW5IABIjCgZiZWhpbmQYKiABKAsyES5zdWJsZXQudjEuQmVoaW5kSAASNgoQY29udGVudF9taXNtYXRjaBgrIAEoCzIaLnN1YmxldC52MS5Db250ZW50TWlzbWF0Y2hIABIuCgxzdGFnaW5nX2Z1bGwYLCABKAsyFi5zdWJsZXQudjEuU3RhZ2luZ0Z1bGxIABIoCglkaXNrX2Z1bGwYLSABKAsyEy5zdWJsZXQudjEuRGlza0Z1bGxIABInCghjb25mbGljdBguIAEoCzITLnN1YmxldC52MS5Db25mbGljdEgAEjAKDWJhZF9vcGVyYXRpb24YLyABKAsyFy5zdWJsZXQudjEuQmFkT3BlcmF0aW9uSAASMAoNcm9vdF9taXNtYXRjaBgwIAEoCzIXLnN1YmxldC52MS5Sb290TWlzbWF0Y2hIABI4ChFjYXBhY2l0eV9leGNlZWRlZBgxIAEoCzIbLnN1YmxldC52MS5DYXBhY2l0eUV4Y2VlZGVkSAASMAoNaGVhZF9taXNtYXRjaBgyIAEoCzIXLnN1YmxldC52MS5IZWFkTWlzbWF0Y2hIABItCgxub19zdWNoX3NsYWIYMyABKAsyFS5zdWJsZXQudjEuTm9TdWNoU2xhYkgAEi0KDG91dF9vZl9yYW5nZRg0IAEoCzIVLnN1YmxldC52MS5PdXRPZlJhbmdlSAASNgoQcGF5bWVudF9yZXF1aXJlZBg1IAEoCzIaLnN1YmxldC52MS5QYXltZW50UmVxdWlyZWRIABI6ChJjYXBhYmlsaXR5X3JlZnVzZWQYNiABKAsyHC5zdWJsZXQudjEuQ2FwYWJpbGl0eVJlZnVzZWRIABIwCg1ibG9ja191bmtub3duGDcgASgLMhcuc3VibGV0LnYxLkJsb2NrVW5rbm93bkgAQggKBmRldGFpbCJxCgtXcm9uZ01hcmtldBIZChFleHBlY3RlZF9jaGFpbl9pZBgBIAEoBBIXCg9hY3R1YWxfY2hhaW5faWQYAiABKAQSFwoPZXhwZWN0ZWRfbWFya2V0GAMgASgMEhUKDWFjdHVhbF9tYXJrZXQYBCABKAwiHQoNSGVsbG9SZXF1aXJlZBIMCgR2ZXJiGAEgASgJImAKDEJhZFNpZ25hdHVyZRIMCgR3aGF0GAEgASgJEhUKCGV4cGVjdGVkGAIgASgMSACIAQESEwoGYWN0dWFsGAMgASgMSAGIAQFCCwoJX2V4cGVjdGVkQgkKB19hY3R1YWwiKwoMVW5hdXRob3JpemVkEgwKBHZlcmIYASABKAkSDQoFbmVlZHMYAiABKAkiGwoLVW5rbm93blZlcmISDAoEdmVyYhgBIAEoDSIxChBNYWxmb3JtZWRNZXNzYWdlEg0KBXdoZXJlGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIwCg9NZXNzYWdlVG9vTGFyZ2USDQoFbGltaXQYASABKAQSDgoGYWN0dWFsGAIgASgEIh4KEER1cGxpY2F0ZVJlcXVlc3QSCgoCaWQYASABKA0iMwoLUmF0ZUxpbWl0ZWQSDAoEd2hhdBgBIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgCIAEoBCIgCg9Ub29NYW55U2Vzc2lvbnMSDQoFbGltaXQYASABKA0iDgoMU2h1dHRpbmdEb3duIiIKDUludGVybmFsRXJyb3ISEQoJcmVmZXJlbmNlGAEgASgJIhsKB1Rvb1Nsb3cSEAoIbGltaXRfbXMYASABKAQiPgoPVG9vTXVjaEluRmxpZ2h0EhYKDmxpbWl0X3JlcXVlc3RzGAEgASgNEhMKC2xpbWl0X2J5dGVzGAIgASgEIl8KC1ByaWNlVG9vTG93EgwKBHJhdGUYASABKAwSEgoKbGVhc3RfcmF0ZRgCIAEoDBITCgtlZ3Jlc3NfcmF0ZRgDIAEoDBIZChFsZWFzdF9lZ3Jlc3NfcmF0ZRgEIAEoDCI3CgdOb1NwYWNlEhYKDndhbnRlZF9zZWN0b3JzGAEgASgNEhQKDGZyZWVfc2VjdG9ycxgCIAEoDSJNCg9EdXJhdGlvblJlZnVzZWQSEQoJZW5kX2Vwb2NoGAEgASgNEhMKC2ZpcnN0X2Vwb2NoGAIgASgNEhIKCmxhc3RfZXBvY2gYAyABKA0iLwoNU2lnbmVyUmVmdXNlZBIOCgZzaWduZXIYASABKAwSDgoGcmVhc29uGAIgASgJIi0KDFRlcm1zUmVmdXNlZBINCgVmaWVsZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiGwoLVW5rbm93bkRlYWwSDAoEZGVhbBgBIAEoDCImCgdOb3RPcGVuEgwKBGRlYWwYASABKAwSDQoFc3RhdGUYAiABKAkiGAoGQmVoaW5kEg4KBmxlbmd0aBgBIAEoDSIhCg9Db250ZW50TWlzbWF0Y2gSDgoGb2Zmc2V0GAEgASgNIhwKC1N0YWdpbmdGdWxsEg0KBWxpbWl0GAEgASgEIjQKCERpc2tGdWxsEhQKDG5lZWRlZF9ieXRlcxgBIAEoBBISCgpmcmVlX2J5dGVzGAIgASgEIkUKCENvbmZsaWN0Ei4KBm5ld2VzdBgBIAEoCzIZLnN1YmxldC52MS5TaWduZWRSZXZpc2lvbkgAiAEBQgkKB19uZXdlc3QiLQoMQmFkT3BlcmF0aW9uEg0KBWluZGV4GAEgASgNEg4KBnJlYXNvbhgCIAEoCSIwCgxSb290TWlzbWF0Y2gSEAoIZXhwZWN0ZWQYASABKAwSDgoGYWN0dWFsGAIgASgMIjUKEENhcGFjaXR5RXhjZWVkZWQSEAoIY2FwYWNpdHkYASABKA0SDwoHc2VjdG9ycxgCIAEoDSIwCgxIZWFkTWlzbWF0Y2gSEAoIZXhwZWN0ZWQYASABKAwSDgoGYWN0dWFsGAIgASgMIigKCk5vU3VjaFNsYWISDAoEZGVhbBgBIAEoDBIMCgRzbGFiGAIgASgMIkcKCk91dE9mUmFuZ2USDAoEd2hhdBgBIAEoCRINCgVsZWFzdBgCIAEoBBIMCgRtb3N0GAMgASgEEg4KBmFjdHVhbBgEIAEoBCItCg9QYXltZW50UmVxdWlyZWQSDAoEb3dlZBgBIAEoDBIMCgRwYWlkGAIgASgMIi8KEUNhcGFiaWxpdHlSZWZ1c2VkEgoKAmlkGAEgASgMEg4KBnJlYXNvbhgCIAEoCSI0CgxCbG9ja1Vua25vd24SFAoMYmxvY2tfbnVtYmVyGAEgASgEEg4KBm5ld2VzdBgCIAEoBGIGcHJvdG8z");
+  fileDesc("CgxzdWJsZXQucHJvdG8SCXN1YmxldC52MSK/BAoHUmVxdWVzdBIKCgJpZBgBIAEoDRIoCgVoZWxsbxgCIAEoCzIXLnN1YmxldC52MS5IZWxsb1JlcXVlc3RIABIkCgNhc2sYAyABKAsyFS5zdWJsZXQudjEuQXNrUmVxdWVzdEgAEigKBW9mZmVyGAQgASgLMhcuc3VibGV0LnYxLk9mZmVyUmVxdWVzdEgAEioKBmFwcGVuZBgFIAEoCzIYLnN1YmxldC52MS5BcHBlbmRSZXF1ZXN0SAASKgoGcmV2aXNlGAYgASgLMhguc3VibGV0LnYxLlJldmlzZVJlcXVlc3RIABIoCgVwYXRocxgHIAEoCzIXLnN1YmxldC52MS5QYXRoc1JlcXVlc3RIABImCgRsaXN0GAggASgLMhYuc3VibGV0LnYxLkxpc3RSZXF1ZXN0SAASJgoEaGVhZBgJIAEoCzIWLnN1YmxldC52MS5IZWFkUmVxdWVzdEgAEiYKBHJlYWQYCiABKAsyFi5zdWJsZXQudjEuUmVhZFJlcXVlc3RIABIoCgVwcm92ZRgLIAEoCzIXLnN1YmxldC52MS5Qcm92ZVJlcXVlc3RIABIqCgZyZXZva2UYDCABKAsyGC5zdWJsZXQudjEuUmV2b2tlUmVxdWVzdEgAEioKBnN0YXR1cxgNIAEoCzIYLnN1YmxldC52MS5TdGF0dXNSZXF1ZXN0SAASKgoGZXh0ZW5kGA4gASgLMhguc3VibGV0LnYxLkV4dGVuZFJlcXVlc3RIAEIGCgRjYWxsIvYECghSZXNwb25zZRIKCgJpZBgBIAEoDRIpCgVoZWxsbxgCIAEoCzIYLnN1YmxldC52MS5IZWxsb1Jlc3BvbnNlSAASJQoDYXNrGAMgASgLMhYuc3VibGV0LnYxLkFza1Jlc3BvbnNlSAASKQoFb2ZmZXIYBCABKAsyGC5zdWJsZXQudjEuT2ZmZXJSZXNwb25zZUgAEisKBmFwcGVuZBgFIAEoCzIZLnN1YmxldC52MS5BcHBlbmRSZXNwb25zZUgAEisKBnJldmlzZRgGIAEoCzIZLnN1YmxldC52MS5SZXZpc2VSZXNwb25zZUgAEikKBXBhdGhzGAcgASgLMhguc3VibGV0LnYxLlBhdGhzUmVzcG9uc2VIABInCgRsaXN0GAggASgLMhcuc3VibGV0LnYxLkxpc3RSZXNwb25zZUgAEicKBGhlYWQYCSABKAsyFy5zdWJsZXQudjEuSGVhZFJlc3BvbnNlSAASJwoEcmVhZBgKIAEoCzIXLnN1YmxldC52MS5SZWFkUmVzcG9uc2VIABIpCgVwcm92ZRgLIAEoCzIYLnN1YmxldC52MS5Qcm92ZVJlc3BvbnNlSAASKwoGcmV2b2tlGAwgASgLMhkuc3VibGV0LnYxLlJldm9rZVJlc3BvbnNlSAASKwoGc3RhdHVzGA0gASgLMhkuc3VibGV0LnYxLlN0YXR1c1Jlc3BvbnNlSAASKwoGZXh0ZW5kGA4gASgLMhkuc3VibGV0LnYxLkV4dGVuZFJlc3BvbnNlSAASJQoHZmFpbHVyZRhkIAEoCzISLnN1YmxldC52MS5GYWlsdXJlSABCCAoGcmVzdWx0IsYCCgVUZXJtcxIOCgZjbGllbnQYASABKAwSFQoNY2xpZW50X3NpZ25lchgCIAEoDBIQCghwcm92aWRlchgDIAEoDBIOCgZ2b2x1bWUYBCABKAQSEAoIcG9zaXRpb24YBSABKA0SCQoBaxgGIAEoDRIJCgFuGAcgASgNEgwKBHJhdGUYCCABKAwSEwoLZWdyZXNzX3JhdGUYCSABKAwSEAoIY2FwYWNpdHkYCiABKA0SEwoLbWluX3NlY3RvcnMYCyABKA0SEQoJZW5kX2Vwb2NoGAwgASgNEhUKDW5vdGljZV9lcG9jaHMYDSABKA0SEwoLYW5zd2VyX2JvbmQYDiABKAwSDAoEc2xvdBgPIAEoDRIQCghwcmV2aW91cxgQIAEoDBIOCgZzZXJpZXMYESABKA0SEwoLdmFsaWRfdW50aWwYEiABKAQihgIKClRlcm1zRHJhZnQSDgoGY2xpZW50GAEgASgMEhUKDWNsaWVudF9zaWduZXIYAiABKAwSEAoIcHJvdmlkZXIYAyABKAwSDgoGdm9sdW1lGAQgASgEEhAKCHBvc2l0aW9uGAUgASgNEgkKAWsYBiABKA0SCQoBbhgHIAEoDRIMCgRyYXRlGAggASgMEhMKC2VncmVzc19yYXRlGAkgASgMEhAKCGNhcGFjaXR5GAogASgNEhMKC21pbl9zZWN0b3JzGAsgASgNEhEKCWVuZF9lcG9jaBgMIAEoDRIVCg1ub3RpY2VfZXBvY2hzGA0gASgNEhMKC2Fuc3dlcl9ib25kGA4gASgMIlUKCFJldmlzaW9uEgwKBGRlYWwYASABKAwSDgoGbnVtYmVyGAIgASgEEgwKBHJvb3QYAyABKAwSDwoHc2VjdG9ycxgEIAEoDRIMCgRoZWFkGAUgASgMIm0KDlNpZ25lZFJldmlzaW9uEiUKCHJldmlzaW9uGAEgASgLMhMuc3VibGV0LnYxLlJldmlzaW9uEhgKEGNsaWVudF9zaWduYXR1cmUYAiABKAwSGgoScHJvdmlkZXJfc2lnbmF0dXJlGAMgASgMImIKCU9wZXJhdGlvbhIeCgNhZGQYASABKAsyDy5zdWJsZXQudjEuRmlsbEgAEh8KBGdyb3cYAiABKAsyDy5zdWJsZXQudjEuRmlsbEgAEg4KBGRyb3AYAyABKA1IAEIECgJvcCIkCgRGaWxsEgwKBHNsYWIYASABKAwSDgoGbGVuZ3RoGAIgASgNIkAKB1ZvdWNoZXISDgoGc2lnbmVyGAEgASgMEhIKCmN1bXVsYXRpdmUYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMInwKCkNhcGFiaWxpdHkSDgoGY2xpZW50GAEgASgMEg4KBnZvbHVtZRgCIAEoBBINCgV2ZXJicxgDIAEoDRINCgV1bnRpbBgEIAEoBBIRCgltYXhfYnl0ZXMYBSABKAQSCgoCaWQYBiABKAwSEQoJc2lnbmF0dXJlGAcgASgMIosBCgxIZWxsb1JlcXVlc3QSEAoIY2hhaW5faWQYASABKAQSDgoGbWFya2V0GAIgASgMEg8KB2FkZHJlc3MYAyABKAwSFwoKYWN0aW5nX2ZvchgEIAEoDEgAiAEBEg0KBW5vbmNlGAUgASgMEhEKCXNpZ25hdHVyZRgGIAEoDEINCgtfYWN0aW5nX2ZvciJmCg1IZWxsb1Jlc3BvbnNlEhAKCGNoYWluX2lkGAEgASgEEg4KBm1hcmtldBgCIAEoDBIQCghwcm92aWRlchgDIAEoDBIOCgZzaWduZXIYBCABKAwSEQoJc2lnbmF0dXJlGAUgASgMIgwKCkFza1JlcXVlc3QiogIKC0Fza1Jlc3BvbnNlEhAKCHByb3ZpZGVyGAEgASgMEg4KBnNpZ25lchgCIAEoDBIMCgRyYXRlGAMgASgMEhMKC2VncmVzc19yYXRlGAQgASgMEhMKC21pbl9zZWN0b3JzGAUgASgNEhQKDGZyZWVfc2VjdG9ycxgGIAEoDRIVCg1tYXhfZW5kX2Vwb2NoGAcgASgNEhUKDW5vdGljZV9lcG9jaHMYCCABKA0SEwoLYW5zd2VyX2JvbmQYCSABKAwSFwoPYWxsb3dhbmNlX2J5dGVzGAogASgEEhQKDGNyZWRpdF9ieXRlcxgLIAEoBBIQCghvcGVyYXRvchgMIAEoCRIOCgZyZWdpb24YDSABKAkSDwoHdmVyc2lvbhgOIAEoCSI0CgxPZmZlclJlcXVlc3QSJAoFdGVybXMYASABKAsyFS5zdWJsZXQudjEuVGVybXNEcmFmdCJDCg1PZmZlclJlc3BvbnNlEh8KBXRlcm1zGAEgASgLMhAuc3VibGV0LnYxLlRlcm1zEhEKCXNpZ25hdHVyZRgCIAEoDCI9Cg1FeHRlbmRSZXF1ZXN0EiwKCWV4dGVuc2lvbhgBIAEoCzIZLnN1YmxldC52MS5FeHRlbnNpb25EcmFmdCJfCg5FeHRlbnNpb25EcmFmdBIMCgRkZWFsGAEgASgMEgwKBGZyb20YAiABKA0SEQoJZW5kX2Vwb2NoGAMgASgNEgwKBHJhdGUYBCABKAwSEAoIY2FwYWNpdHkYBSABKA0iSAoORXh0ZW5kUmVzcG9uc2USDgoGc2VyaWVzGAEgASgNEhMKC3ZhbGlkX3VudGlsGAIgASgEEhEKCXNpZ25hdHVyZRgDIAEoDCI7Cg1BcHBlbmRSZXF1ZXN0EgwKBGRlYWwYASABKAwSDAoEc2xhYhgCIAEoDBIOCgZvZmZzZXQYAyABKA0iIAoOQXBwZW5kUmVzcG9uc2USDgoGbGVuZ3RoGAEgASgNIqcBCg1SZXZpc2VSZXF1ZXN0EhcKD3ByZXZpb3VzX251bWJlchgBIAEoBBIlCghyZXZpc2lvbhgCIAEoCzITLnN1YmxldC52MS5SZXZpc2lvbhIoCgpvcGVyYXRpb25zGAMgAygLMhQuc3VibGV0LnYxLk9wZXJhdGlvbhISCgpoZWFkX2J5dGVzGAQgASgMEhgKEGNsaWVudF9zaWduYXR1cmUYBSABKAwiLAoOUmV2aXNlUmVzcG9uc2USGgoScHJvdmlkZXJfc2lnbmF0dXJlGAEgASgMIiwKDFBhdGhzUmVxdWVzdBIMCgRkZWFsGAEgASgMEg4KBnNlY3RvchgCIAEoDSIxCg1QYXRoc1Jlc3BvbnNlEg4KBm51bWJlchgBIAEoBBIQCghzaWJsaW5ncxgCIAEoDCI4CgtMaXN0UmVxdWVzdBIMCgRkZWFsGAEgASgMEgwKBGZyb20YAiABKA0SDQoFbGltaXQYAyABKA0iUgoMTGlzdFJlc3BvbnNlEg4KBm51bWJlchgBIAEoBBIPCgdzZWN0b3JzGAIgASgNEiEKB2VudHJpZXMYAyADKAsyEC5zdWJsZXQudjEuRW50cnkiMwoFRW50cnkSDAoEc2xhYhgBIAEoDBIOCgZsZW5ndGgYAiABKA0SDAoEcm9vdBgDIAEoDCIbCgtIZWFkUmVxdWVzdBIMCgRkZWFsGAEgASgMIncKDEhlYWRSZXNwb25zZRIuCgZuZXdlc3QYASABKAsyGS5zdWJsZXQudjEuU2lnbmVkUmV2aXNpb25IAIgBARISCgpoZWFkX2J5dGVzGAIgASgMEhgKEGNvbW1pdHRlZF9udW1iZXIYAyABKARCCQoHX25ld2VzdCLVAQoLUmVhZFJlcXVlc3QSDAoEZGVhbBgBIAEoDBIMCgRzbGFiGAIgASgMEhMKC2ZpcnN0X2NodW5rGAMgASgNEhEKCWVuZF9jaHVuaxgEIAEoDRINCgVhc19vZhgFIAEoDRIoCgd2b3VjaGVyGAYgASgLMhIuc3VibGV0LnYxLlZvdWNoZXJIAIgBARIuCgpjYXBhYmlsaXR5GAcgASgLMhUuc3VibGV0LnYxLkNhcGFiaWxpdHlIAYgBAUIKCghfdm91Y2hlckINCgtfY2FwYWJpbGl0eSIdCgxSZWFkUmVzcG9uc2USDQoFcHJvb2YYASABKAwiXgoMUHJvdmVSZXF1ZXN0EhQKDGJsb2NrX251bWJlchgBIAEoBBIRCgRkZWFsGAIgASgMSACIAQESEgoFY2h1bmsYAyABKARIAYgBAUIHCgVfZGVhbEIICgZfY2h1bmsiRwoNUHJvdmVSZXNwb25zZRISCgpibG9ja19oYXNoGAEgASgMEiIKB3NhbXBsZXMYAiADKAsyES5zdWJsZXQudjEuU2FtcGxlImEKBlNhbXBsZRIMCgRzbG90GAEgASgNEgwKBGRlYWwYAiABKAwSDwoHc2VjdG9ycxgDIAEoDRIMCgRyb290GAQgASgMEg0KBWNodW5rGAUgASgEEg0KBXByb29mGAYgASgMIioKDVJldm9rZVJlcXVlc3QSCgoCaWQYASABKAwSDQoFdW50aWwYAiABKAQiEAoOUmV2b2tlUmVzcG9uc2UiHQoNU3RhdHVzUmVxdWVzdBIMCgRkZWFsGAEgASgMIqMBCg5TdGF0dXNSZXNwb25zZRIVCg1uZXdlc3RfbnVtYmVyGAEgASgEEhgKEGNvbW1pdHRlZF9udW1iZXIYAiABKAQSDwoHc2VjdG9ycxgDIAEoDRIUCgxzdG9yZWRfYnl0ZXMYBCABKAQSFAoMc3RhZ2VkX2J5dGVzGAUgASgEEg8KB3N0b3BfYXQYBiABKA0SEgoKZnJlZV9ieXRlcxgHIAEoBCKKDgoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSLgoMd3JvbmdfbWFya2V0GAogASgLMhYuc3VibGV0LnYxLldyb25nTWFya2V0SAASMgoOaGVsbG9fcmVxdWlyZWQYCyABKAsyGC5zdWJsZXQudjEuSGVsbG9SZXF1aXJlZEgAEjAKDWJhZF9zaWduYXR1cmUYDCABKAsyFy5zdWJsZXQudjEuQmFkU2lnbmF0dXJlSAASLwoMdW5hdXRob3JpemVkGA0gASgLMhcuc3VibGV0LnYxLlVuYXV0aG9yaXplZEgAEi4KDHVua25vd25fdmVyYhgOIAEoCzIWLnN1YmxldC52MS5Vbmtub3duVmVyYkgAEjgKEW1hbGZvcm1lZF9tZXNzYWdlGA8gASgLMhsuc3VibGV0LnYxLk1hbGZvcm1lZE1lc3NhZ2VIABI3ChFtZXNzYWdlX3Rvb19sYXJnZRgQIAEoCzIaLnN1YmxldC52MS5NZXNzYWdlVG9vTGFyZ2VIABI4ChFkdXBsaWNhdGVfcmVxdWVzdBgRIAEoCzIbLnN1YmxldC52MS5EdXBsaWNhdGVSZXF1ZXN0SAASLgoMcmF0ZV9saW1pdGVkGBIgASgLMhYuc3VibGV0LnYxLlJhdGVMaW1pdGVkSAASNwoRdG9vX21hbnlfc2Vzc2lvbnMYEyABKAsyGi5zdWJsZXQudjEuVG9vTWFueVNlc3Npb25zSAASMAoNc2h1dHRpbmdfZG93bhgUIAEoCzIXLnN1YmxldC52MS5TaHV0dGluZ0Rvd25IABIyCg5pbnRlcm5hbF9lcnJvchgVIAEoCzIYLnN1YmxldC52MS5JbnRlcm5hbEVycm9ySAASJgoIdG9vX3Nsb3cYFiABKAsyEi5zdWJsZXQudjEuVG9vU2xvd0gAEjgKEnRvb19tdWNoX2luX2ZsaWdodBgXIAEoCzIaLnN1YmxldC52MS5Ub29NdWNoSW5GbGlnaHRIABIvCg1wcmljZV90b29fbG93GB4gASgLMhYuc3VibGV0LnYxLlByaWNlVG9vTG93SAASJgoIbm9fc3BhY2UYHyABKAsyEi5zdWJsZXQudjEuTm9TcGFjZUgAEjYKEGR1cmF0aW9uX3JlZnVzZWQYICABKAsyGi5zdWJsZXQudjEuRHVyYXRpb25SZWZ1c2VkSAASMgoOc2lnbmVyX3JlZnVzZWQYISABKAsyGC5zdWJsZXQudjEuU2lnbmVyUmVmdXNlZEgAEjAKDXRlcm1zX3JlZnVzZWQYIiABKAsyFy5zdWJsZXQudjEuVGVybXNSZWZ1c2VkSAASLgoMdW5rbm93bl9kZWFsGCggASgLMhYuc3VibGV0LnYxLlVua25vd25EZWFsSAASJgoIbm90X29wZW4YKSABKAsyEi5zdWJsZXQudjEuTm90T3BlbkgAEiMKBmJlaGluZBgqIAEoCzIRLnN1YmxldC52MS5CZWhpbmRIABI2ChBjb250ZW50X21pc21hdGNoGCsgASgLMhouc3VibGV0LnYxLkNvbnRlbnRNaXNtYXRjaEgAEi4KDHN0YWdpbmdfZnVsbBgsIAEoCzIWLnN1YmxldC52MS5TdGFnaW5nRnVsbEgAEigKCWRpc2tfZnVsbBgtIAEoCzITLnN1YmxldC52MS5EaXNrRnVsbEgAEicKCGNvbmZsaWN0GC4gASgLMhMuc3VibGV0LnYxLkNvbmZsaWN0SAASMAoNYmFkX29wZXJhdGlvbhgvIAEoCzIXLnN1YmxldC52MS5CYWRPcGVyYXRpb25IABIwCg1yb290X21pc21hdGNoGDAgASgLMhcuc3VibGV0LnYxLlJvb3RNaXNtYXRjaEgAEjgKEWNhcGFjaXR5X2V4Y2VlZGVkGDEgASgLMhsuc3VibGV0LnYxLkNhcGFjaXR5RXhjZWVkZWRIABIwCg1oZWFkX21pc21hdGNoGDIgASgLMhcuc3VibGV0LnYxLkhlYWRNaXNtYXRjaEgAEi0KDG5vX3N1Y2hfc2xhYhgzIAEoCzIVLnN1YmxldC52MS5Ob1N1Y2hTbGFiSAASLQoMb3V0X29mX3JhbmdlGDQgASgLMhUuc3VibGV0LnYxLk91dE9mUmFuZ2VIABI2ChBwYXltZW50X3JlcXVpcmVkGDUgASgLMhouc3VibGV0LnYxLlBheW1lbnRSZXF1aXJlZEgAEjoKEmNhcGFiaWxpdHlfcmVmdXNlZBg2IAEoCzIcLnN1YmxldC52MS5DYXBhYmlsaXR5UmVmdXNlZEgAEjAKDWJsb2NrX3Vua25vd24YNyABKAsyFy5zdWJsZXQudjEuQmxvY2tVbmtub3duSABCCAoGZGV0YWlsInEKC1dyb25nTWFya2V0EhkKEWV4cGVjdGVkX2NoYWluX2lkGAEgASgEEhcKD2FjdHVhbF9jaGFpbl9pZBgCIAEoBBIXCg9leHBlY3RlZF9tYXJrZXQYAyABKAwSFQoNYWN0dWFsX21hcmtldBgEIAEoDCIdCg1IZWxsb1JlcXVpcmVkEgwKBHZlcmIYASABKAkiYAoMQmFkU2lnbmF0dXJlEgwKBHdoYXQYASABKAkSFQoIZXhwZWN0ZWQYAiABKAxIAIgBARITCgZhY3R1YWwYAyABKAxIAYgBAUILCglfZXhwZWN0ZWRCCQoHX2FjdHVhbCIrCgxVbmF1dGhvcml6ZWQSDAoEdmVyYhgBIAEoCRINCgVuZWVkcxgCIAEoCSIbCgtVbmtub3duVmVyYhIMCgR2ZXJiGAEgASgNIjEKEE1hbGZvcm1lZE1lc3NhZ2USDQoFd2hlcmUYASABKAkSDgoGcmVhc29uGAIgASgJIjAKD01lc3NhZ2VUb29MYXJnZRINCgVsaW1pdBgBIAEoBBIOCgZhY3R1YWwYAiABKAQiHgoQRHVwbGljYXRlUmVxdWVzdBIKCgJpZBgBIAEoDSIzCgtSYXRlTGltaXRlZBIMCgR3aGF0GAEgASgJEhYKDnJldHJ5X2FmdGVyX21zGAIgASgEIiAKD1Rvb01hbnlTZXNzaW9ucxINCgVsaW1pdBgBIAEoDSIOCgxTaHV0dGluZ0Rvd24iIgoNSW50ZXJuYWxFcnJvchIRCglyZWZlcmVuY2UYASABKAkiGwoHVG9vU2xvdxIQCghsaW1pdF9tcxgBIAEoBCI+Cg9Ub29NdWNoSW5GbGlnaHQSFgoObGltaXRfcmVxdWVzdHMYASABKA0SEwoLbGltaXRfYnl0ZXMYAiABKAQiXwoLUHJpY2VUb29Mb3cSDAoEcmF0ZRgBIAEoDBISCgpsZWFzdF9yYXRlGAIgASgMEhMKC2VncmVzc19yYXRlGAMgASgMEhkKEWxlYXN0X2VncmVzc19yYXRlGAQgASgMIjcKB05vU3BhY2USFgoOd2FudGVkX3NlY3RvcnMYASABKA0SFAoMZnJlZV9zZWN0b3JzGAIgASgNIk0KD0R1cmF0aW9uUmVmdXNlZBIRCgllbmRfZXBvY2gYASABKA0SEwoLZmlyc3RfZXBvY2gYAiABKA0SEgoKbGFzdF9lcG9jaBgDIAEoDSIvCg1TaWduZXJSZWZ1c2VkEg4KBnNpZ25lchgBIAEoDBIOCgZyZWFzb24YAiABKAkiLQoMVGVybXNSZWZ1c2VkEg0KBWZpZWxkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIbCgtVbmtub3duRGVhbBIMCgRkZWFsGAEgASgMIiYKB05vdE9wZW4SDAoEZGVhbBgBIAEoDBINCgVzdGF0ZRgCIAEoCSIYCgZCZWhpbmQSDgoGbGVuZ3RoGAEgASgNIiEKD0NvbnRlbnRNaXNtYXRjaBIOCgZvZmZzZXQYASABKA0iHAoLU3RhZ2luZ0Z1bGwSDQoFbGltaXQYASABKAQiNAoIRGlza0Z1bGwSFAoMbmVlZGVkX2J5dGVzGAEgASgEEhIKCmZyZWVfYnl0ZXMYAiABKAQiRQoIQ29uZmxpY3QSLgoGbmV3ZXN0GAEgASgLMhkuc3VibGV0LnYxLlNpZ25lZFJldmlzaW9uSACIAQFCCQoHX25ld2VzdCItCgxCYWRPcGVyYXRpb24SDQoFaW5kZXgYASABKA0SDgoGcmVhc29uGAIgASgJIjAKDFJvb3RNaXNtYXRjaBIQCghleHBlY3RlZBgBIAEoDBIOCgZhY3R1YWwYAiABKAwiNQoQQ2FwYWNpdHlFeGNlZWRlZBIQCghjYXBhY2l0eRgBIAEoDRIPCgdzZWN0b3JzGAIgASgNIjAKDEhlYWRNaXNtYXRjaBIQCghleHBlY3RlZBgBIAEoDBIOCgZhY3R1YWwYAiABKAwiKAoKTm9TdWNoU2xhYhIMCgRkZWFsGAEgASgMEgwKBHNsYWIYAiABKAwiRwoKT3V0T2ZSYW5nZRIMCgR3aGF0GAEgASgJEg0KBWxlYXN0GAIgASgEEgwKBG1vc3QYAyABKAQSDgoGYWN0dWFsGAQgASgEIi0KD1BheW1lbnRSZXF1aXJlZBIMCgRvd2VkGAEgASgMEgwKBHBhaWQYAiABKAwiLwoRQ2FwYWJpbGl0eVJlZnVzZWQSCgoCaWQYASABKAwSDgoGcmVhc29uGAIgASgJIjQKDEJsb2NrVW5rbm93bhIUCgxibG9ja19udW1iZXIYASABKAQSDgoGbmV3ZXN0GAIgASgEYgZwcm90bzM");
 
 /**
  * Describes the message sublet.v1.Request.
@@ -133,394 +133,415 @@ export const OfferResponseSchema = /*@__PURE__*/
   messageDesc(file_sublet, 15);
 
 /**
+ * Describes the message sublet.v1.ExtendRequest.
+ * Use `create(ExtendRequestSchema)` to create a new message.
+ */
+export const ExtendRequestSchema = /*@__PURE__*/
+  messageDesc(file_sublet, 16);
+
+/**
+ * Describes the message sublet.v1.ExtensionDraft.
+ * Use `create(ExtensionDraftSchema)` to create a new message.
+ */
+export const ExtensionDraftSchema = /*@__PURE__*/
+  messageDesc(file_sublet, 17);
+
+/**
+ * Describes the message sublet.v1.ExtendResponse.
+ * Use `create(ExtendResponseSchema)` to create a new message.
+ */
+export const ExtendResponseSchema = /*@__PURE__*/
+  messageDesc(file_sublet, 18);
+
+/**
  * Describes the message sublet.v1.AppendRequest.
  * Use `create(AppendRequestSchema)` to create a new message.
  */
 export const AppendRequestSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 16);
+  messageDesc(file_sublet, 19);
 
 /**
  * Describes the message sublet.v1.AppendResponse.
  * Use `create(AppendResponseSchema)` to create a new message.
  */
 export const AppendResponseSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 17);
+  messageDesc(file_sublet, 20);
 
 /**
  * Describes the message sublet.v1.ReviseRequest.
  * Use `create(ReviseRequestSchema)` to create a new message.
  */
 export const ReviseRequestSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 18);
+  messageDesc(file_sublet, 21);
 
 /**
  * Describes the message sublet.v1.ReviseResponse.
  * Use `create(ReviseResponseSchema)` to create a new message.
  */
 export const ReviseResponseSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 19);
+  messageDesc(file_sublet, 22);
 
 /**
  * Describes the message sublet.v1.PathsRequest.
  * Use `create(PathsRequestSchema)` to create a new message.
  */
 export const PathsRequestSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 20);
+  messageDesc(file_sublet, 23);
 
 /**
  * Describes the message sublet.v1.PathsResponse.
  * Use `create(PathsResponseSchema)` to create a new message.
  */
 export const PathsResponseSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 21);
+  messageDesc(file_sublet, 24);
 
 /**
  * Describes the message sublet.v1.ListRequest.
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 22);
+  messageDesc(file_sublet, 25);
 
 /**
  * Describes the message sublet.v1.ListResponse.
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 23);
+  messageDesc(file_sublet, 26);
 
 /**
  * Describes the message sublet.v1.Entry.
  * Use `create(EntrySchema)` to create a new message.
  */
 export const EntrySchema = /*@__PURE__*/
-  messageDesc(file_sublet, 24);
+  messageDesc(file_sublet, 27);
 
 /**
  * Describes the message sublet.v1.HeadRequest.
  * Use `create(HeadRequestSchema)` to create a new message.
  */
 export const HeadRequestSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 25);
+  messageDesc(file_sublet, 28);
 
 /**
  * Describes the message sublet.v1.HeadResponse.
  * Use `create(HeadResponseSchema)` to create a new message.
  */
 export const HeadResponseSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 26);
+  messageDesc(file_sublet, 29);
 
 /**
  * Describes the message sublet.v1.ReadRequest.
  * Use `create(ReadRequestSchema)` to create a new message.
  */
 export const ReadRequestSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 27);
+  messageDesc(file_sublet, 30);
 
 /**
  * Describes the message sublet.v1.ReadResponse.
  * Use `create(ReadResponseSchema)` to create a new message.
  */
 export const ReadResponseSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 28);
+  messageDesc(file_sublet, 31);
 
 /**
  * Describes the message sublet.v1.ProveRequest.
  * Use `create(ProveRequestSchema)` to create a new message.
  */
 export const ProveRequestSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 29);
+  messageDesc(file_sublet, 32);
 
 /**
  * Describes the message sublet.v1.ProveResponse.
  * Use `create(ProveResponseSchema)` to create a new message.
  */
 export const ProveResponseSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 30);
+  messageDesc(file_sublet, 33);
 
 /**
  * Describes the message sublet.v1.Sample.
  * Use `create(SampleSchema)` to create a new message.
  */
 export const SampleSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 31);
+  messageDesc(file_sublet, 34);
 
 /**
  * Describes the message sublet.v1.RevokeRequest.
  * Use `create(RevokeRequestSchema)` to create a new message.
  */
 export const RevokeRequestSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 32);
+  messageDesc(file_sublet, 35);
 
 /**
  * Describes the message sublet.v1.RevokeResponse.
  * Use `create(RevokeResponseSchema)` to create a new message.
  */
 export const RevokeResponseSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 33);
+  messageDesc(file_sublet, 36);
 
 /**
  * Describes the message sublet.v1.StatusRequest.
  * Use `create(StatusRequestSchema)` to create a new message.
  */
 export const StatusRequestSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 34);
+  messageDesc(file_sublet, 37);
 
 /**
  * Describes the message sublet.v1.StatusResponse.
  * Use `create(StatusResponseSchema)` to create a new message.
  */
 export const StatusResponseSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 35);
+  messageDesc(file_sublet, 38);
 
 /**
  * Describes the message sublet.v1.Failure.
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 36);
+  messageDesc(file_sublet, 39);
 
 /**
  * Describes the message sublet.v1.WrongMarket.
  * Use `create(WrongMarketSchema)` to create a new message.
  */
 export const WrongMarketSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 37);
+  messageDesc(file_sublet, 40);
 
 /**
  * Describes the message sublet.v1.HelloRequired.
  * Use `create(HelloRequiredSchema)` to create a new message.
  */
 export const HelloRequiredSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 38);
+  messageDesc(file_sublet, 41);
 
 /**
  * Describes the message sublet.v1.BadSignature.
  * Use `create(BadSignatureSchema)` to create a new message.
  */
 export const BadSignatureSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 39);
+  messageDesc(file_sublet, 42);
 
 /**
  * Describes the message sublet.v1.Unauthorized.
  * Use `create(UnauthorizedSchema)` to create a new message.
  */
 export const UnauthorizedSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 40);
+  messageDesc(file_sublet, 43);
 
 /**
  * Describes the message sublet.v1.UnknownVerb.
  * Use `create(UnknownVerbSchema)` to create a new message.
  */
 export const UnknownVerbSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 41);
+  messageDesc(file_sublet, 44);
 
 /**
  * Describes the message sublet.v1.MalformedMessage.
  * Use `create(MalformedMessageSchema)` to create a new message.
  */
 export const MalformedMessageSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 42);
+  messageDesc(file_sublet, 45);
 
 /**
  * Describes the message sublet.v1.MessageTooLarge.
  * Use `create(MessageTooLargeSchema)` to create a new message.
  */
 export const MessageTooLargeSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 43);
+  messageDesc(file_sublet, 46);
 
 /**
  * Describes the message sublet.v1.DuplicateRequest.
  * Use `create(DuplicateRequestSchema)` to create a new message.
  */
 export const DuplicateRequestSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 44);
+  messageDesc(file_sublet, 47);
 
 /**
  * Describes the message sublet.v1.RateLimited.
  * Use `create(RateLimitedSchema)` to create a new message.
  */
 export const RateLimitedSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 45);
+  messageDesc(file_sublet, 48);
 
 /**
  * Describes the message sublet.v1.TooManySessions.
  * Use `create(TooManySessionsSchema)` to create a new message.
  */
 export const TooManySessionsSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 46);
+  messageDesc(file_sublet, 49);
 
 /**
  * Describes the message sublet.v1.ShuttingDown.
  * Use `create(ShuttingDownSchema)` to create a new message.
  */
 export const ShuttingDownSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 47);
+  messageDesc(file_sublet, 50);
 
 /**
  * Describes the message sublet.v1.InternalError.
  * Use `create(InternalErrorSchema)` to create a new message.
  */
 export const InternalErrorSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 48);
+  messageDesc(file_sublet, 51);
 
 /**
  * Describes the message sublet.v1.TooSlow.
  * Use `create(TooSlowSchema)` to create a new message.
  */
 export const TooSlowSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 49);
+  messageDesc(file_sublet, 52);
 
 /**
  * Describes the message sublet.v1.TooMuchInFlight.
  * Use `create(TooMuchInFlightSchema)` to create a new message.
  */
 export const TooMuchInFlightSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 50);
+  messageDesc(file_sublet, 53);
 
 /**
  * Describes the message sublet.v1.PriceTooLow.
  * Use `create(PriceTooLowSchema)` to create a new message.
  */
 export const PriceTooLowSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 51);
+  messageDesc(file_sublet, 54);
 
 /**
  * Describes the message sublet.v1.NoSpace.
  * Use `create(NoSpaceSchema)` to create a new message.
  */
 export const NoSpaceSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 52);
+  messageDesc(file_sublet, 55);
 
 /**
  * Describes the message sublet.v1.DurationRefused.
  * Use `create(DurationRefusedSchema)` to create a new message.
  */
 export const DurationRefusedSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 53);
+  messageDesc(file_sublet, 56);
 
 /**
  * Describes the message sublet.v1.SignerRefused.
  * Use `create(SignerRefusedSchema)` to create a new message.
  */
 export const SignerRefusedSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 54);
+  messageDesc(file_sublet, 57);
 
 /**
  * Describes the message sublet.v1.TermsRefused.
  * Use `create(TermsRefusedSchema)` to create a new message.
  */
 export const TermsRefusedSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 55);
+  messageDesc(file_sublet, 58);
 
 /**
  * Describes the message sublet.v1.UnknownDeal.
  * Use `create(UnknownDealSchema)` to create a new message.
  */
 export const UnknownDealSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 56);
+  messageDesc(file_sublet, 59);
 
 /**
  * Describes the message sublet.v1.NotOpen.
  * Use `create(NotOpenSchema)` to create a new message.
  */
 export const NotOpenSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 57);
+  messageDesc(file_sublet, 60);
 
 /**
  * Describes the message sublet.v1.Behind.
  * Use `create(BehindSchema)` to create a new message.
  */
 export const BehindSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 58);
+  messageDesc(file_sublet, 61);
 
 /**
  * Describes the message sublet.v1.ContentMismatch.
  * Use `create(ContentMismatchSchema)` to create a new message.
  */
 export const ContentMismatchSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 59);
+  messageDesc(file_sublet, 62);
 
 /**
  * Describes the message sublet.v1.StagingFull.
  * Use `create(StagingFullSchema)` to create a new message.
  */
 export const StagingFullSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 60);
+  messageDesc(file_sublet, 63);
 
 /**
  * Describes the message sublet.v1.DiskFull.
  * Use `create(DiskFullSchema)` to create a new message.
  */
 export const DiskFullSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 61);
+  messageDesc(file_sublet, 64);
 
 /**
  * Describes the message sublet.v1.Conflict.
  * Use `create(ConflictSchema)` to create a new message.
  */
 export const ConflictSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 62);
+  messageDesc(file_sublet, 65);
 
 /**
  * Describes the message sublet.v1.BadOperation.
  * Use `create(BadOperationSchema)` to create a new message.
  */
 export const BadOperationSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 63);
+  messageDesc(file_sublet, 66);
 
 /**
  * Describes the message sublet.v1.RootMismatch.
  * Use `create(RootMismatchSchema)` to create a new message.
  */
 export const RootMismatchSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 64);
+  messageDesc(file_sublet, 67);
 
 /**
  * Describes the message sublet.v1.CapacityExceeded.
  * Use `create(CapacityExceededSchema)` to create a new message.
  */
 export const CapacityExceededSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 65);
+  messageDesc(file_sublet, 68);
 
 /**
  * Describes the message sublet.v1.HeadMismatch.
  * Use `create(HeadMismatchSchema)` to create a new message.
  */
 export const HeadMismatchSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 66);
+  messageDesc(file_sublet, 69);
 
 /**
  * Describes the message sublet.v1.NoSuchSlab.
  * Use `create(NoSuchSlabSchema)` to create a new message.
  */
 export const NoSuchSlabSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 67);
+  messageDesc(file_sublet, 70);
 
 /**
  * Describes the message sublet.v1.OutOfRange.
  * Use `create(OutOfRangeSchema)` to create a new message.
  */
 export const OutOfRangeSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 68);
+  messageDesc(file_sublet, 71);
 
 /**
  * Describes the message sublet.v1.PaymentRequired.
  * Use `create(PaymentRequiredSchema)` to create a new message.
  */
 export const PaymentRequiredSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 69);
+  messageDesc(file_sublet, 72);
 
 /**
  * Describes the message sublet.v1.CapabilityRefused.
  * Use `create(CapabilityRefusedSchema)` to create a new message.
  */
 export const CapabilityRefusedSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 70);
+  messageDesc(file_sublet, 73);
 
 /**
  * Describes the message sublet.v1.BlockUnknown.
  * Use `create(BlockUnknownSchema)` to create a new message.
  */
 export const BlockUnknownSchema = /*@__PURE__*/
-  messageDesc(file_sublet, 71);
+  messageDesc(file_sublet, 74);
 

@@ -1,6 +1,7 @@
 /** What the provider offers, and terms signed for drafts that fit it. An offer reserves nothing: the opening counts. */
 import { type Address, isAddressEqual, zeroAddress } from "viem";
 import {
+  DealState,
   isUnclosed,
   LEDGER_ONE,
   MAX_NOTICE_EPOCHS,
@@ -10,12 +11,19 @@ import {
 } from "../../chain/MarketReader.ts";
 import { MAX_DEAL_SECTORS, MAX_PROVIDER_SECTORS, SECTOR_BYTES } from "../../codec/index.ts";
 import { SubletException } from "../../protocol/Errors.ts";
-import type { Terms, TermsDraft } from "../../protocol/Messages.ts";
-import { type Market, type Signer, signDigest, signerAddress, termsDigest } from "../../protocol/TypedData.ts";
+import type { ExtensionDraft, Terms, TermsDraft } from "../../protocol/Messages.ts";
+import {
+  extensionDigest,
+  type Market,
+  type Signer,
+  signDigest,
+  signerAddress,
+  termsDigest,
+} from "../../protocol/TypedData.ts";
 import type { ResponseOf } from "../../protocol/Verbs.ts";
 import type { Policy } from "../pricing/Policy.ts";
 import type { Store } from "../storage/Store.ts";
-import { type DealBook, isUnstopped } from "./DealBook.ts";
+import { type DealBook, isUnstopped, type KnownDeal } from "./DealBook.ts";
 import { Slots } from "./Slots.ts";
 
 const OFFER_SECONDS = 600n;
@@ -69,15 +77,46 @@ export class Offers {
     if (draft.capacity > freeSectors) {
       throw new SubletException({ code: "NoSpace", wantedSectors: draft.capacity, freeSectors });
     }
-    const { market, signer, book } = this.#options;
-    const own = BigInt(Math.floor(Date.now() / 1000));
-    // A test chain's clock may be ahead of this machine's.
-    const now = own > book.seen.timestamp ? own : book.seen.timestamp;
+    const { market, signer } = this.#options;
+    const now = this.#now();
     const validUntil = now + OFFER_SECONDS;
     const place = await this.#slots.take(now, validUntil);
     if (!place) throw new SubletException({ code: "NoSpace", wantedSectors: draft.capacity, freeSectors: 0 });
     const terms: Terms = { ...draft, ...place, validUntil };
     return { terms, signature: await signDigest(signer, termsDigest(market, terms)) };
+  }
+
+  /**
+   * A later end for a deal of this provider, at a price that it would take for a new one.
+   * @throws NotOpen, PriceTooLow, NoSpace, DurationRefused, TermsRefused
+   */
+  async extend(draft: ExtensionDraft, { record, onChain }: KnownDeal): Promise<ResponseOf<"extend">> {
+    const { market, chain, provider, signer } = this.#options;
+    const { deal, from, endEpoch, rate, capacity } = draft;
+    if (onChain.state === DealState.Notice) throw new SubletException({ code: "NotOpen", deal, state: "given notice" });
+    if (this.closed) refuse("endEpoch", "this provider takes its leave");
+    if (from !== onChain.stopAt) refuse("from", `the deal ends at epoch ${onChain.stopAt}`);
+    this.#requirePrice({ rate, egressRate: record.egressRate });
+    const [firstEpoch, lastEpoch] = [from + 1, this.#lastEnd()];
+    if (endEpoch < firstEpoch || endEpoch > lastEpoch)
+      throw new SubletException({ code: "DurationRefused", endEpoch, firstEpoch, lastEpoch });
+    const least = Math.max(1, onChain.sectors, onChain.minSectors);
+    if (capacity < least || capacity > MAX_DEAL_SECTORS)
+      refuse("capacity", `it is ${least} to ${MAX_DEAL_SECTORS} sectors`);
+    const more = capacity - onChain.capacity;
+    const freeSectors = more > 0 ? await this.freeSectors() : 0;
+    if (more > freeSectors) throw new SubletException({ code: "NoSpace", wantedSectors: more, freeSectors });
+    const { series } = await chain.provider(provider);
+    const validUntil = this.#now() + OFFER_SECONDS;
+    const digest = extensionDigest(market, { ...draft, series, validUntil });
+    return { series, validUntil, signature: await signDigest(signer, digest) };
+  }
+
+  /** Unix seconds; a test chain's clock may be ahead of this machine's. */
+  #now(): bigint {
+    const own = BigInt(Math.floor(Date.now() / 1000));
+    const { timestamp } = this.#options.book.seen;
+    return own > timestamp ? own : timestamp;
   }
 
   /** Sectors that the disk's quota and the stake both still have room for. */
@@ -114,7 +153,7 @@ export class Offers {
     }
   }
 
-  #requirePrice({ rate, egressRate }: TermsDraft): void {
+  #requirePrice({ rate, egressRate }: Pick<TermsDraft, "rate" | "egressRate">): void {
     const { policy, penaltyRate, chain } = this.#options;
     if (rate < policy.rate || egressRate < policy.egressRate) {
       const least = { leastRate: policy.rate, leastEgressRate: policy.egressRate };

@@ -33,6 +33,13 @@ export function handlersOf(serving: Serving): Handlers {
     ask: () => offers.ask(),
     offer: ({ terms }) => offers.offer(terms),
 
+    async extend({ extension }, context) {
+      const { record } = await book.requireLive(extension.deal);
+      if (!isOwner(record, context.remote))
+        throw new SubletException({ code: "Unauthorized", verb: "extend", needs: "the client of the deal" });
+      return offers.extend(extension, await book.refresh(extension.deal));
+    },
+
     async append({ deal, slab, offset, bytes }, context) {
       const { record, onChain } = await book.requireLive(deal);
       await access.require("append", record, context, WRITERS);
