@@ -33,6 +33,8 @@ export const NO_HEAD = `0x${"00".repeat(32)}`;
 
 /** What PROTOCOL section 4 lets a call need: a block of these worlds holds no more, so no transaction of a test does. */
 export const BLOCK_GAS = 16_000_000n;
+/** What code may use whose statements are counted: each one costs a call. */
+const COUNTED_GAS = 1_000_000_000n;
 
 const MOST_SLOTS = 4096;
 /** Of the states, those in which a slot may be used. */
@@ -161,7 +163,8 @@ export interface WorldOptions {
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   // Each transaction may use it all, so none is run twice to find out how much it needs.
-  const connection = await hre.network.create({ override: { blockGasLimit: BLOCK_GAS, gas: BLOCK_GAS } });
+  const gas = hre.globalOptions.coverage ? COUNTED_GAS : BLOCK_GAS;
+  const connection = await hre.network.create({ override: { blockGasLimit: gas, gas } });
   const { ethers } = connection;
   const parameters = { ...PARAMETERS, ...options.parameters };
   const deploy = async <Deployed>(name: string, args: unknown[] = []) =>
