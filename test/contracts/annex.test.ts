@@ -201,6 +201,11 @@ describe("the market's two contracts", () => {
     expect(new Set(told.map(([, value]) => value)).size).to.equal(told.length); // or one could stand for another
   });
 
+  it("tell the token and the seed source that they were built with", async () => {
+    expect(await market.token()).to.equal(await world.token.getAddress());
+    expect(await market.seedSource()).to.equal(await world.seedSource.getAddress());
+  });
+
   it("are built with the same parameters: what the annex counts, the market counts", async () => {
     const { minCollateral, rotateEpochs } = await market.parameters();
     const deal = await world.open({ capacity: 1 });
