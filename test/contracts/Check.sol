@@ -10,6 +10,8 @@ interface Vm {
     function expectPartialRevert(bytes4 revertData) external;
     function addr(uint256 privateKey) external pure returns (address);
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function record() external;
+    function accesses(address target) external view returns (bytes32[] memory reads, bytes32[] memory writes);
     function getCode(string calldata artifact) external view returns (bytes memory);
     function assertEq(uint256 left, uint256 right, string calldata message) external pure;
     function assertEq(bytes32 left, bytes32 right, string calldata message) external pure;
@@ -21,6 +23,12 @@ interface Vm {
 /// @notice What the Solidity tests share: cheatcodes, and random inputs brought into a range.
 abstract contract Check {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+
+    /// @return how often this contract read its storage since `vm.record()`.
+    function _reads() internal view returns (uint256) {
+        (bytes32[] memory reads,) = vm.accesses(address(this));
+        return reads.length;
+    }
 
     /// @return a value in [least, most], every one of them possible.
     function bound(uint256 value, uint256 least, uint256 most) internal pure returns (uint256) {
