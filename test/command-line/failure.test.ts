@@ -53,7 +53,7 @@ describe("a failure", () => {
     const words = await sublet("audit", "--rpc", "http://127.0.0.1:9", "--market", "0x12");
     expect(words).to.deep.include({ code: 1, stdout: "" });
     expect(words.stderr).to.equal(
-      'sublet: --market cannot be "0x12" (it is no address): give another; --help has an example for every command [BadArgument]\n',
+      'sublet: --market cannot be "0x12" (it is no address, nor the market.json of a deployment or its folder): give another; --help has an example for every command [BadArgument]\n',
     );
     const document = await sublet("audit", "--nonsense", "--json");
     expect(document.code).to.equal(2);
