@@ -178,11 +178,8 @@ export class LocalNetwork {
 
   /** Runs `sublet ...` in a process of its own, whatever it prints. */
   async command(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
-    const { input, password = this.password, environment } = options;
-    const child = this.#children.spawn([CLI, ...args], {
-      env: { ...process.env, SUBLET_PASSWORD: password, ...environment },
-      stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
-    });
+    const { input } = options;
+    const child = this.begin(args, options);
     child.stdin?.on("error", () => undefined); // it may end before it has read everything
     child.stdin?.end(input);
     const stdout: Buffer[] = [];
@@ -193,6 +190,14 @@ export class LocalNetwork {
     });
     const [code] = (await once(child, "close")) as [number | null];
     return { code: code ?? 1, stdout: Buffer.concat(stdout), stderr };
+  }
+
+  /** Starts `sublet ...` in a process of its own, for the caller to wait for or to end. */
+  begin(args: readonly string[], { input, password = this.password, environment }: CommandOptions = {}): ChildProcess {
+    return this.#children.spawn([CLI, ...args], {
+      env: { ...process.env, SUBLET_PASSWORD: password, ...environment },
+      stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
+    });
   }
 
   /** Ends every process started here, commands under way too; none can be started any more. */

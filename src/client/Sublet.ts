@@ -14,32 +14,28 @@ import { normalize, normalizeFolder } from "./catalogue/Path.ts";
 import type { Version } from "./catalogue/Versions.ts";
 import type { Keep } from "./home/Home.ts";
 import { WriterLock } from "./home/WriterLock.ts";
-import { requireParallel, Slots, USUAL_PARALLEL } from "./Parallel.ts";
 import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
-import { type RepairReport, repairVolume } from "./repair/Repair.ts";
-import { completeSlabs, learnSegments, type Recovered, recover } from "./restore/Recovery.ts";
-import { download, RUNS_AHEAD } from "./retrieve/Download.ts";
-import { type Fetched, type FetchOptions, fetchFiles } from "./retrieve/Fetching.ts";
+import { repairAll } from "./repair/Housekeeping.ts";
+import type { RepairReport } from "./repair/Repair.ts";
+import { type Recovered, recover } from "./restore/Recovery.ts";
+import { download } from "./retrieve/Download.ts";
+import { type Fetched, type FetchOptions, fetch } from "./retrieve/Fetching.ts";
 import { forget, type Removal, remove, rename } from "./upload/Naming.ts";
 import { type Plan, type PlanOptions, plan } from "./upload/Plan.ts";
 import { Publisher } from "./upload/Publisher.ts";
 import { type PutOptions, put, type Receipt } from "./upload/Put.ts";
 import { type Quote, type QuoteOptions, quote } from "./upload/Quote.ts";
 import type { Source } from "./upload/Source.ts";
-import { tidy } from "./upload/Tidying.ts";
 import type { Writable } from "./upload/Writable.ts";
 import { createVolume, type VolumeOptions } from "./volumes/Creation.ts";
-import { type ExtendOptions, type ExtensionReport, extendVolume } from "./volumes/Extending.ts";
+import { type ExtendOptions, type ExtensionReport, extendAll } from "./volumes/Extending.ts";
 import { type TopUp, topUp } from "./volumes/Funding.ts";
 import { planTopUp, planVolume, type TopUpPlan, type VolumePlan } from "./volumes/Payments.ts";
 import { type Prices, pricesNow } from "./volumes/Prices.ts";
-import { renew } from "./volumes/Renewal.ts";
 import { standingOf, type VolumeStatus } from "./volumes/Standing.ts";
 import type { Volume } from "./volumes/Volume.ts";
 import { WARN_EPOCHS, type Warning, warningsOf } from "./volumes/Warnings.ts";
-import { Folder } from "./watch/Folder.ts";
-import { Mirror } from "./watch/Mirror.ts";
-import { USUAL_QUIET_MS, type WatchOptions, watchFolder } from "./watch/Watching.ts";
+import { type WatchOptions, watchFolder } from "./watch/Watching.ts";
 
 /** Bytes `first` to `last` of a file, both included; without `last` to its end. */
 export interface Range {
@@ -168,22 +164,7 @@ export class Sublet {
    * @throws SubletException NoSuchPath, NoSuchVersion, BadArgument; of a single file also what went wrong with it
    */
   async fetch(path: string, target: string, options: FetchOptions = {}): Promise<Fetched> {
-    const { reading, catalogue, closing } = this.#parts;
-    const { version, parallel = USUAL_PARALLEL } = options;
-    requireParallel(parallel);
-    const folder = normalizeFolder(path);
-    const kind = catalogue.kind(folder);
-    if (version === undefined && !kind) throw new SubletException({ code: "NoSuchPath", path: folder });
-    const listed = kind === "file" ? [this.version(folder, 1)] : catalogue.list(folder);
-    const entries = version === undefined ? listed : [this.version(folder, version)];
-    const around = { ...reading, slots: new Slots(parallel + RUNS_AHEAD) };
-    const read = ({ path, stamp, bytes }: Entry, first: number, signal: AbortSignal) => {
-      const object = catalogue.contentAt(path, stamp);
-      if (!object) throw new SubletException({ code: "NoSuchPath", path });
-      return download(around, object, first, bytes, signal);
-    };
-    const signal = AbortSignal.any([closing.signal, ...(options.signal ? [options.signal] : [])]);
-    return fetchFiles(entries, folder, target, read, { ...options, signal });
+    return fetch(this.#parts, normalizeFolder(path), target, options);
   }
 
   /** Files at and below a path (all of them: empty), in the order of their paths. */
@@ -203,12 +184,7 @@ export class Sublet {
 
   /** One of these. @throws SubletException NoSuchPath, NoSuchVersion */
   version(path: string, version: number): Version {
-    const name = normalize(path);
-    const versions = [...this.#parts.versions.list(name)].filter((one) => one.path === name);
-    const found = versions.find((one) => one.version === version);
-    if (found) return found;
-    if (versions.length === 0) throw new SubletException({ code: "NoSuchPath", path: name });
-    throw new SubletException({ code: "NoSuchVersion", path: name, version, have: versions.length });
+    return this.#parts.versions.require(normalize(path), version);
   }
 
   /**
@@ -253,12 +229,7 @@ export class Sublet {
    * @throws SubletException NoSuchPath, BadArgument, NoVolume, VolumeFull, NotDurable at first; later ones are told of
    */
   async watch(folder: string, path: string, options: WatchOptions = {}): Promise<void> {
-    const { quietMs = USUAL_QUIET_MS, parallel = USUAL_PARALLEL, volume, signal: given } = options;
-    requireParallel(parallel);
-    const signal = AbortSignal.any([this.#parts.closing.signal, ...(given ? [given] : [])]);
-    const putting = { parallel, signal, until: "durable", ...(volume !== undefined && { volume }) } as const;
-    const mirror = new Mirror(this.#writable(), new Folder(folder, quietMs), path, putting);
-    await watchFolder(mirror, folder, options, signal);
+    return watchFolder(this.#writable(), folder, path, options);
   }
 
   // ---------------------------------------------------------------- volumes
@@ -334,28 +305,7 @@ export class Sublet {
    * @throws SubletException TooFewProviders, InsufficientFunds, NotDurable
    */
   async repair(signal?: AbortSignal): Promise<RepairReport[]> {
-    const drive = this.#writable();
-    const { parts, publisher, exclusively } = drive;
-    const volumes = parts.volumes.all();
-    const unfinished = parts.segments.unfinishedVolumes();
-    for (const volume of volumes) await (await parts.uploads.of(volume)).upload.look(signal);
-    await learnSegments(parts, signal);
-    const reports: RepairReport[] = [];
-    for (const volume of volumes) {
-      await completeSlabs(parts, volume, signal);
-      await parts.uploads.spread(volume);
-      await exclusively(() => parts.uploads.reclaim(volume));
-      reports.push(await repairVolume(parts, volume, signal));
-      if (unfinished.includes(volume.id)) await publisher.publish(volume);
-    }
-    const newest = volumes.at(-1);
-    if (newest) await tidy(drive, newest);
-    const renewed: RepairReport[] = [];
-    for (const report of reports) {
-      const volume = parts.volumes.require(report.volume, parts.home.path);
-      renewed.push({ ...report, renewed: await renew(parts, volume, signal) });
-    }
-    return renewed;
+    return repairAll(this.#writable(), signal);
   }
 
   /**
@@ -376,18 +326,8 @@ export class Sublet {
    * A later end for the deals of one volume or all, at what their providers ask now; what that costs goes into their escrow.
    * @throws SubletException NoVolume, OverBudget, InsufficientFunds, BadArgument: nothing was changed
    */
-  async extend({ volume, ...options }: ExtendOptions & { volume?: bigint } = {}): Promise<ExtensionReport[]> {
-    const { parts } = this.#writable();
-    const { volumes, home } = parts;
-    const all = volume === undefined ? volumes.all() : [volumes.require(volume, home.path)];
-    if (all.length === 0) throw new SubletException({ code: "NoVolume", home: home.path });
-    const reports: ExtensionReport[] = [];
-    let { budget } = options;
-    for (const one of all) {
-      reports.push(await extendVolume(parts, one, { ...options, ...(budget !== undefined && { budget }) }));
-      if (budget !== undefined) budget -= reports.at(-1)!.cost;
-    }
-    return reports;
+  async extend(options: ExtendOptions & { volume?: bigint } = {}): Promise<ExtensionReport[]> {
+    return extendAll(this.#writable().parts, options);
   }
 
   /** Ledger units that this drive's vouchers for reads of a volume add up to. */
@@ -438,7 +378,7 @@ export class Sublet {
     const found = version === undefined ? catalogue.find(name)?.object : versions.object(name, version);
     const object = found && catalogue.object(found);
     if (object) return object;
-    if (version !== undefined) this.version(name, version);
+    if (version !== undefined) versions.require(name, version);
     throw new SubletException({ code: "NoSuchPath", path: name });
   }
 }

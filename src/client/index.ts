@@ -17,7 +17,7 @@ export type { VolumeOptions } from "./volumes/Creation.ts";
 export type { ExtendedDeal, ExtendOptions, ExtensionReport } from "./volumes/Extending.ts";
 export type { PlannedDeal, TopUpPlan, VolumePlan } from "./volumes/Payments.ts";
 export type { Cost, Prices, Spread } from "./volumes/Prices.ts";
-export type { Renewed } from "./volumes/Renewal.ts";
+export type { VolumeRenewed } from "./volumes/Renewal.ts";
 export type { Health, PositionStatus, VolumeStatus } from "./volumes/Standing.ts";
 export type { Warning } from "./volumes/Warnings.ts";
 export type { Mirrored } from "./watch/Mirror.ts";

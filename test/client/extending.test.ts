@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect } from "chai";
 import { bytesToHex } from "viem";
 import { LEDGER_ONE } from "../../src/chain/MarketReader.ts";
 import { Home } from "../../src/client/home/Home.ts";
-import type { ExtensionReport, Sublet } from "../../src/client/index.ts";
+import type { ExtensionReport, Sublet, VolumeRenewed } from "../../src/client/index.ts";
 import { Keys } from "../../src/codec/index.ts";
 import { dial, PARAMETERS, policy } from "../provider-node/Ground.ts";
 import { expectError } from "./failures.ts";
@@ -86,7 +88,7 @@ describe("deals that are extended", function () {
   it("by repair alone, within the budget, which says what is left of it", async () => {
     const place = new Home(home);
     await place.setRenewal({ epochs: 20, within: 2, budget: 10n ** 9n });
-    expect((await drive.repair())[0]!.renewed, "long before the end").to.deep.equal({});
+    expect((await drive.repair())[0]!.renewed, "long before the end").to.have.keys("volume");
     await pass(EPOCHS - 1);
     const before = await ends();
     const [{ cost }] = (await drive.extend({ epochs: 20, dryRun: true })) as [ExtensionReport];
@@ -98,7 +100,7 @@ describe("deals that are extended", function () {
     expect(money - (await tokens())).to.equal(cost);
     expect(await ends()).to.deep.equal(before.map((end) => end + 20));
     expect((await place.readConfig()).renewal!.budget).to.equal(1n);
-    expect((await drive.repair())[0]!.renewed, "long before the next end").to.deep.equal({});
+    expect((await drive.repair())[0]!.renewed, "long before the next end").to.have.keys("volume");
 
     await place.setRenewal({ epochs: 20, within: 100, budget: 1n });
     const { short } = (await drive.repair())[0]!.renewed!;
@@ -111,6 +113,23 @@ describe("deals that are extended", function () {
     expect((await drive.warnings()).filter(({ kind }) => kind === "budget")).to.deep.equal([]);
     expect((await drive.repair())[0]!.renewed!.report!.cost).to.equal(short!.need);
     expect((await place.readConfig()).renewal!.budget).to.equal(0n);
+  });
+
+  it("by watching a folder too, which may go on for years", async () => {
+    await new Home(home).setRenewal({ epochs: 20, within: 100, budget: 10n ** 9n });
+    const folder = await world.folder();
+    await writeFile(join(folder, "note"), "note");
+    await pass(1);
+    const before = await ends();
+    const stop = new AbortController();
+    const { promise, resolve } = Promise.withResolvers<VolumeRenewed>();
+    const over = drive.watch(folder, "kept", { quietMs: 1, onRenewed: resolve, signal: stop.signal });
+    over.catch(() => undefined);
+    const { report } = await promise;
+    stop.abort();
+    await over.catch(() => undefined);
+    expect(report).to.deep.include({ failed: [] });
+    expect(await ends()).to.deep.equal(before.map((end) => end + 20));
   });
 
   it("not, where it costs more than is allowed, or where nobody may ask for it", async () => {

@@ -63,6 +63,7 @@ describe("sublet", function () {
         "volume",
         "put",
         "get",
+        "watch",
         "ls",
         "mv",
         "cp",

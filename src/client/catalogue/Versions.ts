@@ -4,6 +4,7 @@
  * Nothing goes here before they have that row, so no other device, and no restored one, ever looks for bytes that are gone.
  */
 import { Slab } from "../../codec/index.ts";
+import { SubletException } from "../../protocol/Errors.ts";
 import type { Database } from "../home/Database.ts";
 import type { Keep } from "../home/Home.ts";
 import type { Volumes } from "../volumes/Volume.ts";
@@ -77,6 +78,15 @@ export class Versions {
       cost.stored += stored;
     }
     return cost;
+  }
+
+  /** @throws SubletException NoSuchPath, NoSuchVersion */
+  require(path: string, version: number): Version {
+    const versions = [...this.list(path)].filter((one) => one.path === path);
+    const found = versions.find((one) => one.version === version);
+    if (found) return found;
+    if (versions.length === 0) throw new SubletException({ code: "NoSuchPath", path });
+    throw new SubletException({ code: "NoSuchVersion", path, version, have: versions.length });
   }
 
   /** The content that a version of a file is. */

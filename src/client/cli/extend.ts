@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { formatUnits } from "viem";
 import { Home } from "../home/Home.ts";
 import type { ExtensionReport } from "../volumes/Extending.ts";
+import type { VolumeRenewed } from "../volumes/Renewal.ts";
 import { bad, tokens, volumeId, wholeNumber } from "./Arguments.ts";
 import { command, endWith, type HomeFlags, withDrive } from "./Session.ts";
 import { counted, print } from "./Terminal.ts";
@@ -55,7 +56,7 @@ async function extend(flags: ExtendFlags): Promise<void> {
   });
 }
 
-export function extensionLine(report: ExtensionReport, decimals: number, last: string): string {
+function extensionLine(report: ExtensionReport, decimals: number, last: string): string {
   const { volume, endEpoch, cost, extended } = report;
   return `Volume ${volume}: ${counted(extended.length, "deal")} ${last} until epoch ${endEpoch}, for ${formatUnits(cost, decimals)} tokens.`;
 }
@@ -80,4 +81,17 @@ async function renew(flags: RenewFlags): Promise<void> {
         : "Deals end when they end; volume renew --budget lets repair extend them.",
     ]);
   });
+}
+
+/** Of what was extended by itself, or was not since the budget does not go so far. */
+export function renewalLines(renewed: VolumeRenewed | undefined, decimals: number): string[] {
+  const lines = renewed?.report ? [extensionLine(renewed.report, decimals, "last")] : [];
+  if (!renewed?.short) return lines;
+  const { volume } = renewed;
+  const [need, budget] = [renewed.short.need, renewed.short.budget].map((amount) => formatUnits(amount, decimals));
+  return [
+    ...lines,
+    `Warning: extending the deals of volume ${volume} that end soon would cost ${need} tokens and the budget is ` +
+      `${budget}: raise it with volume renew.`,
+  ];
 }

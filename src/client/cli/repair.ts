@@ -1,7 +1,5 @@
 import type { Command } from "commander";
-import { formatUnits } from "viem";
-import type { Renewed } from "../volumes/Renewal.ts";
-import { extensionLine } from "./extend.ts";
+import { renewalLines } from "./extend.ts";
 import { command, endWith, type HomeFlags, withDrive } from "./Session.ts";
 import { print } from "./Terminal.ts";
 
@@ -26,21 +24,10 @@ async function repair(flags: HomeFlags): Promise<void> {
             `Volume ${volume}, position ${position}: ${why}${from ? ` at ${from}` : ""}; rebuilt at ${to}.`,
         ),
         `Volume ${volume}: ${complete.length} of ${n} positions are whole.`,
-        ...renewalLines(volume, renewed, decimals),
+        ...renewalLines(renewed, decimals),
       ]),
     );
     endWith(volumes.flatMap(({ renewed }) => renewed?.report?.failed ?? []));
     if (!ok) process.exitCode = 1;
   });
-}
-
-function renewalLines(volume: bigint, renewed: Renewed | undefined, decimals: number): string[] {
-  const lines = renewed?.report ? [extensionLine(renewed.report, decimals, "last")] : [];
-  if (!renewed?.short) return lines;
-  const [need, budget] = [renewed.short.need, renewed.short.budget].map((amount) => formatUnits(amount, decimals));
-  return [
-    ...lines,
-    `Warning: extending the deals of volume ${volume} that end soon would cost ${need} tokens and the budget is ` +
-      `${budget}: raise it with volume renew.`,
-  ];
 }

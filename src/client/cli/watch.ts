@@ -4,8 +4,10 @@ import type { Command } from "commander";
 import { SubletException } from "../../protocol/Errors.ts";
 import { normalize } from "../catalogue/Path.ts";
 import { USUAL_PARALLEL } from "../Parallel.ts";
+import type { VolumeRenewed } from "../volumes/Renewal.ts";
 import type { Mirrored } from "../watch/Mirror.ts";
 import { bad, volumeId, wholeNumber } from "./Arguments.ts";
+import { renewalLines } from "./extend.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
 import { note, print } from "./Terminal.ts";
 
@@ -16,7 +18,10 @@ interface Flags extends HomeFlags {
 }
 
 export function watchCommand(): Command {
-  return command("watch", "keep a folder of this machine on the drive, until it is stopped")
+  return command(
+    "watch",
+    "keep a folder of this machine on the drive, and renew as volume renew says, until it is stopped",
+  )
     .argument("<folder>", "of this machine; links in it are left out")
     .argument("<path>", "what to call it; files there that are not in the folder are removed, and are versions then")
     .option("--quiet <seconds>", "store a file once nobody wrote to it for so long", "2")
@@ -39,7 +44,9 @@ async function watch(folder: string, path: string, flags: Flags): Promise<void> 
     note(`${root} is kept at ${target}`);
     const onPass = (mirrored: Mirrored): void => print(flags, mirrored, () => lines(mirrored));
     const onFailure = (error: SubletException): void => note(`${error.message} [${error.code}]`);
-    await drive.watch(root, target, { ...options, onPass, onFailure, signal }).catch((error: unknown) => {
+    const decimals = await drive.tokenDecimals();
+    const onRenewed = (renewed: VolumeRenewed): void => renewalLines(renewed, decimals).forEach(note);
+    await drive.watch(root, target, { ...options, onPass, onFailure, onRenewed, signal }).catch((error: unknown) => {
       if (!SubletException.is(error, "Interrupted")) throw error;
     });
   });

@@ -8,7 +8,7 @@ import { SubletException } from "../../protocol/Errors.ts";
 import type { Parts } from "../Parts.ts";
 import { DealMirror } from "../volumes/DealMirror.ts";
 import { learnOpenings, openDeals } from "../volumes/Openings.ts";
-import type { Renewed } from "../volumes/Renewal.ts";
+import type { VolumeRenewed } from "../volumes/Renewal.ts";
 import { examine, type Health, refreshDeals } from "../volumes/Standing.ts";
 import { type Deal, quorum, type Volume } from "../volumes/Volume.ts";
 
@@ -27,7 +27,7 @@ export interface RepairReport {
   readonly complete: readonly number[];
   readonly n: number;
   /** What became of extending deals that end soon. */
-  readonly renewed?: Renewed;
+  readonly renewed?: VolumeRenewed;
 }
 
 interface Faulty {

@@ -2,7 +2,9 @@
 import { join } from "node:path";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Entry } from "../catalogue/Catalogue.ts";
-import { type Failure, inParallel, type Outcome, USUAL_PARALLEL } from "../Parallel.ts";
+import { type Failure, inParallel, type Outcome, requireParallel, Slots, USUAL_PARALLEL } from "../Parallel.ts";
+import type { Parts } from "../Parts.ts";
+import { download, RUNS_AHEAD } from "./Download.ts";
 import { isThere, PartialFile, sweep } from "./PartialFile.ts";
 
 export interface FetchOptions {
@@ -32,17 +34,36 @@ interface Wanted {
 }
 
 /** Bytes of a file from an offset on. */
-export type Read = (entry: Entry, first: number, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+type Read = (entry: Entry, first: number, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+
+/** @throws SubletException NoSuchPath, NoSuchVersion, BadArgument; of a single file also what went wrong with it */
+export function fetch(parts: Parts, path: string, target: string, options: FetchOptions): Promise<Fetched> {
+  const { reading, catalogue, versions, closing } = parts;
+  const { version, parallel = USUAL_PARALLEL } = options;
+  requireParallel(parallel);
+  const kind = catalogue.kind(path);
+  if (version === undefined && !kind) throw new SubletException({ code: "NoSuchPath", path });
+  const single = version !== undefined || kind === "file";
+  const entries = single ? [versions.require(path, version ?? 1)] : catalogue.list(path);
+  const around = { ...reading, slots: new Slots(parallel + RUNS_AHEAD) };
+  const read = ({ path, stamp, bytes }: Entry, first: number, signal: AbortSignal) => {
+    const object = catalogue.contentAt(path, stamp);
+    if (!object) throw new SubletException({ code: "NoSuchPath", path });
+    return download(around, object, first, bytes, signal);
+  };
+  const signal = AbortSignal.any([closing.signal, ...(options.signal ? [options.signal] : [])]);
+  return fetchFiles(entries, path, target, read, { ...options, parallel }, signal);
+}
 
 /** @param folder what the entries' paths begin with; of a single file: its own path */
-export async function fetchFiles(
+async function fetchFiles(
   entries: Iterable<Entry>,
   folder: string,
   target: string,
   read: Read,
-  { parallel = USUAL_PARALLEL, onProgress = () => {}, signal: given }: FetchOptions,
+  { parallel, onProgress = () => {} }: FetchOptions & { readonly parallel: number },
+  signal: AbortSignal,
 ): Promise<Fetched> {
-  const signal = given ?? new AbortController().signal;
   const wanted = [...entries].map((entry) => {
     const below = folder === "" ? entry.path : entry.path.slice(folder.length + 1);
     return { entry, destination: join(target, below) };

@@ -67,6 +67,7 @@ export class DealPump {
   #swept = false;
   #mismatches = 0;
   #failures = 0;
+  #retries = 0;
   #wake = Promise.withResolvers<void>();
   #retry = Promise.withResolvers<void>();
   #connection: Connection | undefined;
@@ -101,6 +102,7 @@ export class DealPump {
     this.looked = false;
     this.failure = undefined;
     this.#failures = 0;
+    this.#retries++;
     this.#retry.resolve();
     this.#retry = Promise.withResolvers<void>();
     this.#wake.resolve();
@@ -118,6 +120,7 @@ export class DealPump {
     while (!signal.aborted && !this.ended) {
       this.#wake = Promise.withResolvers<void>();
       const { version } = target;
+      const retries = this.#retries;
       try {
         const step = await this.#step();
         this.#working = [];
@@ -130,7 +133,7 @@ export class DealPump {
       } catch (error) {
         if (signal.aborted) return;
         this.#working = [];
-        await this.#failed(error);
+        await this.#failed(error, retries);
       }
     }
   }
@@ -274,9 +277,11 @@ export class DealPump {
     this.touched(0);
   }
 
-  async #failed(error: unknown): Promise<void> {
+  /** @param retries of the attempt: one that began before the last {@link retry} says nothing of what is so since */
+  async #failed(error: unknown, retries: number): Promise<void> {
     if (SubletException.is(error, ...UNREACHED) && this.#connection && (await this.#around.moved(this.#connection)))
       return;
+    if (retries !== this.#retries && heals(error)) return;
     this.failure = { error, sinceMs: this.failure?.sinceMs ?? performance.now() };
     this.ended ||= !heals(error);
     // Where the notice fails, the next refusal brings it, in this process or another.

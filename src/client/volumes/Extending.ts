@@ -96,6 +96,29 @@ export async function extendVolume(
   return { ...report, cost: sum(done.offers), extended: done.offers.map(dealOf), failed: [...failed, ...done.failed] };
 }
 
+/** One volume, or all; the budget is for all of them together. @throws SubletException NoVolume, and as extendVolume */
+export async function extendAll(
+  parts: Parts,
+  { volume, ...options }: ExtendOptions & { readonly volume?: bigint },
+): Promise<ExtensionReport[]> {
+  const { volumes, home } = parts;
+  const all = volume === undefined ? volumes.all() : [volumes.require(volume, home.path)];
+  if (all.length === 0) throw new SubletException({ code: "NoVolume", home: home.path });
+  const { budget, ...unlimited } = options;
+  const plans: ExtensionReport[] = [];
+  if (budget !== undefined || options.dryRun)
+    for (const one of all) plans.push(await extendVolume(parts, one, { ...unlimited, dryRun: true }));
+  const need = sum(plans);
+  if (budget !== undefined && need > budget) throw new SubletException({ code: "OverBudget", need, budget });
+  if (options.dryRun) return plans;
+  const reports: ExtensionReport[] = [];
+  for (const one of all) {
+    const left = budget === undefined ? {} : { budget: budget - sum(reports) };
+    reports.push(await extendVolume(parts, one, { ...unlimited, ...left }));
+  }
+  return reports;
+}
+
 /** What pays for all that a deal can hold, until a later end, beyond what is in its escrow; at `rate` from now on. */
 export function missingFor(onChain: ChainDeal, rate: bigint, epoch: number, endEpoch: number): bigint {
   const sectors = BigInt(onChain.capacity);
@@ -174,8 +197,8 @@ async function pay({ market }: Parts, offers: readonly Offer[]): Promise<void> {
   await market.pay(sum(offers), calls);
 }
 
-function sum(offers: readonly ExtendedDeal[]): bigint {
-  return offers.reduce((total, { cost }) => total + cost, 0n);
+function sum(all: readonly { readonly cost: bigint }[]): bigint {
+  return all.reduce((total, { cost }) => total + cost, 0n);
 }
 
 function dealOf({ position, provider, deal, from, endEpoch, rate, cost }: Offer): ExtendedDeal {

@@ -5,10 +5,14 @@ import type { Parts } from "../Parts.ts";
 import { type ExtensionReport, extendVolume } from "./Extending.ts";
 import type { Volume } from "./Volume.ts";
 
-/** `short`: it would have cost more than is left of the budget, so nothing was extended. Token base units. */
-export interface Renewed {
+/** `report`: what was extended, if there was anything. `short`: it would have cost more than is left of the budget, so nothing was extended. Token base units. */
+interface Renewed {
   readonly report?: ExtensionReport;
   readonly short?: { readonly need: bigint; readonly budget: bigint };
+}
+
+export interface VolumeRenewed extends Renewed {
+  readonly volume: bigint;
 }
 
 /**

@@ -3,7 +3,12 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import chokidar from "chokidar";
 import { SubletException } from "../../protocol/Errors.ts";
-import type { Mirror, Mirrored } from "./Mirror.ts";
+import { requireParallel, USUAL_PARALLEL } from "../Parallel.ts";
+import { housekeep } from "../repair/Housekeeping.ts";
+import type { Writable } from "../upload/Writable.ts";
+import type { VolumeRenewed } from "../volumes/Renewal.ts";
+import { Folder } from "./Folder.ts";
+import { Mirror, type Mirrored } from "./Mirror.ts";
 
 export interface WatchOptions {
   /** A file is stored once nobody wrote to it for so long; 2 s unless told. */
@@ -14,10 +19,12 @@ export interface WatchOptions {
   readonly onPass?: (mirrored: Mirrored) => void;
   /** Told of what kept a pass from its end; it is tried again. */
   readonly onFailure?: (error: SubletException) => void;
+  /** Told once an epoch of each volume whose deals were extended, or should have been: see `volume renew`. */
+  readonly onRenewed?: (renewed: VolumeRenewed) => void;
   readonly signal?: AbortSignal;
 }
 
-export const USUAL_QUIET_MS = 2_000;
+const USUAL_QUIET_MS = 2_000;
 /** Changes go on and on: a pass comes all the same. */
 const LONGEST_QUIET = 10;
 /** Systems lose events: every so often it is looked without one. */
@@ -30,11 +37,17 @@ const LONGEST_PAUSE_MS = 60_000;
  * @throws SubletException what the first pass ended with, and what no later pass could do better; the signal's reason
  */
 export async function watchFolder(
-  mirror: Mirror,
+  drive: Writable,
   root: string,
-  { quietMs = USUAL_QUIET_MS, onPass = () => {}, onFailure = () => {} }: WatchOptions,
-  signal: AbortSignal,
+  path: string,
+  { quietMs = USUAL_QUIET_MS, onPass = () => {}, onFailure = () => {}, onRenewed = () => {}, ...options }: WatchOptions,
 ): Promise<void> {
+  const { parallel = USUAL_PARALLEL, volume } = options;
+  requireParallel(parallel);
+  const signal = AbortSignal.any([drive.parts.closing.signal, ...(options.signal ? [options.signal] : [])]);
+  const putting = { parallel, signal, until: "durable", ...(volume !== undefined && { volume }) } as const;
+  const { parts } = drive;
+  const mirror = new Mirror(drive, new Folder(root, quietMs), path, putting);
   const changes = new Changes();
   const watcher = chokidar.watch(root, { ignoreInitial: true, followSymlinks: false, ignorePermissionErrors: true });
   watcher.on("all", () => changes.happen());
@@ -44,7 +57,8 @@ export async function watchFolder(
     await Promise.race([once(watcher, "ready"), aborted(signal)]);
     let failures = 0;
     let told = "";
-    for (let first = true; ; first = false) {
+    let epoch = -1;
+    for (let first = true; ; ) {
       let waitMs = LOOK_MS;
       const seen = changes.count;
       try {
@@ -56,6 +70,11 @@ export async function watchFolder(
         failures = failed.length > 0 ? failures + 1 : 0;
         if (failed.length > 0) waitMs = pauseMs(failures);
         if (busy > 0) waitMs = quietMs;
+        first = false;
+        const now = parts.market.epochs.at(await parts.market.blockNumber());
+        if (now !== epoch)
+          for (const one of await housekeep(drive, signal)) if (one.report ?? one.short) onRenewed(one);
+        epoch = now;
       } catch (error) {
         signal.throwIfAborted();
         if (first || !SubletException.is(error)) throw error;
