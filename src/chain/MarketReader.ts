@@ -10,6 +10,7 @@ import {
 } from "viem";
 import { marketTokenAbi, storageMarketAbi } from "./abi.ts";
 import { type Block, type Head, heads } from "./Blocks.ts";
+import type { Call } from "./Calls.ts";
 import { type Connection, type Facts, type Node, type Parameters, reach } from "./Connection.ts";
 import type { Epochs } from "./Epochs.ts";
 import * as Events from "./Events.ts";
@@ -193,6 +194,14 @@ export class MarketReader implements Facts {
   /** Wei. */
   gasBalance(owner: Address): Promise<bigint> {
     return this.asked("eth_getBalance", () => this.node.getBalance({ address: owner }));
+  }
+
+  /** What a call would take if `from` sent it now: gas, and wei at today's price. */
+  async costOf(from: Address, { name, data }: Call): Promise<{ gas: bigint; fee: bigint }> {
+    const [gas, price] = await this.asked(name, () =>
+      Promise.all([this.node.estimateGas({ account: from, to: this.address, data }), this.node.getGasPrice()]),
+    );
+    return { gas, fee: gas * price };
   }
 
   // ---------------------------------------------------------------- blocks

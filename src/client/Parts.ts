@@ -109,7 +109,7 @@ function connectParts(options: OpenOptions, foundations: Foundations): Parts {
   const reader = new ShardReader({ database, providers, volumes, vouchers, report });
   const reading: DownloadSurroundings = {
     reader,
-    master,
+    contentKey: ({ id }) => Keys.objectKey(master, id),
     place: (slab) => {
       const volume = volumes.require(catalogue.slab(slab)!.volume, home.path);
       return { volume, maskKeys: shards.maskKeys(volume, slab) };

@@ -20,6 +20,16 @@ import type { RepairReport } from "./repair/Repair.ts";
 import { type Recovered, recover } from "./restore/Recovery.ts";
 import { download } from "./retrieve/Download.ts";
 import { type Fetched, type FetchOptions, fetch } from "./retrieve/Fetching.ts";
+import {
+  createShare,
+  listShares,
+  type NewShare,
+  planShare,
+  revokeShare,
+  type ShareOptions,
+  type SharePlan,
+  type ShareStatus,
+} from "./share/Sharing.ts";
 import { forget, type Removal, remove, rename } from "./upload/Naming.ts";
 import { type Plan, type PlanOptions, plan } from "./upload/Plan.ts";
 import { Publisher } from "./upload/Publisher.ts";
@@ -230,6 +240,36 @@ export class Sublet {
    */
   async watch(folder: string, path: string, options: WatchOptions = {}): Promise<void> {
     return watchFolder(this.#writable(), folder, path, options);
+  }
+
+  // ---------------------------------------------------------------- share links
+
+  /**
+   * A link that reads a file or a folder as it is now, and nothing else, until it expires or its budget is used up: for
+   * {@link SharedFiles.open}, by anybody who has it.
+   * @throws SubletException NoSuchPath, BadArgument, VolumeFull, NotDurable, InsufficientFunds, HomeBusy
+   */
+  share(path: string, options: ShareOptions = {}): Promise<NewShare> {
+    return createShare(this.#writable(), path, options);
+  }
+
+  /** What {@link share} of the same would come to; nothing is changed. @throws SubletException NoSuchPath, BadArgument */
+  planShare(path: string, options: ShareOptions = {}): Promise<SharePlan> {
+    return planShare(this.#parts, path, options);
+  }
+
+  /** The links that were not taken back, and what each has cost. */
+  shares(): Promise<ShareStatus[]> {
+    return listShares(this.#parts);
+  }
+
+  /**
+   * Takes a link back. It leads nowhere at once, and its key reads nothing two epochs later.
+   * @param id its address, or the beginning of it
+   * @throws SubletException BadArgument, NotDurable, InsufficientFunds, HomeBusy
+   */
+  unshare(id: string): Promise<{ id: Address; path?: string }> {
+    return revokeShare(this.#writable(), id);
   }
 
   // ---------------------------------------------------------------- volumes

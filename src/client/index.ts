@@ -9,6 +9,8 @@ export type { Recovered } from "./restore/Recovery.ts";
 export type { Fetched, FetchOptions } from "./retrieve/Fetching.ts";
 export type { Incident } from "./retrieve/ShardReader.ts";
 export { type GetOptions, type Range, type Status, Sublet } from "./Sublet.ts";
+export { SharedFiles, type SharedOptions } from "./share/SharedFiles.ts";
+export type { NewShare, ShareOptions, SharePlan, ShareStatus } from "./share/Sharing.ts";
 export type { Plan, PlanOptions } from "./upload/Plan.ts";
 export type { PositionReceipt, PutOptions, PutState, Receipt } from "./upload/Put.ts";
 export type { Quote, QuoteOptions } from "./upload/Quote.ts";

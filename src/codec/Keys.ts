@@ -38,11 +38,20 @@ export function maskKey(root: Uint8Array, slab: SlabId, position: number): Uint8
   return positionKey(slabMaskKey(root, slab), position);
 }
 
+/** What all positions of one slab are masked under, and no other slab: a share link gives it away. */
+export function slabMaskKey(root: Uint8Array, slab: SlabId): Uint8Array {
+  return derive(root, "slab", [idBytes(slab)]);
+}
+
 /** The mask keys of positions 0 to n - 1 of one slab, by position. */
 export function maskKeys(root: Uint8Array, slab: SlabId, n: number): Uint8Array[] {
+  return positionKeys(slabMaskKey(root, slab), n);
+}
+
+/** The same from the slab's own key. */
+export function positionKeys(slabKey: Uint8Array, n: number): Uint8Array[] {
   requireInteger("the number of positions", n, 1, 255);
-  const key = slabMaskKey(root, slab);
-  return Array.from({ length: n }, (_, position) => positionKey(key, position));
+  return Array.from({ length: n }, (_, position) => positionKey(slabKey, position));
 }
 
 /** The content key of one object, which is what a share link gives away. */
@@ -61,10 +70,6 @@ export function segmentKey(master: Uint8Array, salt: Uint8Array): Uint8Array {
 export function entryKey(master: Uint8Array, salt: Uint8Array): Uint8Array {
   requireLength("a salt", salt, SALT_BYTES);
   return derive(derive(master, "head"), "entry", [salt]);
-}
-
-function slabMaskKey(root: Uint8Array, slab: SlabId): Uint8Array {
-  return derive(root, "slab", [idBytes(slab)]);
 }
 
 function positionKey(slabKey: Uint8Array, position: number): Uint8Array {

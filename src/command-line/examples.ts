@@ -58,7 +58,21 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example("a folder of many files; again, if it was interrupted", "sublet get /photos --parallel 8"),
     example("the first 100 bytes", "sublet get /readme.md part --range 0-99"),
     example("what it was before the last change", "sublet get --version 2 /readme.md before.md"),
+    example("what somebody shared, without a home", "sublet get 'sublet:share/1#...' ./theirs"),
   ],
+  "sublet share": [
+    example("a link to a folder, for a day", "sublet share create /photos --until 1d"),
+    example("what the links have cost", "sublet share list"),
+  ],
+  "sublet share create": [
+    example(
+      "a folder, until a day, for two tokens of reading at most",
+      "sublet share create /photos --until 2030-01-31 --budget 2",
+    ),
+    example("what a link would cost", "sublet share create /photos/holiday.jpg --dry-run"),
+  ],
+  "sublet share list": [example("for a program", "sublet share list --json")],
+  "sublet share revoke": [example("by the beginning of its id", "sublet share revoke 0x90F79bf6")],
   "sublet watch": [
     example("a folder, kept as it is now and changes", "sublet watch ~/notes /notes"),
     example("for a program: one document a line", "sublet watch photos /photos --quiet 10 --json"),

@@ -75,6 +75,14 @@ export interface Local {
   BadShard: { provider: Address; slab: SlabId; expected: Hex };
   BadReply: { provider: Address; verb: string; reason: string };
 
+  // ---- share links
+  LinkMalformed: { reason: string };
+  LinkVersion: { found: string; known: number };
+  LinkExpired: { untilEpoch: number; epoch: number };
+  LinkRevoked: { delegate: Address };
+  /** Ledger units: what a provider is owed, and what the link may still be charged. */
+  LinkSpent: { owed: bigint; left: bigint };
+
   // ---- audits
   NotProven: { provider: Address; epoch: number; reason: string };
 }
@@ -239,6 +247,27 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
   BadReply: {
     happened: (e) => `provider ${e.provider} answered ${e.verb} wrongly (${e.reason}), and is not asked again`,
     advice: () => "let another provider be asked, and repair the volume where this goes on",
+  },
+  LinkMalformed: {
+    happened: (e) => `this is no whole share link (${e.reason})`,
+    advice: () => "copy all of it, in quotes, or ask for it again",
+  },
+  LinkVersion: {
+    happened: (e) => `the share link is of version ${e.found}, and this program knows ${e.known}`,
+    advice: () => "update this program, or ask for another link",
+  },
+  LinkExpired: {
+    happened: (e) => `the share link held until epoch ${e.untilEpoch}, and this is epoch ${e.epoch}`,
+    advice: () => "ask for a new one",
+  },
+  LinkRevoked: {
+    happened: (e) => `the owner took the share link of ${e.delegate} back`,
+    advice: () => "ask for a new one",
+  },
+  LinkSpent: {
+    happened: (e) =>
+      `reading by this share link is not paid any more, since ${e.owed} ledger units are owed to a provider and its own budget has ${e.left} left`,
+    advice: () => "ask its owner for one with a larger budget, or to top up the egress of the deals",
   },
   NotProven: {
     happened: (e) => `provider ${e.provider} has not proven epoch ${e.epoch} (${e.reason})`,

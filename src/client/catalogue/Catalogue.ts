@@ -48,6 +48,9 @@ export function slabName({ lane, sequence }: Slab.SlabId): string {
   return `${lane.toString(16).padStart(16, "0")}-${sequence}`;
 }
 
+/** The folder of what share links lead to: it is kept beside the files, and shows where it is named. */
+export const SHARES = ".shares";
+
 interface ExtentRow {
   slab: Uint8Array;
   offset: number;
@@ -92,11 +95,12 @@ export class Catalogue {
     return row && this.object(row.object);
   }
 
-  /** Files at or below `folder` (the whole drive: empty), in the order of their paths. */
+  /** Files at or below `folder` (the whole drive: empty; but not what share links lead to), in the order of their paths. */
   *list(folder: string): Generator<Entry> {
     const sql = `SELECT path, stamp, length AS bytes, sha256 FROM (${NEWEST}) JOIN object ON object.id = object ORDER BY path`;
     if (folder === "") {
-      yield* this.#database.each<Entry>(sql, "", "\u{10ffff}");
+      yield* this.#database.each<Entry>(sql, "", `${SHARES}/`);
+      yield* this.#database.each<Entry>(sql, `${SHARES}0`, "\u{10ffff}");
       return;
     }
     yield* this.#database.each<Entry>(sql, folder, `${folder}\0`);

@@ -52,25 +52,35 @@ export async function withDrive<Result>(
 ): Promise<Result> {
   // Before anybody is asked for a password.
   await new Home(flags.home).readConfig();
+  return interruptible(async (signal) => {
+    const incidents: IncidentReport[] = [];
+    // Only now: the network takes a second to load, and a wrong argument should not wait for it.
+    const { Sublet } = await import("../Sublet.ts");
+    const drive = await Sublet.open({
+      ...(flags.home !== undefined && { home: flags.home }),
+      ...(flags.rpc !== undefined && { rpcUrl: flags.rpc }),
+      ...(flags.market !== undefined && { market: marketAddress("--market", flags.market) }),
+      password: await readPassword(flags.passwordFile, false),
+      signal,
+      onIncident: (incident) => remember(incidents, incident),
+    });
+    try {
+      return await work({ drive, incidents, signal });
+    } finally {
+      await drive.close();
+    }
+  });
+}
+
+/** Gives `work` a signal that aborts on Ctrl-C. */
+export async function interruptible<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const stop = new AbortController();
   const interrupt = (): void => stop.abort(new SubletException({ code: "Interrupted" }));
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
-  const incidents: IncidentReport[] = [];
-  // Only now: the network takes a second to load, and a wrong argument should not wait for it.
-  const { Sublet } = await import("../Sublet.ts");
-  const drive = await Sublet.open({
-    ...(flags.home !== undefined && { home: flags.home }),
-    ...(flags.rpc !== undefined && { rpcUrl: flags.rpc }),
-    ...(flags.market !== undefined && { market: marketAddress("--market", flags.market) }),
-    password: await readPassword(flags.passwordFile, false),
-    signal: stop.signal,
-    onIncident: (incident) => remember(incidents, incident),
-  });
   try {
-    return await work({ drive, incidents, signal: stop.signal });
+    return await work(stop.signal);
   } finally {
-    await drive.close();
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }

@@ -1,13 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Command } from "commander";
 import { SubletException } from "../../protocol/Errors.ts";
 import { normalizeFolder } from "../catalogue/Path.ts";
 import { syncFolder } from "../home/Home.ts";
 import { USUAL_PARALLEL } from "../Parallel.ts";
 import type { Range, Sublet } from "../Sublet.ts";
+import { isLink } from "../share/Link.ts";
 import { bad, range, wholeNumber } from "./Arguments.ts";
+import { targetOf, toStandardOutput } from "./Destination.ts";
+import { getShared } from "./getShared.ts";
 import { command, endWith, type HomeFlags, withDrive } from "./Session.ts";
 import { counted, Progress, print, sizeText } from "./Terminal.ts";
 
@@ -31,7 +34,7 @@ interface Part {
 
 export function getCommand(): Command {
   return command("get", "fetch a file or folder")
-    .argument("<path>", "its name on the drive")
+    .argument("<path>", "its name on the drive, or a share link")
     .argument("[destination]", "where to put it (its own name, here), or - for standard output")
     .option("--range <first-last>", "only these bytes of a file, counted from 0, both included")
     .option("--parallel <count>", "files on their way at once", `${USUAL_PARALLEL}`)
@@ -46,13 +49,18 @@ async function get(path: string, destination: string | undefined, flags: Flags):
     ...(flags.version !== undefined && { version: wholeNumber("--version", flags.version) }),
   };
   const parallel = wholeNumber("--parallel", flags.parallel);
+  if (isLink(path)) {
+    const whole = wanted.range === undefined && wanted.version === undefined;
+    if (!whole) throw bad("path", "a share link", "it has neither ranges nor versions");
+    return getShared(path, destination, { ...flags, parallel });
+  }
   await withDrive(flags, async ({ drive, incidents, signal }) => {
     // A file that was removed since has versions still.
     const kind = wanted.version === undefined ? drive.kind(path) : "file";
     if (!kind) throw new SubletException({ code: "NoSuchPath", path });
     if (kind === "folder" && (wanted.range || destination === "-"))
       throw bad("path", path, "it is a folder, not a file");
-    if (destination === "-") return toStandardOutput(drive, path, wanted, signal);
+    if (destination === "-") return toStandardOutput(drive.get(path, { ...wanted, signal }));
     const target = await targetOf(path, destination, kind);
     const name = normalizeFolder(path);
     if (wanted.range) {
@@ -81,14 +89,6 @@ async function get(path: string, destination: string | undefined, flags: Flags):
   });
 }
 
-/** A file goes into a folder that exists under its own name; anything else is the name itself. */
-async function targetOf(path: string, destination: string | undefined, kind: "file" | "folder"): Promise<string> {
-  const name = basename(normalizeFolder(path)) || "drive";
-  if (destination === undefined) return resolve(name);
-  const there = await stat(destination).catch(() => undefined);
-  return resolve(kind === "file" && there?.isDirectory() ? join(destination, name) : destination);
-}
-
 /** A range, under another name until it is on disk. */
 async function partOf(drive: Sublet, { path, destination, wanted }: Part, signal: AbortSignal): Promise<number> {
   await mkdir(dirname(destination), { recursive: true });
@@ -115,12 +115,4 @@ async function write(file: FileHandle, pieces: AsyncIterable<Uint8Array>): Promi
     bytes += piece.length;
   }
   return bytes;
-}
-
-async function toStandardOutput(drive: Sublet, path: string, wanted: Wanted, signal: AbortSignal): Promise<void> {
-  for await (const piece of drive.get(path, { ...wanted, signal })) {
-    await new Promise<void>((resolve, reject) =>
-      process.stdout.write(piece, (error) => (error ? reject(error) : resolve())),
-    );
-  }
 }

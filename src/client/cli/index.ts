@@ -11,6 +11,7 @@ import { putCommand } from "./put.ts";
 import { repairCommand } from "./repair.ts";
 import { restoreCommand } from "./restore.ts";
 import { rmCommand } from "./rm.ts";
+import { shareCommand } from "./share.ts";
 import { statusCommand } from "./status.ts";
 import { topupCommand } from "./topup.ts";
 import { volumeCommand } from "./volume.ts";
@@ -29,6 +30,7 @@ export function clientCommands(): Command[] {
     cpCommand(),
     rmCommand(),
     keepCommand(),
+    shareCommand(),
     statusCommand(),
     repairCommand(),
     topupCommand(),

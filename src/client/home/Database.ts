@@ -8,6 +8,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 import { SubletException } from "../../protocol/Errors.ts";
 
 const VERSION = 2;
+const IN_MEMORY = ":memory:";
 
 const SCHEMA = `
 -- Volumes and the deals that serve them.
@@ -98,19 +99,22 @@ export class Database {
   readonly #statements = new Map<string, StatementSync>();
   #depth = 0;
 
-  /** @throws SubletException StateCorrupt when the file is no database of this version */
-  constructor(file: string) {
+  /**
+   * @param file none: in memory only
+   * @throws SubletException StateCorrupt when the file is no database of this version
+   */
+  constructor(file?: string) {
     // SQLite gives its side files the mode of this one: names of files are their owner's business.
-    closeSync(openSync(file, "a", 0o600));
-    this.#connection = new DatabaseSync(file);
+    if (file !== undefined) closeSync(openSync(file, "a", 0o600));
+    this.#connection = new DatabaseSync(file ?? IN_MEMORY);
     try {
       this.#connection.exec("PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-      this.transaction(() => this.#migrate(file));
+      this.transaction(() => this.#migrate(file ?? IN_MEMORY));
     } catch (cause) {
       this.#connection.close();
       if (SubletException.is(cause)) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new SubletException({ code: "StateCorrupt", file, reason }, { cause });
+      throw new SubletException({ code: "StateCorrupt", file: file ?? IN_MEMORY, reason }, { cause });
     }
   }
 

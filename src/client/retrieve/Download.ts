@@ -1,5 +1,5 @@
 /** Streams an object, or a range of it: a few runs of stripes ahead of the reader, never more. */
-import { CHUNK_BYTES, Cipher, Keys, Slab, Stripe } from "../../codec/index.ts";
+import { CHUNK_BYTES, Cipher, Slab, Stripe } from "../../codec/index.ts";
 import type { Extent, StoredObject } from "../catalogue/Catalogue.ts";
 import type { Slots } from "../Parallel.ts";
 import type { Volume } from "../volumes/Volume.ts";
@@ -13,7 +13,8 @@ export const RUNS_AHEAD = 3;
 /** What a download needs of the drive around it. */
 export interface DownloadSurroundings {
   readonly reader: ShardReader;
-  readonly master: Uint8Array;
+  /** What an object's content is encrypted under. */
+  contentKey(object: StoredObject): Uint8Array;
   /** Shared by downloads that go on side by side: runs that lie in memory at once. */
   readonly slots?: Slots;
   /** The volume a slab lies in, and the mask keys of its n positions. */
@@ -39,7 +40,7 @@ export async function* download(
   end: number,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const key = Keys.objectKey(around.master, object.id);
+  const key = around.contentKey(object);
   let offset = first;
   for await (const ciphertext of fetchExtents(around, object.extents, first, end, signal)) {
     yield Cipher.crypt(key, offset, ciphertext);

@@ -56,7 +56,7 @@ export function fetch(parts: Parts, path: string, target: string, options: Fetch
 }
 
 /** @param folder what the entries' paths begin with; of a single file: its own path */
-async function fetchFiles(
+export async function fetchFiles(
   entries: Iterable<Entry>,
   folder: string,
   target: string,

@@ -18,11 +18,14 @@ export class Vouchers {
   readonly #volumes: Volumes;
   /** Bytes asked for in this process, by deal: no more than these and UNKNOWN_BYTES can be owed. */
   readonly #asked = new Map<string, { bytes: number; paidBefore: bigint }>();
+  #left: bigint | undefined;
 
-  constructor(market: Market, account: LocalAccount, volumes: Volumes) {
+  /** @param cap ledger units that may be promised here, over all deals together; no bound but the deals' own unless told */
+  constructor(market: Market, account: LocalAccount, volumes: Volumes, cap?: bigint) {
     this.#market = market;
     this.#account = account;
     this.#volumes = volumes;
+    this.#left = cap;
   }
 
   /** Counts a request for `bytes` that is about to be sent. */
@@ -33,16 +36,22 @@ export class Vouchers {
 
   /**
    * A voucher over what a provider says is owed.
-   * @throws SubletException BadReply when it cannot be owed that much
+   * @throws SubletException BadReply when it cannot be owed that much; PaymentRequired when it is more than the cap has left
    */
   async pay(deal: Deal, { owed, paid }: ErrorOf<"PaymentRequired">): Promise<SignedVoucher> {
     const { bytes, paidBefore } = this.#asked.get(deal.id) ?? { bytes: 0, paidBefore: this.#volumes.paid(deal.id) };
     const known = paid > paidBefore ? await this.#settledBefore(deal, paidBefore) : paidBefore;
     const most = known + BigInt(bytes + UNKNOWN_BYTES) * deal.egressRate;
     if (owed > most) throw overcharged(deal.provider, owed, most);
-    const before = this.#volumes.paid(deal.id);
+    const recorded = this.#volumes.paid(deal.id);
+    let before = known;
+    if (recorded > before) before = recorded;
     const cumulative = owed > before ? owed : before;
-    if (cumulative > before) this.#volumes.setPaid(deal.id, cumulative);
+    if (this.#left !== undefined) {
+      if (cumulative - before > this.#left) throw new SubletException({ code: "PaymentRequired", owed, paid });
+      this.#left -= cumulative - before;
+    }
+    if (cumulative > recorded) this.#volumes.setPaid(deal.id, cumulative);
     const digest = voucherDigest(this.#market, { deal: deal.id, cumulative });
     return { signer: this.#account.address, cumulative, signature: await signDigest(this.#account, digest) };
   }

@@ -76,7 +76,9 @@ export async function learnOpenings({
   market,
   account,
   volumes,
-}: Pick<SearchSurroundings, "market" | "account" | "volumes">): Promise<void> {
+}: Pick<SearchSurroundings, "market" | "volumes"> & {
+  readonly account: { readonly address: Address };
+}): Promise<void> {
   const known = volumes.newestOpening();
   const found: Opened[] = [];
   if (Number(await market.lastOpening(account.address)) <= known) return;

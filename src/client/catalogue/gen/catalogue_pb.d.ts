@@ -311,3 +311,105 @@ export declare type SlabRecord = Message<"sublet.catalogue.v1.SlabRecord"> & {
  */
 export declare const SlabRecordSchema: GenMessage<SlabRecord>;
 
+/**
+ * What a share link leads to: files, where they lie, and the keys of just these.
+ *
+ * @generated from message sublet.catalogue.v1.Share
+ */
+export declare type Share = Message<"sublet.catalogue.v1.Share"> & {
+  /**
+   * Paths below what is shared, its own name first; stamps are left out.
+   *
+   * @generated from field: repeated sublet.catalogue.v1.Name names = 1;
+   */
+  names: Name[];
+
+  /**
+   * @generated from field: repeated sublet.catalogue.v1.Object objects = 2;
+   */
+  objects: Object$[];
+
+  /**
+   * @generated from field: repeated sublet.catalogue.v1.SlabRecord slabs = 3;
+   */
+  slabs: SlabRecord[];
+
+  /**
+   * Of each object, in their order: the key of its content.
+   *
+   * @generated from field: repeated bytes content_keys = 4;
+   */
+  contentKeys: Uint8Array[];
+
+  /**
+   * Of each slab, in their order: what its positions are masked under.
+   *
+   * @generated from field: repeated bytes mask_keys = 5;
+   */
+  maskKeys: Uint8Array[];
+};
+
+/**
+ * Describes the message sublet.catalogue.v1.Share.
+ * Use `create(ShareSchema)` to create a new message.
+ */
+export declare const ShareSchema: GenMessage<Share>;
+
+/**
+ * A share link's payload.
+ *
+ * @generated from message sublet.catalogue.v1.Link
+ */
+export declare type Link = Message<"sublet.catalogue.v1.Link"> & {
+  /**
+   * @generated from field: uint64 chain = 1;
+   */
+  chain: bigint;
+
+  /**
+   * @generated from field: bytes market = 2;
+   */
+  market: Uint8Array;
+
+  /**
+   * JSON-RPC; a hint only.
+   *
+   * @generated from field: string rpc = 3;
+   */
+  rpc: string;
+
+  /**
+   * Whose deals it reads from.
+   *
+   * @generated from field: bytes client = 4;
+   */
+  client: Uint8Array;
+
+  /**
+   * The private key of the READ delegate made for this link.
+   *
+   * @generated from field: bytes delegate = 5;
+   */
+  delegate: Uint8Array;
+
+  /**
+   * Exclusive.
+   *
+   * @generated from field: uint32 until_epoch = 6;
+   */
+  untilEpoch: number;
+
+  /**
+   * Leads to one object: the Share of all that is shared.
+   *
+   * @generated from field: sublet.catalogue.v1.Share share = 7;
+   */
+  share?: Share | undefined;
+};
+
+/**
+ * Describes the message sublet.catalogue.v1.Link.
+ * Use `create(LinkSchema)` to create a new message.
+ */
+export declare const LinkSchema: GenMessage<Link>;
+

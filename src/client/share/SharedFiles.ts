@@ -1,0 +1,244 @@
+/**
+ * What somebody shared by a link, for reading: without an account, a home or money. Everything that is learned on the way
+ * is kept in memory; the link's own key says hello and signs vouchers, which the sharer's deals pay up to the link's cap.
+ */
+import { createHash } from "node:crypto";
+import { bytesToHex } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
+import { Market } from "../../chain/Market.ts";
+import { Scope } from "../../chain/MarketReader.ts";
+import { Keys, NODE_BYTES, Slab } from "../../codec/index.ts";
+import { createNode, type Node } from "../../network/Node.ts";
+import { SubletException } from "../../protocol/Errors.ts";
+import { type Entry, slabName } from "../catalogue/Catalogue.ts";
+import { Database } from "../home/Database.ts";
+import { requireParallel, Slots, USUAL_PARALLEL } from "../Parallel.ts";
+import { type DownloadSurroundings, download, RUNS_AHEAD } from "../retrieve/Download.ts";
+import { type Fetched, type FetchOptions, fetchFiles } from "../retrieve/Fetching.ts";
+import { type Incident, ShardReader } from "../retrieve/ShardReader.ts";
+import { Vouchers } from "../retrieve/Vouchers.ts";
+import { learnOpenings } from "../volumes/Openings.ts";
+import { Providers } from "../volumes/Providers.ts";
+import { refreshDeals } from "../volumes/Standing.ts";
+import { type Volume, Volumes } from "../volumes/Volume.ts";
+import { decodeLink, type Link, malformed } from "./Link.ts";
+import { decodeTree, MAX_TREE_BYTES, type SharedObject, type Tree } from "./Tree.ts";
+
+export interface SharedOptions {
+  /** In place of what the link says. */
+  readonly rpcUrl?: string;
+  readonly signal?: AbortSignal;
+  /** Told of every provider that failed or sent wrong bytes while the work went on. */
+  readonly onIncident?: (incident: Incident) => void;
+}
+
+interface Place {
+  readonly volume: Volume;
+  readonly maskKeys: Uint8Array[];
+}
+
+interface Foundations {
+  readonly link: Link;
+  readonly market: Market;
+  readonly node: Node;
+  readonly cap: bigint;
+}
+
+export class SharedFiles {
+  /** Files by their paths, of which the first part is the name of what is shared. */
+  readonly entries: Entry[] = [];
+  readonly #link: Link;
+  readonly #market: Market;
+  readonly #node: Node;
+  readonly #database = new Database();
+  readonly #volumes = new Volumes(this.#database);
+  readonly #providers: Providers;
+  readonly #reading: DownloadSurroundings;
+  readonly #objects = new Map<string, SharedObject>();
+  readonly #byPath = new Map<string, SharedObject>();
+  readonly #places = new Map<string, Place>();
+  readonly #closing = new AbortController();
+  #sectors = 0;
+  /** What a provider asked for last that the link does not pay. */
+  #owed: bigint | undefined;
+
+  private constructor({ link, market, node, cap }: Foundations, onIncident: (incident: Incident) => void) {
+    const account = privateKeyToAccount(bytesToHex(link.delegateKey));
+    this.#link = link;
+    this.#market = market;
+    this.#node = node;
+    this.#providers = new Providers(node, market, account, this.#database);
+    const vouchers = new Vouchers(market, account, this.#volumes, cap);
+    const report = (incident: Incident): void => {
+      const { error } = incident;
+      if (SubletException.is(error, "PaymentRequired")) this.#owed = error.error.owed - error.error.paid;
+      onIncident(incident);
+    };
+    const around = { database: this.#database, providers: this.#providers, volumes: this.#volumes };
+    this.#reading = {
+      reader: new ShardReader({ ...around, vouchers, report }),
+      contentKey: ({ id }) => this.#objects.get(bytesToHex(id))!.key,
+      place: (slab) => this.#places.get(slabName(slab))!,
+    };
+  }
+
+  /**
+   * @throws SubletException LinkMalformed, LinkVersion, LinkExpired, LinkRevoked, LinkSpent, WrongChain, NotAMarket,
+   * ChainUnavailable, TooFewProviders, BadArgument (the link does not say where the chain is)
+   */
+  static async open(text: string, options: SharedOptions = {}): Promise<SharedFiles> {
+    const link = decodeLink(text);
+    const rpcUrl = options.rpcUrl ?? link.rpcUrl;
+    if (rpcUrl === undefined) {
+      const reason = "the link does not say where its chain can be reached";
+      throw new SubletException({ code: "BadArgument", name: "--rpc", value: "", reason });
+    }
+    const market = await Market.connect({ rpcUrl, market: link.market, chainId: link.chainId });
+    const cap = await standing(link, market);
+    const shared = new SharedFiles({ link, market, node: await createNode(), cap }, options.onIncident ?? (() => {}));
+    options.signal?.addEventListener("abort", () => void shared.close().catch(() => undefined), { once: true });
+    try {
+      await shared.#learn(options.signal);
+      return shared;
+    } catch (error) {
+      await shared.close();
+      throw error;
+    }
+  }
+
+  /** The name of what is shared. */
+  get name(): string {
+    return this.entries[0]!.path.split("/", 1)[0]!;
+  }
+
+  get kind(): "file" | "folder" {
+    return this.entries.length === 1 && this.entries[0]!.path === this.name ? "file" : "folder";
+  }
+
+  /**
+   * Fetches all of it to `target` on this machine, as {@link Sublet.fetch} does.
+   * @throws SubletException of a single file: what went wrong with it
+   */
+  async fetch(target: string, options: Omit<FetchOptions, "version"> = {}): Promise<Fetched> {
+    const { parallel = USUAL_PARALLEL } = options;
+    requireParallel(parallel);
+    const slots = new Slots(parallel + RUNS_AHEAD);
+    const read = ({ path }: Entry, first: number, signal: AbortSignal) =>
+      this.#bytes(this.#byPath.get(path)!, first, signal, slots);
+    const signal = AbortSignal.any([this.#closing.signal, ...(options.signal ? [options.signal] : [])]);
+    return fetchFiles(this.entries, this.name, target, read, { ...options, parallel }, signal);
+  }
+
+  /** The bytes of a single file, in order; what they are is checked at the end. */
+  async *get(signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    const either = AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]);
+    yield* this.#whole(this.#byPath.get(this.name)!, either);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    await this.#providers.close();
+    await this.#node.stop();
+    this.#database.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Finds the deals that hold it, and reads the list that the link leads to. */
+  async #learn(signal?: AbortSignal): Promise<void> {
+    const [market, volumes] = [this.#market, this.#volumes];
+    await learnOpenings({ market, volumes, account: { address: this.#link.client } });
+    await this.#admit(this.#link.list);
+    const [list] = this.#link.list.objects as [SharedObject];
+    if (list.length > MAX_TREE_BYTES) throw malformed(`its list has ${list.length} bytes`);
+    const pieces: Uint8Array[] = [];
+    const either = AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]);
+    for await (const piece of this.#whole(list, either)) pieces.push(piece);
+    const tree = decoded(Buffer.concat(pieces));
+    await this.#admit(tree);
+    for (const { path, object: id } of tree.names.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
+      const object = this.#objects.get(bytesToHex(id))!;
+      this.entries.push({ path, bytes: object.length, stamp: 0, sha256: object.sha256 });
+      this.#byPath.set(path, object);
+    }
+    const [first] = this.entries;
+    const top = first?.path.split("/", 1)[0];
+    if (top === undefined || this.entries.some(({ path }) => path !== top && !path.startsWith(`${top}/`)))
+      throw malformed("what it shares is not one file or folder");
+  }
+
+  /** From now on these objects can be read: where their slabs lie is on chain. */
+  async #admit({ objects, slabs }: Tree): Promise<void> {
+    for (const volume of new Set(slabs.map((slab) => slab.volume))) {
+      const known = this.#volumes.find(volume);
+      if (!known) throw malformed(`its owner has no volume ${volume}`);
+      await refreshDeals({ market: this.#market, volumes: this.#volumes }, known);
+    }
+    this.#database.transaction(() => {
+      for (const { id, volume: of, length, roots, maskKey } of slabs) {
+        const volume = this.#volumes.find(of)!;
+        if (roots.length !== volume.n * NODE_BYTES) throw malformed("a slab does not fit its volume");
+        this.#places.set(slabName(id), { volume, maskKeys: Keys.positionKeys(maskKey, volume.n) });
+        for (const { id: deal, position } of this.#volumes.deals(of)) {
+          const root = roots.slice(position * NODE_BYTES, (position + 1) * NODE_BYTES);
+          const sql = "INSERT OR REPLACE INTO sector (deal, idx, slab, length, root) VALUES (?, ?, ?, ?, ?)";
+          this.#database.run(sql, deal, this.#sectors++, Slab.idBytes(id), length, root);
+        }
+      }
+    });
+    for (const object of objects) this.#objects.set(bytesToHex(object.id), object);
+  }
+
+  async *#whole(object: SharedObject, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const hash = createHash("sha256");
+    for await (const bytes of this.#bytes(object, 0, signal)) {
+      hash.update(bytes);
+      yield bytes;
+    }
+    if (Buffer.compare(hash.digest(), object.sha256) !== 0) throw malformed("what came back is not what it names");
+  }
+
+  async *#bytes(object: SharedObject, first: number, signal: AbortSignal, slots?: Slots): AsyncGenerator<Uint8Array> {
+    try {
+      yield* download({ ...this.#reading, ...(slots && { slots }) }, object, first, object.length, signal);
+    } catch (error) {
+      throw await this.#explained(error, signal);
+    }
+  }
+
+  /** Of too few providers: why they are. */
+  async #explained(error: unknown, signal: AbortSignal): Promise<unknown> {
+    if (signal.aborted || !SubletException.is(error, "TooFewProviders")) return error;
+    try {
+      const left = await standing(this.#link, this.#market);
+      if (this.#owed === undefined) return error;
+      return new SubletException({ code: "LinkSpent", owed: this.#owed, left }, { cause: error });
+    } catch (why) {
+      return why;
+    }
+  }
+}
+
+/** Ledger units that a link may still cost. @throws SubletException LinkExpired, LinkRevoked */
+async function standing({ client, delegateKey, untilEpoch: promised }: Link, market: Market): Promise<bigint> {
+  const { address } = privateKeyToAccount(bytesToHex(delegateKey));
+  const [block, delegation] = await Promise.all([market.blockNumber(), market.delegation(client, address)]);
+  const { scopes, untilEpoch, egressCap } = delegation;
+  const epoch = market.epochs.at(block);
+  if (epoch >= promised) throw new SubletException({ code: "LinkExpired", untilEpoch: promised, epoch });
+  // A revocation brings the end forward; until that comes its owner has taken the list away.
+  if (!(scopes & Scope.Read) || untilEpoch < promised)
+    throw new SubletException({ code: "LinkRevoked", delegate: address });
+  return egressCap;
+}
+
+function decoded(bytes: Uint8Array): Tree {
+  try {
+    return decodeTree(bytes);
+  } catch (cause) {
+    throw malformed(`its list: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+  }
+}
