@@ -9,7 +9,15 @@ import { everyCommand, nameOf, program, wholeProgram } from "../../src/command-l
 import { LOCAL } from "../../src/protocol/LocalErrors.ts";
 import { WIRE } from "../../src/protocol/WireErrors.ts";
 
-const document = (name: string) => readFileSync(join(import.meta.dirname, "..", "..", "docs", name), "utf8");
+const ROOT = join(import.meta.dirname, "..", "..");
+const document = (name: string) => readFileSync(join(ROOT, "docs", name), "utf8");
+/** What stands for a value in the README, and one that a parser takes. */
+const VALUES: Readonly<Record<string, string>> = {
+  "<url>": "http://127.0.0.1:8545",
+  "<address>": "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+  "<provider>": "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+  "<id>": "31337",
+};
 
 /** The words of a line as a shell makes them, of the part of a pipe that is the tool's own. */
 function words(line: string): string[] {
@@ -67,6 +75,21 @@ describe("the examples", () => {
     for (const command of trees.flatMap(everyCommand)) {
       const help = helpText(command);
       for (const { why, line } of examplesOf(nameOf(command))) expect(help).to.include(`  # ${why}\n  $ ${line}`);
+    }
+  });
+});
+
+describe("the lines of the README that begin with npx sublet", () => {
+  const page = readFileSync(join(ROOT, "README.md"), "utf8");
+  const lines = page.match(/(?<=^(?:\$ )?npx )sublet .*$/gm) ?? [];
+
+  it("are each taken by a command", async () => {
+    expect(lines).to.have.length.of.at.least(20);
+    for (const line of lines) {
+      const [own = ""] = line.split(/ +#/);
+      const argv = words(own.replaceAll(/<\w+>/g, (name) => VALUES[name] ?? name.slice(1, -1))).slice(1);
+      if (argv.includes("--help")) continue;
+      expect(await taker(argv), line).to.match(/^sublet \w/);
     }
   });
 });

@@ -1,6 +1,5 @@
 /** `npm start` as a newcomer meets it: the network that stays up, the commands it prints, and how it ends. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,68 +10,23 @@ import { until } from "../../scripts/local-network.ts";
 import { readKeystore } from "../../src/chain/Keystore.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import { accountOf } from "../../src/client/home/Keystore.ts";
+import { ROOT, Terminal } from "./terminal.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
 const FOLDER = join(ROOT, ".sublet", "local");
 const FILE = join(FOLDER, "network.json");
 const PROVIDERS = 12;
-
-/** `npm start` in a process group of its own, as a terminal has it. */
-class Demo {
-  readonly child: ChildProcess;
-  stdout = "";
-  stderr = "";
-
-  static readonly #all: Demo[] = [];
-
-  constructor(...args: string[]) {
-    Demo.#all.push(this);
-    this.child = spawn("npm", ["start", "--silent", "--", ...args], {
-      cwd: ROOT,
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    this.child.stdout?.on("data", (text) => {
-      this.stdout += text;
-    });
-    this.child.stderr?.on("data", (text) => {
-      this.stderr += text;
-    });
-  }
-
-  get #group(): number {
-    return -this.child.pid!;
-  }
-
-  /** Whether any process of the group is left. */
-  get lives(): boolean {
-    try {
-      return process.kill(this.#group, 0);
-    } catch {
-      return false;
-    }
-  }
-
-  async ended(): Promise<number | null> {
-    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, "close");
-    return this.child.exitCode;
-  }
-
-  static killAll(): void {
-    for (const demo of Demo.#all) if (demo.lives) process.kill(demo.#group, "SIGKILL");
-  }
-}
+const START = "npm start --silent -- --network --json";
 
 describe("npm start, without the story", function () {
   this.timeout(300_000);
-  let demo: Demo;
+  let demo: Terminal;
   // biome-ignore lint/suspicious/noExplicitAny: its fields are what is looked at here
   let network: any;
 
-  after(() => Demo.killAll());
+  after(() => Terminal.killAll());
 
   before(async () => {
-    demo = new Demo("--network", "--json");
+    demo = new Terminal(START);
     await until("the network is up", 280_000, async () => {
       if (demo.child.exitCode !== null) throw new Error(`it ended: ${demo.stderr}`);
       return existsSync(FILE) && demo.stderr.includes("Ctrl-C");
@@ -145,7 +99,7 @@ describe("npm start, without the story", function () {
   });
 
   it("refuses to start a second one over the first", async () => {
-    const second = new Demo("--network", "--json");
+    const second = new Terminal(START);
     expect(await second.ended()).to.equal(1);
     const { ok, checks, table } = JSON.parse(second.stdout);
     expect({ ok, table }).to.deep.equal({ ok: false, table: null });
