@@ -9,8 +9,9 @@ import { expect } from "chai";
 import { until } from "../../scripts/local-network.ts";
 import { ROOT, Terminal } from "./terminal.ts";
 
-/** Hang protection only. */
-const LIMIT_MS = 280_000;
+/** Hang protection only: of the start, and of a line. */
+const START_MS = 280_000;
+const LINE_MS = 120_000;
 
 /** A line that is typed, and what is to be seen then. */
 interface Step {
@@ -50,21 +51,26 @@ function literal(text: string): string {
 class Shell {
   readonly #terminal = new Terminal("exec sh");
   #count = 0;
+  /** What has not ended yet: nothing that is typed after it would be read. */
+  #runs: string | undefined;
 
   /** What the line printed on both streams, and its exit code. */
   async types(line: string): Promise<{ output: string; code: number }> {
+    if (this.#runs) throw new Error(`"${this.#runs}" has not ended`);
+    this.#runs = line;
     const from = this.#terminal.stdout.length;
     const mark = `=== ${++this.#count}: `;
     this.#terminal.child.stdin?.write(`{ ${line}\n} 2>&1 < /dev/null; echo "${mark}$?."\n`);
     const end = new RegExp(`${mark}(\\d+)\\.\n$`);
-    await until(`"${line}" ended`, LIMIT_MS, async () => end.test(this.#terminal.stdout));
+    await until(`"${line}" ended`, LINE_MS, async () => end.test(this.#terminal.stdout));
+    this.#runs = undefined;
     const text = this.#terminal.stdout.slice(from);
     return { output: text.replace(end, ""), code: Number(end.exec(text)?.[1]) };
   }
 }
 
 describe("the README's tutorial", function () {
-  this.timeout(LIMIT_MS + 10_000);
+  this.timeout(START_MS + 10_000);
   const [start = "", ...others] = blocks("sh");
   const typed = blocks("console").flatMap(steps);
   let network: Terminal;
@@ -72,7 +78,7 @@ describe("the README's tutorial", function () {
 
   before(async () => {
     network = new Terminal(start);
-    await until("the network is up", LIMIT_MS, async () => {
+    await until("the network is up", START_MS, async () => {
       if (network.child.exitCode !== null) throw new Error(`it ended: ${network.stdout}${network.stderr}`);
       return /Ctrl-C ends it all/.test(network.stdout + network.stderr);
     });
