@@ -157,7 +157,7 @@ describe("a share link", function () {
     await expectError(drive.share("nowhere"), "NoSuchPath");
     await expectError(drive.share("letters", { until: { epochs: 0 } }), "BadArgument");
     await expectError(drive.share("letters", { budget: 2n ** 100n }), "BadArgument");
-    await expectError(drive.unshare("0x12"), "BadArgument");
+    for (const id of ["", "0x", "0x12", "letters"]) await expectError(drive.unshare(id), "BadArgument");
   });
 
   it("is known to a drive that was brought back from its key", async () => {
@@ -196,6 +196,11 @@ describe("a share link", function () {
         );
       const { reason } = await expectError(through(own.key), "LinkMalformed");
       expect(reason).to.equal("what came back is not what it names");
+      const [extent] = own.object.extents;
+      const beyond = { ...own.object, key: own.key, extents: [{ ...extent!, offset: own.slabs[0]!.length }] };
+      const list = { names: [], objects: [beyond], slabs: own.slabs };
+      const outside = await expectError(bytesOf(encodeLink({ ...decodeLink(link), list })), "LinkMalformed");
+      expect(outside.reason).to.equal("a file does not lie within its slabs");
       // With its own key it is read, and is only no list.
       expect((await expectError(through(other.key), "LinkMalformed")).reason).to.match(/^its list: /);
     });

@@ -25,7 +25,7 @@ describe("sublet share", function () {
     await writeFile(join(folder, "trip", "film.bin"), film);
     await writeFile(join(folder, "trip", "note"), "sunny");
     at = ["--home", await network.addClient("sharer")];
-    await done(["volume", "create", "--k", "2", "--n", "3", "--size", "8MiB", "--epochs", "500", ...at]);
+    await done(["volume", "create", "--k", "2", "--n", "3", "--size", "8MiB", "--epochs", "100", ...at]);
     await done(["put", join(folder, "trip"), "/trip", ...at]);
   });
 
@@ -47,12 +47,12 @@ describe("sublet share", function () {
   }
 
   it("gives a folder to a process with an empty home and no environment, until it is taken back", async () => {
-    const plan = await done(["share", "create", "/trip", "--until", "300e", "--dry-run", ...at]);
+    const plan = await done(["share", "create", "/trip", "--until", "90e", "--dry-run", ...at]);
     expect(plan).to.include({ path: "trip", files: 2, bytes: film.length + 5 });
     expect(BigInt(plan.fee) > 0n).to.equal(true);
     expect((await done(["share", "list", ...at])).shares).to.deep.equal([]);
 
-    const { link, id } = await done(["share", "create", "/trip", "--until", "300e", "--budget", "1.5", ...at]);
+    const { link, id } = await done(["share", "create", "/trip", "--until", "90e", "--budget", "1.5", ...at]);
     const got = await stranger("get", link);
     expect(got.code, got.stderr).to.equal(0);
     expect(`${got.stdout}`).to.equal(`${join(empty, "trip")}: 2 files, 2.0 MiB\n`);

@@ -7,7 +7,7 @@ import { bytesToHex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { Market } from "../../chain/Market.ts";
 import { Scope } from "../../chain/MarketReader.ts";
-import { Keys, NODE_BYTES, Slab } from "../../codec/index.ts";
+import { CHUNK_BYTES, Keys, NODE_BYTES, SECTOR_BYTES, Slab } from "../../codec/index.ts";
 import { createNode, type Node } from "../../network/Node.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { type Entry, slabName } from "../catalogue/Catalogue.ts";
@@ -189,7 +189,16 @@ export class SharedFiles {
         }
       }
     });
-    for (const object of objects) this.#objects.set(bytesToHex(object.id), object);
+    const lengths = new Map(slabs.map(({ id, length }) => [slabName(id), length]));
+    for (const object of objects) {
+      const fits = object.extents.every(({ slab, offset, length }) => {
+        const { k } = this.#places.get(slabName(slab))!.volume;
+        if (offset % CHUNK_BYTES !== 0 || length > k * SECTOR_BYTES) return false;
+        return offset + Slab.extentWidth(length, k) <= lengths.get(slabName(slab))!;
+      });
+      if (!fits) throw malformed("a file does not lie within its slabs");
+      this.#objects.set(bytesToHex(object.id), object);
+    }
   }
 
   async *#whole(object: SharedObject, signal: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -58,6 +58,10 @@ export interface NewShare extends Omit<SharePlan, "gas" | "fee"> {
 
 const USUAL_SECONDS = 7 * 86_400;
 const USUAL_READS = 10n;
+/** Small files are read in whole chunks, of several providers. */
+const LEAST_READ_BYTES = 1_048_576;
+/** Less of an id is too easily another's. */
+const ID_BEGINNING = /^0x[0-9a-f]{4,40}$/i;
 const MAX_EPOCH = 0xffff_ffff;
 const MAX_CAP = 2n ** 128n - 1n;
 /** Blocks over which the time of one is measured. */
@@ -121,14 +125,14 @@ export async function listShares({ market, account, volumes, catalogue }: Parts)
 
 /**
  * Takes a link back: the list that it leads to is removed at once, and providers stop serving its key two epochs later.
- * @param id its address, or as much of the beginning as no other one has
+ * @param id its address, or as much of the beginning as no other one has, four digits at least
  * @throws SubletException BadArgument, NotDurable, InsufficientFunds, HomeBusy
  */
 export async function revokeShare(drive: Writable, id: string): Promise<{ id: Address; path?: string }> {
   const { market, account, catalogue } = drive.parts;
   const wanted = id.toLowerCase();
   const known = [...catalogue.list(SHARES)].flatMap((entry) => sharedBy(entry).map((one) => ({ ...one, entry })));
-  const found = known.filter((one) => one.id.toLowerCase().startsWith(wanted));
+  const found = ID_BEGINNING.test(id) ? known.filter((one) => one.id.toLowerCase().startsWith(wanted)) : [];
   const [share] = found;
   if (found.length > 1 || (!share && !isAddress(id, { strict: false }))) {
     const reason = share ? `${found.length} links begin so` : "no link has it; share list shows those there are";
@@ -175,7 +179,10 @@ async function intend(parts: Parts, path: string, options: ShareOptions): Promis
   if (tree.length > MAX_TREE_BYTES)
     throw bad("path", folder, "it holds too many files for one link; share parts of it");
   const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-  const read = shared.objects.reduce((sum, { length }) => sum + length, tree.length);
+  const read = Math.max(
+    LEAST_READ_BYTES,
+    shared.objects.reduce((sum, { length }) => sum + length, tree.length),
+  );
   let dearest = 0n;
   for (const volume of new Set(shared.slabs.map((slab) => slab.volume)))
     for (const { egressRate } of volumes.serving(volume)) if (egressRate > dearest) dearest = egressRate;
