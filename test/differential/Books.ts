@@ -59,7 +59,7 @@ export interface Provider {
   readonly held: Since[];
   /** The last deal of each slot. */
   readonly deals: Map<number, Deal>;
-  /** The highest slot that ever had sectors. */
+  /** The highest slot that ever had sectors at the end of a call: what a batch takes back itself need not raise the tree. */
   tallest: number;
 }
 
@@ -108,6 +108,12 @@ export function missesOf(deal: Deal, { proven }: Provider, through: number, cove
     if (!proven.has(epoch) && heldIn(deal.held, epoch) > 0) misses++;
   }
   return Math.min(misses, cover);
+}
+
+/** To be called at the end of each call. */
+export function raise(provider: Provider): void {
+  const highest = sectorsBySlot(provider).findLastIndex((sectors) => sectors > 0);
+  provider.tallest = Math.max(provider.tallest, highest);
 }
 
 export function sectorsBySlot({ deals }: Provider): number[] {

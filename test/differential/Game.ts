@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { type Interface, type Log, MaxUint256, toBeHex } from "ethers";
 import { createWorld, type MarketParameters, PENALTY_RATE, plain, type World } from "../contracts/fixture.ts";
 import { standingOf } from "../contracts/storage.ts";
-import { type Books, owed, type Provider, REASONS, UNIT } from "./Books.ts";
+import { type Books, owed, type Provider, REASONS, raise, UNIT } from "./Books.ts";
 import { Dice } from "./Dice.ts";
 import { type Event, Refusal } from "./Ground.ts";
 import { type Move, Moves } from "./Moves.ts";
@@ -116,6 +116,7 @@ export class Game {
       const epoch = this.reference.epoch;
       try {
         const expected = this.#predicted(chosen);
+        for (const provider of this.reference.books.providers.values()) raise(provider);
         const actual = await this.#sent(chosen);
         expect(actual).to.deep.equal(inWords(expected, actual));
         this.#note(call, expected);

@@ -180,7 +180,6 @@ export class Ground {
     deal.sectors = sectors;
     note(deal.held, effective, sectors);
     note(provider.held, effective, total(provider));
-    if (sectors > 0) provider.tallest = Math.max(provider.tallest, deal.slot);
   }
 }
 
