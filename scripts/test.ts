@@ -15,7 +15,7 @@ import { stripVTControlCharacters } from "node:util";
 const ROOT = join(import.meta.dirname, "..");
 const GENERATED = /^(src\/(.*\/)?(gen\/.+|abi\.ts)|docs\/(CLI|ERRORS)\.md)$/;
 /** Hang protection only: what is still running then is ended and has failed. */
-const LIMIT_MINUTES = 15;
+const LIMIT_MINUTES = 25;
 
 interface Counts {
   readonly passed: number;
