@@ -62,28 +62,38 @@ function qualified(name: ContractName): string {
 }
 
 async function bundlesOf(contracts: Build["contracts"]): Promise<Record<ContractName, Bundle>> {
-  const id = await hre.artifacts.getBuildInfoId(qualified("StorageMarket"));
+  const names = Object.keys(contracts) as ContractName[];
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, bundleOf(contracts, name, await inputOf(name))])),
+  ) as Record<ContractName, Bundle>;
+}
+
+/** Of the run that compiled it last: one that found little changed had few of the others. */
+async function inputOf(name: ContractName): Promise<StandardInput> {
+  const id = await hre.artifacts.getBuildInfoId(qualified(groupOf(name)[0]!));
   const file = id && (await hre.artifacts.getBuildInfoPath(id));
   if (!file) throw new Error("the build of the contracts is gone");
-  const { input } = JSON.parse(await readFile(file, "utf8")) as { input: StandardInput };
+  return (JSON.parse(await readFile(file, "utf8")) as { input: StandardInput }).input;
+}
+
+function bundleOf(contracts: Build["contracts"], name: ContractName, input: StandardInput): Bundle {
+  const group = groupOf(name);
+  const select = (outputs: readonly string[]) =>
+    Object.fromEntries(group.map((one) => [contracts[one].source, { [one]: outputs }]));
   // Metadata alone takes the compiler a second: nothing is translated for it.
-  const entries = Object.entries(contracts) as [ContractName, Built][];
-  const { contracts: compiled } = compile(
-    selecting(input, Object.fromEntries(entries.map(([name, { source }]) => [source, { [name]: ["metadata"] }]))),
-  );
-  const metadataOf = (name: ContractName): string => compiled[contracts[name].source]![name]!.metadata;
-  const bundleOf = (name: ContractName): Bundle => {
-    // The annex is compiled with the market, which has it within.
-    const group: ContractName[] = name === "Annex" || name === "StorageMarket" ? ["StorageMarket", "Annex"] : [name];
-    const { sources: own } = JSON.parse(metadataOf(group[0]!)) as { sources: object };
-    const sources = Object.fromEntries(Object.keys(own).map((path) => [path, input.sources[path]!]));
-    const selection = Object.fromEntries(group.map((one) => [contracts[one].source, { [one]: OUTPUTS }]));
-    return {
-      input: selecting({ ...input, sources }, { ...selection, "*": { "": ["ast"] } }),
-      metadata: metadataOf(name),
-    };
+  const { contracts: compiled } = compile(selecting(input, select(["metadata"])));
+  const metadataOf = (one: ContractName): string => compiled[contracts[one].source]![one]!.metadata;
+  const { sources: own } = JSON.parse(metadataOf(group[0]!)) as { sources: object };
+  const sources = Object.fromEntries(Object.keys(own).map((path) => [path, input.sources[path]!]));
+  return {
+    input: selecting({ ...input, sources }, { ...select(OUTPUTS), "*": { "": ["ast"] } }),
+    metadata: metadataOf(name),
   };
-  return Object.fromEntries(entries.map(([name]) => [name, bundleOf(name)])) as Record<ContractName, Bundle>;
+}
+
+/** The annex is compiled with the market, which has it within. */
+function groupOf(name: ContractName): readonly ContractName[] {
+  return name === "Annex" || name === "StorageMarket" ? ["StorageMarket", "Annex"] : [name];
 }
 
 function selecting(input: StandardInput, outputSelection: object): StandardInput {
