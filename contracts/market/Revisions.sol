@@ -40,7 +40,8 @@ abstract contract Revisions is IStorageMarket, Records {
         round.domain = _domain();
         round.index = type(uint256).max; // none yet
         round.signer = _signerOf(holder);
-        round.relayed = _msgSender() != provider && _msgSender() != round.signer;
+        address sender = _msgSender();
+        round.relayed = sender != provider && sender != round.signer;
         if (round.relayed && assents.length != items.length) revert Market_BadTerms("assents");
         (round.effective, round.open) = _gate(holder);
         if (round.open) {
