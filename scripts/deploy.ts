@@ -4,10 +4,11 @@
  */
 import { join } from "node:path";
 import { Command, Option } from "commander";
-import { type Address, bytesToHex, formatEther, getAddress, isAddress, isHex, type LocalAccount, size } from "viem";
+import { bytesToHex, formatEther, isHex, type LocalAccount, size } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { nodeAt } from "../src/chain/Connection.ts";
 import { readKeystore } from "../src/chain/Keystore.ts";
+import { addressOf } from "../src/chain/MarketAddress.ts";
 import { readPassword } from "../src/chain/Password.ts";
 import { tellFailure } from "../src/command-line/failure.ts";
 import { SubletException } from "../src/protocol/Errors.ts";
@@ -73,8 +74,8 @@ async function run(flags: Flags): Promise<void> {
     rpcUrl: flags.rpc,
     chainId,
     account: await accountOf(flags, local),
-    ...(flags.token !== undefined && { token: address("--token", flags.token) }),
-    ...(flags.seedSource !== undefined && { seedSource: address("--seed-source", flags.seedSource) }),
+    ...(flags.token !== undefined && { token: addressOf("--token", flags.token) }),
+    ...(flags.seedSource !== undefined && { seedSource: addressOf("--seed-source", flags.seedSource) }),
     preset: flags.preset ?? (local ? "demo" : "daily"),
     ...(flags.parameters !== undefined && { parametersFile: flags.parameters }),
     confirmations: flags.confirmations ? whole("--confirmations", flags.confirmations) : local ? 1 : CONFIRMATIONS,
@@ -118,11 +119,6 @@ function page(outcome: Rehearsal | DeploymentRecord, folder: string): string[] {
 function whole(name: string, value: string): number {
   if (/^[1-9]\d{0,14}$/.test(value)) return Number(value);
   throw bad(name, value, "it is a whole number from 1 on");
-}
-
-function address(name: string, value: string): Address {
-  if (isAddress(value, { strict: false })) return getAddress(value);
-  throw bad(name, value, "it is no address");
 }
 
 function note(text: string): void {

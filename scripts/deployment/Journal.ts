@@ -9,9 +9,9 @@ import { z } from "zod";
 import type { Signed } from "../../src/chain/Sender.ts";
 import { SubletException } from "../../src/protocol/Errors.ts";
 import { toJson } from "../../src/protocol/Json.ts";
-import { readText, replaceFile } from "../../src/provider-node/Durable.ts";
+import { replaceFile } from "../../src/provider-node/Durable.ts";
 import type { ContractName } from "./build.ts";
-import { addressField, hexField } from "./fields.ts";
+import { addressField, hexField, readDocument } from "./fields.ts";
 
 const schema = z.strictObject({
   chainId: z.int(),
@@ -46,14 +46,9 @@ export class Journal {
   static async open(folder: string | undefined, identity: Identity): Promise<Journal> {
     if (folder === undefined) return new Journal(undefined, identity, {});
     const file = join(folder, "sending.json");
-    const text = await readText(file);
-    if (text === undefined) return new Journal(file, identity, {});
-    const parsed = schema.safeParse(parseJson(text));
-    if (!parsed.success) {
-      const reason = `${parsed.error.issues[0]?.path.join(".") || "the file"}: ${parsed.error.issues[0]?.message}`;
-      throw new SubletException({ code: "StateCorrupt", file, reason });
-    }
-    const { chainId, deployer, build, wish, signed } = parsed.data;
+    const begun = await readDocument(file, schema);
+    if (begun === undefined) return new Journal(file, identity, {});
+    const { chainId, deployer, build, wish, signed } = begun;
     const other =
       (chainId !== identity.chainId && `on chain ${chainId}`) ||
       (!isAddressEqual(deployer, identity.deployer) && `by ${deployer}`) ||
@@ -80,13 +75,5 @@ export class Journal {
 
   async remove(): Promise<void> {
     if (this.#file !== undefined) await rm(this.#file, { force: true });
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

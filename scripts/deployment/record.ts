@@ -11,7 +11,7 @@ import { SubletException } from "../../src/protocol/Errors.ts";
 import { readText, replaceFile } from "../../src/provider-node/Durable.ts";
 import type { Bundle, ContractName } from "./build.ts";
 import type { Made, Wish } from "./Deployment.ts";
-import { addressField, hexField } from "./fields.ts";
+import { addressField, hexField, parseJson, readDocument } from "./fields.ts";
 import { PRESETS } from "./parameters.ts";
 
 const contractSchema = z.strictObject({
@@ -60,20 +60,13 @@ export function recordFile(folder: string): string {
 
 /** Undefined where nothing was deployed. @throws SubletException StateCorrupt */
 export async function readRecord(folder: string): Promise<DeploymentRecord | undefined> {
-  const file = recordFile(folder);
-  const text = await readText(file);
-  if (text === undefined) return undefined;
-  const parsed = schema.safeParse(parse(text));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const reason = `${issue?.path.join(".") || "the file"}: ${issue?.message}`;
-  throw new SubletException({ code: "StateCorrupt", file, reason });
+  return readDocument(recordFile(folder), schema);
 }
 
 /** The bundle of a contract. @throws SubletException StateCorrupt */
 export async function readBundle(folder: string, name: ContractName): Promise<Bundle> {
   const file = join(folder, name, "standard-input.json");
-  const input = parse((await readText(file)) ?? "");
+  const input = parseJson((await readText(file)) ?? "");
   const metadata = await readText(join(folder, name, "metadata.json"));
   if (typeof input !== "object" || input === null || metadata === undefined) {
     const reason = "what its contract was compiled from is not there, or no JSON";
@@ -140,12 +133,4 @@ export function annexOf(market: Address): Address {
 /** The market hands on its own but for the last but one, the seed source. */
 export function annexArguments(marketArguments: Hex): Hex {
   return `${marketArguments.slice(0, -128)}${marketArguments.slice(-64)}` as Hex;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -2,9 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, Option } from "commander";
-import { type Address, getAddress, isAddress } from "viem";
 import { z } from "zod";
-import { marketAddress } from "../chain/MarketAddress.ts";
+import { addressOf, marketAddress } from "../chain/MarketAddress.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import { toJson } from "../protocol/Json.ts";
 import { type AuditOptions, audit } from "./audit.ts";
@@ -124,11 +123,6 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function addressOf(name: string, value: string): Address {
-  if (isAddress(value, { strict: false })) return getAddress(value);
-  throw bad(name, value, "it is no address");
 }
 
 const missing = (name: string, reason: string) => bad(name, "nothing", reason);

@@ -8,6 +8,12 @@ import { SubletException } from "../protocol/Errors.ts";
 const schema = z.object({ market: z.string().refine((text) => isAddress(text, { strict: false })) });
 const MAX_FILE_BYTES = 65_536;
 
+/** @throws SubletException BadArgument, under the name of the argument that has it */
+export function addressOf(name: string, value: string): Address {
+  if (isAddress(value, { strict: false })) return getAddress(value);
+  throw new SubletException({ code: "BadArgument", name, value, reason: "it is no address" });
+}
+
 /**
  * From an address, a deployment's `market.json`, or the folder it lies in.
  * @throws SubletException BadArgument, under the name of the option or setting that has it

@@ -12,6 +12,7 @@ import { SubletException } from "../protocol/Errors.ts";
 import type { Entry, StoredObject } from "./catalogue/Catalogue.ts";
 import { normalize, normalizeFolder } from "./catalogue/Path.ts";
 import type { Version } from "./catalogue/Versions.ts";
+import { orClosed } from "./closing.ts";
 import type { Keep } from "./home/Home.ts";
 import { WriterLock } from "./home/WriterLock.ts";
 import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
@@ -156,7 +157,7 @@ export class Sublet {
   async *get(path: string, { version, range, signal }: GetOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
     const object = this.#object(path, version);
     const { first, end } = bounds(object, range);
-    const either = AbortSignal.any([this.#parts.closing.signal, ...(signal ? [signal] : [])]);
+    const either = orClosed(this.#parts.closing, signal);
     const hash = createHash("sha256");
     for await (const bytes of download(this.#parts.reading, object, first, end, either)) {
       hash.update(bytes);

@@ -9,10 +9,10 @@ import { USUAL_PARALLEL } from "../Parallel.ts";
 import type { Range, Sublet } from "../Sublet.ts";
 import { isLink } from "../share/Link.ts";
 import { bad, range, wholeNumber } from "./Arguments.ts";
-import { targetOf, toStandardOutput } from "./Destination.ts";
+import { fetchShown, targetOf, toStandardOutput } from "./Destination.ts";
 import { getShared } from "./getShared.ts";
-import { command, endWith, type HomeFlags, withDrive } from "./Session.ts";
-import { counted, Progress, print, sizeText } from "./Terminal.ts";
+import { command, type HomeFlags, withDrive } from "./Session.ts";
+import { print, sizeText } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
   readonly range?: string;
@@ -73,19 +73,10 @@ async function get(path: string, destination: string | undefined, flags: Flags):
     const { version } = wanted;
     const versions = version === undefined ? [] : [drive.version(path, version)];
     const listed = versions.length > 0 ? versions : [...drive.list(path)];
-    const progress = new Progress(
-      "get",
-      listed.reduce((sum, entry) => sum + entry.bytes, 0),
+    const options = { ...(version !== undefined && { version }), parallel, signal };
+    await fetchShown(flags, { path: name, kind, listed, incidents }, (onProgress) =>
+      drive.fetch(path, target, { ...options, onProgress }),
     );
-    const more = (bytes: number): void => progress.add(bytes);
-    const options = { ...(version !== undefined && { version }), parallel, onProgress: more, signal };
-    const fetched = await drive.fetch(path, target, options).finally(() => progress.stop());
-    const hash = kind === "file" ? { hash: Buffer.from(listed[0]!.sha256).toString("hex") } : {};
-    const { files, bytes, failed } = fetched;
-    print(flags, { path: name, ...fetched, ...hash, incidents }, () => [
-      `${target}: ${counted(files, "file")}, ${sizeText(bytes)}`,
-    ]);
-    endWith(failed);
   });
 }
 

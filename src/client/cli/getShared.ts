@@ -1,8 +1,8 @@
 /** What a share link leads to: no home, no key, no password. */
 import { bad } from "./Arguments.ts";
-import { targetOf, toStandardOutput } from "./Destination.ts";
-import { endWith, type IncidentReport, interruptible, remember } from "./Session.ts";
-import { counted, type PrintFlags, Progress, print, sizeText } from "./Terminal.ts";
+import { fetchShown, targetOf, toStandardOutput } from "./Destination.ts";
+import { type IncidentReport, interruptible, remember } from "./Session.ts";
+import type { PrintFlags } from "./Terminal.ts";
 
 interface Flags extends PrintFlags {
   readonly rpc?: string;
@@ -27,18 +27,9 @@ export async function getShared(link: string, destination: string | undefined, f
         return await toStandardOutput(shared.get(signal));
       }
       const target = await targetOf(name, destination, kind);
-      const progress = new Progress(
-        "get",
-        entries.reduce((sum, { bytes }) => sum + bytes, 0),
+      await fetchShown(flags, { path: name, kind, listed: entries, incidents }, (onProgress) =>
+        shared.fetch(target, { parallel: flags.parallel, onProgress, signal }),
       );
-      const onProgress = (bytes: number): void => progress.add(bytes);
-      const options = { parallel: flags.parallel, onProgress, signal };
-      const fetched = await shared.fetch(target, options).finally(() => progress.stop());
-      const hash = kind === "file" ? { hash: Buffer.from(entries[0]!.sha256).toString("hex") } : {};
-      print(flags, { path: name, ...fetched, ...hash, incidents }, () => [
-        `${target}: ${counted(fetched.files, "file")}, ${sizeText(fetched.bytes)}`,
-      ]);
-      endWith(fetched.failed);
     } finally {
       await shared.close();
     }

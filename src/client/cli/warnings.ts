@@ -1,5 +1,6 @@
 import { formatUnits } from "viem";
 import type { Warning } from "../volumes/Warnings.ts";
+import { counted } from "./Terminal.ts";
 
 /** One line for each kind and volume. */
 export function warningLines(warnings: readonly Warning[], decimals: number): string[] {
@@ -10,7 +11,7 @@ export function warningLines(warnings: readonly Warning[], decimals: number): st
 function sentence(some: readonly Warning[], decimals: number): string {
   const one = some.length === 1;
   const [{ kind, volume }] = some as [Warning];
-  const deals = `${some.length} ${one ? "deal" : "deals"} of volume ${volume}`;
+  const deals = `${counted(some.length, "deal")} of volume ${volume}`;
   const least = Math.min(...some.map((warning) => ("epochs" in warning ? warning.epochs : Infinity)));
   if (kind === "ending") {
     return `${deals} ${one ? "ends" : "end"}, the first in ${least} epochs; volume extend keeps what is to be kept longer.`;

@@ -13,6 +13,7 @@ import { listed, requireOwn } from "../upload/Uploads.ts";
 import { DealMirror, headHash } from "../volumes/DealMirror.ts";
 import { learnOpenings } from "../volumes/Openings.ts";
 import { refreshDeals } from "../volumes/Standing.ts";
+import { tooFewProviders } from "../volumes/tooFew.ts";
 import type { Deal, Volume } from "../volumes/Volume.ts";
 
 /** `answered`: deals whose provider told what it holds, of `deals` in all. `files`: those that are there again. */
@@ -41,10 +42,7 @@ export async function recover(parts: Parts, signal?: AbortSignal): Promise<Recov
     answered += have;
     if (have < volume.k) {
       const failures = told.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
-      throw new SubletException(
-        { code: "TooFewProviders", have, need: volume.k },
-        { cause: new AggregateError(failures, "what those that were asked said") },
-      );
+      throw tooFewProviders(have, volume.k, failures);
     }
   }
   parts.lanes.own();

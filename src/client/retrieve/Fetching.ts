@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Entry } from "../catalogue/Catalogue.ts";
+import { orClosed } from "../closing.ts";
 import { type Failure, inParallel, type Outcome, requireParallel, Slots, USUAL_PARALLEL } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
 import { download, RUNS_AHEAD } from "./Download.ts";
@@ -51,7 +52,7 @@ export function fetch(parts: Parts, path: string, target: string, options: Fetch
     if (!object) throw new SubletException({ code: "NoSuchPath", path });
     return download(around, object, first, bytes, signal);
   };
-  const signal = AbortSignal.any([closing.signal, ...(options.signal ? [options.signal] : [])]);
+  const signal = orClosed(closing, options.signal);
   return fetchFiles(entries, path, target, read, { ...options, parallel }, signal);
 }
 

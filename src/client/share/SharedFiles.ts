@@ -11,6 +11,7 @@ import { CHUNK_BYTES, Keys, NODE_BYTES, SECTOR_BYTES, Slab } from "../../codec/i
 import { createNode, type Node } from "../../network/Node.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { type Entry, slabName } from "../catalogue/Catalogue.ts";
+import { orClosed } from "../closing.ts";
 import { Database } from "../home/Database.ts";
 import { requireParallel, Slots, USUAL_PARALLEL } from "../Parallel.ts";
 import { type DownloadSurroundings, download, RUNS_AHEAD } from "../retrieve/Download.ts";
@@ -125,13 +126,13 @@ export class SharedFiles {
     const slots = new Slots(parallel + RUNS_AHEAD);
     const read = ({ path }: Entry, first: number, signal: AbortSignal) =>
       this.#bytes(this.#byPath.get(path)!, first, signal, slots);
-    const signal = AbortSignal.any([this.#closing.signal, ...(options.signal ? [options.signal] : [])]);
+    const signal = orClosed(this.#closing, options.signal);
     return fetchFiles(this.entries, this.name, target, read, { ...options, parallel }, signal);
   }
 
   /** The bytes of a single file, in order; what they are is checked at the end. */
   async *get(signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    const either = AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]);
+    const either = orClosed(this.#closing, signal);
     yield* this.#whole(this.#byPath.get(this.name)!, either);
   }
 
@@ -155,7 +156,7 @@ export class SharedFiles {
     const [list] = this.#link.list.objects as [SharedObject];
     if (list.length > MAX_TREE_BYTES) throw malformed(`its list has ${list.length} bytes`);
     const pieces: Uint8Array[] = [];
-    const either = AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]);
+    const either = orClosed(this.#closing, signal);
     for await (const piece of this.#whole(list, either)) pieces.push(piece);
     const tree = decoded(Buffer.concat(pieces));
     await this.#admit(tree);

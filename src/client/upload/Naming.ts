@@ -24,7 +24,7 @@ export async function remove(
   path: string,
   { recursive = false, forget = false }: Removal,
 ): Promise<number> {
-  const { parts, exclusively } = drive;
+  const { parts } = drive;
   const name = normalize(path);
   const kind = parts.catalogue.kind(name);
   if (!kind) throw new SubletException({ code: "NoSuchPath", path: name });
@@ -32,22 +32,18 @@ export async function remove(
     const reason = "it is a folder; say that everything below it is to go";
     throw new SubletException({ code: "BadArgument", name: "path", value: name, reason });
   }
-  const volume = parts.volumes.latest(parts.home.path);
   const paths = [...parts.catalogue.list(name)].map((entry) => entry.path);
-  await exclusively(async () =>
-    parts.database.transaction(() => {
-      for (const one of paths) parts.catalogue.setName(one, null, volume.id);
-      if (forget) parts.versions.forget(name, volume.id);
-      else parts.versions.expire(volume.id);
-    }),
-  );
-  await publish(drive, volume);
+  await change(drive, (volume) => {
+    for (const one of paths) parts.catalogue.setName(one, null, volume.id);
+    if (forget) parts.versions.forget(name, volume.id);
+    else parts.versions.expire(volume.id);
+  });
   return paths.length;
 }
 
 /** Earlier versions at and below a path go at once; files stay as they are. */
 export async function forget(drive: Writable, path: string): Promise<number> {
-  const { parts, exclusively } = drive;
+  const { parts } = drive;
   const folder = normalizeFolder(path);
   let versions = 0;
   let known = false;
@@ -57,9 +53,7 @@ export async function forget(drive: Writable, path: string): Promise<number> {
   }
   if (!known) throw new SubletException({ code: "NoSuchPath", path: folder });
   if (versions === 0) return 0;
-  const volume = parts.volumes.latest(parts.home.path);
-  await exclusively(async () => parts.database.transaction(() => parts.versions.forget(folder, volume.id)));
-  await publish(drive, volume);
+  await change(drive, (volume) => parts.versions.forget(folder, volume.id));
   return versions;
 }
 
@@ -121,21 +115,24 @@ export async function changeNames(
   removed: readonly string[],
 ): Promise<void> {
   if (moved.length + removed.length === 0) return;
+  const { catalogue, versions } = drive.parts;
+  await change(drive, (volume) => {
+    for (const { from, to } of moved) {
+      const found = catalogue.find(from);
+      if (!found) throw new SubletException({ code: "NoSuchPath", path: from });
+      catalogue.setName(to, found.object, volume.id);
+      catalogue.setName(from, null, volume.id);
+    }
+    for (const path of removed) catalogue.setName(path, null, volume.id);
+    versions.expire(volume.id);
+  });
+}
+
+/** Has `work` change the catalogue, as part of the newest volume, and publishes that. */
+async function change(drive: Writable, work: (volume: Volume) => void): Promise<void> {
   const { parts, exclusively } = drive;
-  const { catalogue, database, versions } = parts;
   const volume = parts.volumes.latest(parts.home.path);
-  await exclusively(async () =>
-    database.transaction(() => {
-      for (const { from, to } of moved) {
-        const found = catalogue.find(from);
-        if (!found) throw new SubletException({ code: "NoSuchPath", path: from });
-        catalogue.setName(to, found.object, volume.id);
-        catalogue.setName(from, null, volume.id);
-      }
-      for (const path of removed) catalogue.setName(path, null, volume.id);
-      versions.expire(volume.id);
-    }),
-  );
+  await exclusively(async () => parts.database.transaction(() => work(volume)));
   await publish(drive, volume);
 }
 

@@ -3,6 +3,7 @@ import type { Address, Hash } from "viem";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Catalogue, StoredObject } from "../catalogue/Catalogue.ts";
 import { foldersOf, normalize } from "../catalogue/Path.ts";
+import { orClosed } from "../closing.ts";
 import { type Failure, failureOf, requireParallel, USUAL_PARALLEL } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
 import { quorum, type Volume } from "../volumes/Volume.ts";
@@ -85,7 +86,7 @@ export async function putFiles(
   wanted: PutOptions & { readonly parallel: number },
 ): Promise<Receipt> {
   const { parts, publisher } = drive;
-  const signal = AbortSignal.any([parts.closing.signal, ...(wanted.signal ? [wanted.signal] : [])]);
+  const signal = orClosed(parts.closing, wanted.signal);
   const options = { ...wanted, signal };
   const volume = chooseVolume(parts, options.volume);
   await tidy(drive, volume);

@@ -1,9 +1,9 @@
 /** A later end for the deals of a volume: each provider signs for it, at what it asks now, and one transaction pays. */
-import { type Address, type Hash, type Hex, isAddressEqual } from "viem";
+import type { Address, Hash, Hex } from "viem";
 import { call, compact } from "../../chain/Calls.ts";
 import { baseUnits, type Deal as ChainDeal, DealState } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
-import { type Extension, extensionDigest, recoverSigner } from "../../protocol/TypedData.ts";
+import { type Extension, extensionDigest, requireSigner } from "../../protocol/TypedData.ts";
 import { type Failure, failureOf } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
 import { DEFAULT_EPOCHS, requireWithin } from "./Creation.ts";
@@ -145,10 +145,8 @@ async function offerOf(
   );
   const extension = { ...draft, series, validUntil };
   const place = { chainId: market.chainId, address: market.address };
-  const signer = await recoverSigner(extensionDigest(place, extension), signature);
-  const { signer: expected } = await market.provider(provider);
-  if (!signer || !isAddressEqual(signer, expected))
-    throw new SubletException({ code: "BadSignature", what: "extension", expected, ...(signer && { actual: signer }) });
+  const { signer } = await market.provider(provider);
+  await requireSigner("extension", extensionDigest(place, extension), signature, signer);
   const cost = missingFor(onChain, rate, epoch, endEpoch);
   return { position, provider, deal: id, slot, from, endEpoch, rate, cost, extension, signature };
 }

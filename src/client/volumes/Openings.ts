@@ -2,8 +2,8 @@
 import { type Address, isAddressEqual } from "viem";
 import type { DealItem } from "../../chain/Calls.ts";
 import { type Opened, OpeningJoin } from "../../chain/Events.ts";
-import { SubletException } from "../../protocol/Errors.ts";
 import { Search, type SearchSurroundings, type Wish } from "./Search.ts";
+import { tooFewProviders } from "./tooFew.ts";
 import type { Deal, Volume } from "./Volume.ts";
 
 /** Openings that are tried again for positions whose provider's money was gone in between. */
@@ -24,9 +24,7 @@ export async function openDeals(around: SearchSurroundings, wish: Wish, signal?:
     const offers = await search.offers();
     if (offers.length < need) {
       if (opened.length >= wish.least) break;
-      const have = opened.length + offers.length;
-      const cause = new AggregateError(search.refusals, "what those that were asked said");
-      throw new SubletException({ code: "TooFewProviders", have, need: wish.least }, { cause });
+      throw tooFewProviders(opened.length + offers.length, wish.least, search.refusals);
     }
     const deals = await send(around, wish.volume, offers, round === ROUNDS - 1 ? need : 1);
     opened.push(...deals);

@@ -1,13 +1,13 @@
 /** What renting space, or paying more in, would cost, before money moves. */
 import type { Address, Hash } from "viem";
 import { LEDGER_ONE } from "../../chain/MarketReader.ts";
-import { SubletException } from "../../protocol/Errors.ts";
 import type { Parts } from "../Parts.ts";
 import { type VolumeOptions, wishOf } from "./Creation.ts";
 import { sharesOf } from "./Funding.ts";
 import { escrowLeft } from "./Prices.ts";
 import { Search } from "./Search.ts";
 import { liveDeals } from "./Standing.ts";
+import { tooFewProviders } from "./tooFew.ts";
 
 /** Token base units. `missing`: what the account lacks for it; its gas is not looked at. */
 interface Payment {
@@ -56,10 +56,7 @@ export async function planVolume(parts: Parts, options: VolumeOptions): Promise<
   const around = { ...parts, localNetwork: parts.config.localNetwork };
   const search = await Search.begin(around, wish, new Set(), options.signal);
   const offers = await search.offers();
-  if (offers.length < n) {
-    const cause = new AggregateError(search.refusals, "what those that were asked said");
-    throw new SubletException({ code: "TooFewProviders", have: offers.length, need: n }, { cause });
-  }
+  if (offers.length < n) throw tooFewProviders(offers.length, n, search.refusals);
   const deals = offers.map(({ terms: { position, provider, rate }, escrow, egress }) => {
     return { position, provider, rate, escrow, egress };
   });

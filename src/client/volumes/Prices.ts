@@ -2,10 +2,10 @@
 import { randomInt } from "node:crypto";
 import { baseUnits, type Deal } from "../../chain/MarketReader.ts";
 import { SECTOR_BYTES } from "../../codec/index.ts";
-import { SubletException } from "../../protocol/Errors.ts";
 import type { Parts } from "../Parts.ts";
 import type { Announced } from "./Providers.ts";
 import { liveDeals } from "./Standing.ts";
+import { tooFewProviders } from "./tooFew.ts";
 import type { Volume } from "./Volume.ts";
 
 /** Token base units; the median is what half of the providers ask at most. */
@@ -125,8 +125,7 @@ async function offersNow(
   const offers = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
   if (offers.length > 0) return { asked: candidates.length, offers };
   const failures = answers.flatMap((answer) => (answer.status === "rejected" ? [answer.reason] : []));
-  const cause = new AggregateError(failures, "what those that were asked said");
-  throw new SubletException({ code: "TooFewProviders", have: 0, need: 1 }, { cause });
+  throw tooFewProviders(0, 1, failures);
 }
 
 function some(announced: Announced[]): Announced[] {

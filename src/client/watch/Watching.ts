@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import chokidar from "chokidar";
 import { SubletException } from "../../protocol/Errors.ts";
+import { orClosed } from "../closing.ts";
 import { requireParallel, USUAL_PARALLEL } from "../Parallel.ts";
 import { housekeep } from "../repair/Housekeeping.ts";
 import type { Writable } from "../upload/Writable.ts";
@@ -44,7 +45,7 @@ export async function watchFolder(
 ): Promise<void> {
   const { parallel = USUAL_PARALLEL, volume } = options;
   requireParallel(parallel);
-  const signal = AbortSignal.any([drive.parts.closing.signal, ...(options.signal ? [options.signal] : [])]);
+  const signal = orClosed(drive.parts.closing, options.signal);
   const putting = { parallel, signal, until: "durable", ...(volume !== undefined && { volume }) } as const;
   const { parts } = drive;
   const mirror = new Mirror(drive, new Folder(root, quietMs), path, putting);
