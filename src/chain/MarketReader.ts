@@ -210,6 +210,11 @@ export class MarketReader implements Facts {
     return this.asked("eth_blockNumber", () => this.node.getBlockNumber());
   }
 
+  /** The epoch of the newest block. */
+  async epoch(): Promise<number> {
+    return this.epochs.at(await this.blockNumber());
+  }
+
   block(number?: bigint): Promise<Block> {
     return this.asked("eth_getBlockByNumber", () =>
       this.node.getBlock(number === undefined ? {} : { blockNumber: number }),

@@ -329,8 +329,10 @@ export class Sublet {
       bytes += entry.bytes;
     }
     const standings: VolumeStatus[] = [];
+    const { health } = await this.#parts.home.readConfig();
     for (const volume of volumes.all()) {
-      standings.push(await standingOf(this.#parts, volume, catalogue.slabCount(volume.id), signal));
+      const given = { slabs: catalogue.slabCount(volume.id), provedEpochs: health.epochs };
+      standings.push(await standingOf(this.#parts, volume, given, signal));
     }
     return {
       ...{ account: account.address, tokens, decimals, gas, epoch: market.epochs.at(block), files, bytes },

@@ -42,6 +42,19 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example("thirty epochs more, and what they would cost", "sublet volume extend --epochs 30 --dry-run"),
     example("if that costs no more than two tokens", "sublet volume extend --epochs 30 --budget 2"),
   ],
+  "sublet volume grow": [
+    example(
+      "rent 10 GiB more whenever nothing fits, for at most fifty tokens",
+      "sublet volume grow --size 10GiB --budget 50",
+    ),
+    example("how it is set, and what is left", "sublet volume grow"),
+  ],
+  "sublet volume health": [
+    example(
+      "replace who proved less than nine tenths of its last 30 epochs",
+      "sublet volume health --least 90 --epochs 30",
+    ),
+  ],
   "sublet volume renew": [
     example("let repair keep everything going, for at most ten tokens", "sublet volume renew --budget 10"),
     example("how it is set, and what is left", "sublet volume renew"),

@@ -214,13 +214,14 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
     advice: () => "choose another name, or say with --force that it is to be replaced",
   },
   NoVolume: {
-    happened: (e) => `there is no volume yet in ${e.home}`,
+    happened: (e) => `there is no volume in use in ${e.home}`,
     advice: () => "create one first, with volume create",
   },
   VolumeFull: {
     happened: (e) =>
       `volume ${e.volume} has ${e.freeSectors} sectors free at each position and ${e.needSectors} are needed`,
-    advice: () => "remove files or, with rm --versions, what they were before, or create another volume",
+    advice: () =>
+      "remove files or, with rm --versions, what they were before, or let the drive rent more with volume grow",
   },
   CatalogueTooLarge: {
     happened: (e) => `the catalogue's head would take ${e.actual} bytes and ${e.limit} fit; nothing was changed`,

@@ -3,13 +3,13 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Address, encodeFunctionData, parseAbi } from "viem";
+import { type Address, bytesToHex, encodeFunctionData, parseAbi } from "viem";
 import { readKeystore } from "../../src/chain/Keystore.ts";
 import { setUp } from "../../src/client/home/Setup.ts";
 import { type OpenOptions, Sublet } from "../../src/client/index.ts";
 import { type ProviderConfig, ProviderNode } from "../../src/provider-node/main.ts";
 import { RpcServer } from "../chain/RpcServer.ts";
-import { Ground, type Host } from "../provider-node/Ground.ts";
+import { Ground, type Host, PARAMETERS } from "../provider-node/Ground.ts";
 
 export const PASSWORD = "correct horse";
 /** So that no test waits for a password to be stretched. */
@@ -20,6 +20,8 @@ export class World {
   readonly ground: Ground;
   readonly rpc: RpcServer;
   readonly hosts: Host[] = [];
+  /** Those that were stopped. */
+  readonly #away = new Set<Host>();
   readonly #folders: string[] = [];
   readonly #drives: Sublet[] = [];
 
@@ -47,12 +49,39 @@ export class World {
   }
 
   stop(...hosts: Host[]): Promise<unknown> {
+    for (const host of hosts) this.#away.add(host);
     return Promise.all(hosts.map(({ node }) => node.stop()));
   }
 
   /** Starts providers again, at other addresses than before. */
   async start(...hosts: Host[]): Promise<void> {
-    for (const host of hosts) host.node = await ProviderNode.start(host.config);
+    for (const host of hosts) {
+      host.node = await ProviderNode.start(host.config);
+      this.#away.delete(host);
+    }
+  }
+
+  /** Lets epochs pass, in which providers commit, prove and are paid; ends in the commit phase of one. */
+  async pass(epochs: number): Promise<void> {
+    const { ground } = this;
+    const market = await ground.reach(bytesToHex(randomBytes(32)));
+    const { genesis } = market.epochs;
+    const now = market.epochs.at(await ground.block());
+    for (let epoch = now; epoch <= now + epochs; epoch++) {
+      const start = genesis + BigInt(epoch * PARAMETERS.epochBlocks);
+      const { commitBlocks, gapBlocks } = PARAMETERS;
+      // Revisions are committed in the later half of their phase.
+      for (const block of [1, commitBlocks - 5, commitBlocks + gapBlocks + 3]) {
+        await ground.to(start + BigInt(block));
+        await ground.rest();
+        if (epoch === now + epochs) return;
+      }
+      for (const { address } of this.hosts.filter((host) => !this.#away.has(host))) {
+        const deals = await market.unclosedDeals(address);
+        if (!deals.some(({ sectors, activeSince }) => sectors > 0 && activeSince <= epoch)) continue;
+        await ground.until(`${address} proved epoch ${epoch}`, () => market.proven(address, epoch));
+      }
+    }
   }
 
   /** Flips a bit in every 512 bytes that a stopped or running provider keeps in files. */

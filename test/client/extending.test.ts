@@ -7,7 +7,7 @@ import { LEDGER_ONE } from "../../src/chain/MarketReader.ts";
 import { Home } from "../../src/client/home/Home.ts";
 import type { ExtensionReport, Sublet, VolumeRenewed } from "../../src/client/index.ts";
 import { Keys } from "../../src/codec/index.ts";
-import { dial, PARAMETERS, policy } from "../provider-node/Ground.ts";
+import { dial, policy } from "../provider-node/Ground.ts";
 import { expectError } from "./failures.ts";
 import { read, World } from "./World.ts";
 
@@ -41,24 +41,8 @@ describe("deals that are extended", function () {
     (await from.status()).volumes[0]!.positions.map(({ health }) => health);
   const tokens = async (): Promise<bigint> => (await drive.status()).tokens;
 
-  /** Lets epochs pass, in which providers commit, prove and are paid; ends in the commit phase of one. */
-  async function pass(epochs: number): Promise<void> {
-    const market = await world.ground.reach(bytesToHex(randomBytes(32)));
-    const { ground } = world;
-    const { genesis } = market.epochs;
-    const now = market.epochs.at(await ground.block());
-    for (let epoch = now + 1; epoch <= now + epochs; epoch++) {
-      const start = genesis + BigInt(epoch * PARAMETERS.epochBlocks);
-      for (const block of [start + 1n, start + BigInt(PARAMETERS.commitBlocks + PARAMETERS.gapBlocks + 3)]) {
-        await ground.to(block);
-        await ground.rest();
-        if (epoch === now + epochs) break;
-      }
-    }
-  }
-
   it("outlive their first end, paid by what extending cost", async () => {
-    await pass(2);
+    await world.pass(2);
     const before = await ends();
     const money = await tokens();
     const [planned] = await drive.extend({ epochs: 9, dryRun: true });
@@ -77,7 +61,7 @@ describe("deals that are extended", function () {
     expect(await ends()).to.deep.equal(before.map((end) => end + 9));
     expect((await drive.warnings({ within: 100 })).map(({ kind }) => kind)).to.deep.equal(Array(N).fill("ending"));
 
-    await pass(EPOCHS);
+    await world.pass(EPOCHS);
     expect(await states()).to.deep.equal(Array(N).fill("good"));
     expect(Buffer.compare(await read(drive.get("film")), film)).to.equal(0);
     await drive.put("more", randomBytes(1_000));
@@ -89,7 +73,7 @@ describe("deals that are extended", function () {
     const place = new Home(home);
     await place.setRenewal({ epochs: 20, within: 2, budget: 10n ** 9n });
     expect((await drive.repair())[0]!.renewed, "long before the end").to.have.keys("volume");
-    await pass(EPOCHS - 1);
+    await world.pass(EPOCHS - 1);
     const before = await ends();
     const [{ cost }] = (await drive.extend({ epochs: 20, dryRun: true })) as [ExtensionReport];
     expect(cost > 0n).to.equal(true);
@@ -119,7 +103,7 @@ describe("deals that are extended", function () {
     await new Home(home).setRenewal({ epochs: 20, within: 100, budget: 10n ** 9n });
     const folder = await world.folder();
     await writeFile(join(folder, "note"), "note");
-    await pass(1);
+    await world.pass(1);
     const before = await ends();
     const stop = new AbortController();
     const { promise, resolve } = Promise.withResolvers<VolumeRenewed>();
@@ -133,7 +117,7 @@ describe("deals that are extended", function () {
   });
 
   it("not, where it costs more than is allowed, or where nobody may ask for it", async () => {
-    await pass(1);
+    await world.pass(1);
     const before = await ends();
     const [{ cost: need }] = (await drive.extend({ epochs: 20, dryRun: true })) as [ExtensionReport];
     const over = await expectError(drive.extend({ epochs: 20, budget: need - 1n }), "OverBudget");
@@ -144,7 +128,7 @@ describe("deals that are extended", function () {
   });
 
   it("without those whose provider is away: the others are not held up, and a later attempt has it too", async () => {
-    await pass(1);
+    await world.pass(1);
     const { positions } = (await drive.status()).volumes[0]!;
     const away = world.hostOf(positions[1]!.provider!);
     await world.stop(away);
@@ -157,7 +141,7 @@ describe("deals that are extended", function () {
   });
 
   it("by their provider's word for its client alone, for what it would take anew", async () => {
-    await pass(1);
+    await world.pass(1);
     const { positions } = (await drive.status()).volumes[0]!;
     const [{ deal, provider }] = positions as [(typeof positions)[number]];
     const host = world.hostOf(provider!);

@@ -140,8 +140,10 @@ describe("a plan of a put", function () {
     });
     const empty = await world.open(await world.home());
     await expectError(empty.plan("x", randomBytes(1)), "NoVolume");
-    await empty.createVolume({ k: 1, n: 3, bytes: MIB, epochs: 1 });
+    const { id: volume } = await empty.createVolume({ k: 1, n: 3, bytes: MIB, epochs: 1 });
     await world.ground.mine(2 * PARAMETERS.epochBlocks);
-    expect(await expectError(empty.plan("x", randomBytes(1)), "TooFewProviders")).to.include({ have: 0, need: 2 });
+    await expectError(empty.plan("x", randomBytes(1)), "NoVolume");
+    const late = await expectError(empty.plan("x", randomBytes(1), { volume }), "TooFewProviders");
+    expect(late).to.include({ have: 0, need: 2 });
   });
 });

@@ -166,6 +166,26 @@ export class Segments {
     });
   }
 
+  /**
+   * The time of `volume` is over, and what lay there is gone, its segments too: the names of what lies elsewhere, and what
+   * was removed, are for `to` to keep, with its next segment. @returns whether there was anything
+   */
+  leave(volume: bigint, to: bigint): boolean {
+    const [from, into] = [`${volume}`, `${to}`];
+    const run = (sql: string, ...values: string[]): number => this.#database.run(sql, ...values);
+    return this.#database.transaction(() => {
+      const elsewhere = "object IS NULL OR object IN (SELECT id FROM object WHERE object.volume <> name.volume)";
+      const segments = "SELECT salt FROM segment WHERE volume = ?";
+      const rows =
+        run(`UPDATE name SET volume = ?, segment = NULL WHERE volume = ? AND (${elsewhere})`, into, from) +
+        run("UPDATE forgotten SET volume = ?, segment = NULL WHERE volume = ?", into, from);
+      // Never seen by anybody, and never to be.
+      run("DELETE FROM name WHERE volume = ? AND visible = 0", from);
+      run(`DELETE FROM extent WHERE owner IN (${segments})`, from);
+      return run("DELETE FROM segment WHERE volume = ?", from) + rows > 0;
+    });
+  }
+
   knows(salt: Uint8Array): boolean {
     return this.#database.get("SELECT 1 FROM segment WHERE salt = ?", salt) !== undefined;
   }

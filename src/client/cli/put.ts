@@ -89,11 +89,16 @@ async function dryRun(name: string, content: Source, volume: { volume?: bigint }
       drive.tokenDecimals(),
       drive.plan(name, content, { ...volume, signal }),
     ]);
-    const { path, files, bytes, n, sectors, freeSectors, deals, month, term, epochs, missing } = plan;
+    const { path, files, bytes, n, sectors, freeSectors, deals, month, term, epochs, missing, rents } = plan;
     const [monthly, whole, short] = [month, term, missing].map((amount) => formatUnits(amount, decimals));
     print(flags, { decimals, ...plan }, () => [
       `${filesText(path, files, bytes)}, would take ${sectors} of ${freeSectors} free sectors at each of ${n} providers, ` +
         `by ${deals} deals and no transaction of this account. Nothing was changed.`,
+      ...(rents
+        ? [
+            `Nothing fits now: a new volume would be rented for it first, for ${formatUnits(rents.total, decimals)} tokens.`,
+          ]
+        : []),
       `It costs ${monthly} tokens for 30 epochs, ${whole} for the ${epochs} that the deals last` +
         (missing > 0n ? `; the deals lack ${short} for it: topup adds them.` : ", and is paid in already."),
     ]);

@@ -15,7 +15,8 @@ async function repair(flags: HomeFlags): Promise<void> {
   await withDrive(flags, async ({ drive, incidents, signal }) => {
     const [volumes, decimals] = [await drive.repair(signal), await drive.tokenDecimals()];
     const ok = volumes.every(
-      ({ complete, n, renewed }) => complete.length === n && !renewed?.short && !renewed?.report?.failed.length,
+      ({ complete, n, renewed, failed }) =>
+        !failed && complete.length === n && !renewed?.short && !renewed?.report?.failed.length,
     );
     print(flags, { ok, volumes, incidents }, () =>
       volumes.flatMap(({ volume, replaced, complete, n, renewed }) => [
@@ -27,7 +28,9 @@ async function repair(flags: HomeFlags): Promise<void> {
         ...renewalLines(renewed, decimals),
       ]),
     );
-    endWith(volumes.flatMap(({ renewed }) => renewed?.report?.failed ?? []));
+    endWith(
+      volumes.flatMap(({ renewed, failed }) => [...(failed ? [failed] : []), ...(renewed?.report?.failed ?? [])]),
+    );
     if (!ok) process.exitCode = 1;
   });
 }

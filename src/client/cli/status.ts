@@ -54,12 +54,16 @@ function lines({
 }
 
 function volumeLines({ volume, k, n, good, sectors, capacity, positions }: VolumeStatus, decimals: number): string[] {
+  if (positions.every(({ health }) => health === "over")) {
+    return [`Volume ${volume}: nobody serves it any more, and what lay there alone is gone.`];
+  }
   return [
     `Volume ${volume}: ${good} of ${n} providers are good, ${k} are needed; ${sectors} of ${capacity} sectors each.`,
     ...positions.map(
-      ({ position, health, provider, sectors, committedSectors, escrow, epochsLeft }) =>
+      ({ position, health, provider, sectors, committedSectors, escrow, epochsLeft, proved }) =>
         `  ${`${position}`.padStart(2)}  ${health.padEnd(6)}  ${provider ?? "nobody"}  ${committedSectors} of ${sectors} sectors ` +
-        `on chain, ${formatUnits(escrow, decimals)} tokens left for ${epochsLeft} epochs`,
+        `on chain, ${formatUnits(escrow, decimals)} tokens left for ${epochsLeft} epochs` +
+        (proved ? `, ${proved.epochs} of ${proved.of} epochs proved` : ""),
     ),
   ];
 }

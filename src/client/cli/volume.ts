@@ -4,6 +4,7 @@ import { SECTOR_BYTES } from "../../codec/index.ts";
 import type { VolumePlan } from "../volumes/Payments.ts";
 import { size, wholeNumber } from "./Arguments.ts";
 import { extendCommand, renewCommand } from "./extend.ts";
+import { growCommand, healthCommand } from "./grow.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
 import { counted, print, sizeText } from "./Terminal.ts";
 import { lackLines } from "./warnings.ts";
@@ -28,7 +29,9 @@ export function volumeCommand(): Command {
     .description("rented space")
     .addCommand(create)
     .addCommand(extendCommand())
-    .addCommand(renewCommand());
+    .addCommand(renewCommand())
+    .addCommand(growCommand())
+    .addCommand(healthCommand());
 }
 
 async function createVolume(flags: Flags): Promise<void> {

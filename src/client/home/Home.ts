@@ -21,17 +21,39 @@ export type Keep = Readonly<z.output<typeof keep>>;
 
 export const USUAL_KEEP: Keep = { days: 30, most: 10 };
 
+/** Token base units. */
+const budget = z
+  .string()
+  .regex(/^\d{1,39}$/)
+  .transform(BigInt);
+
 /** Extends deals that end `within` so many epochs by `epochs` more; `budget`: token base units left for it. */
 const renewal = z.object({
   epochs: z.int().min(1),
   within: z.int().min(1),
-  budget: z
-    .string()
-    .regex(/^\d{1,39}$/)
-    .transform(BigInt),
+  budget,
 });
 
 export type Renewal = Readonly<z.output<typeof renewal>>;
+
+/**
+ * Rents a new volume where nothing fits any more: for `epochs`, with room for `bytes` or more; `budget`: token base units
+ * left for it.
+ */
+const growth = z.object({
+  epochs: z.int().min(1),
+  bytes: z.int().min(1),
+  budget,
+});
+
+export type Growth = Readonly<z.output<typeof growth>>;
+
+/** A provider whose deal proved less than `least` (0 to 1) of the last `epochs` is replaced by repair. */
+const health = z.object({ least: z.number().min(0).max(1), epochs: z.int().min(1).max(180) });
+
+export type HealthRule = Readonly<z.output<typeof health>>;
+
+export const USUAL_HEALTH: HealthRule = { least: 0.75, epochs: 14 };
 
 const schema = z.object({
   rpcUrl: z.url({ protocol: /^https?$/ }),
@@ -45,6 +67,9 @@ const schema = z.object({
   keep: keep.default(USUAL_KEEP),
   /** Left out: deals end when they end. */
   renewal: renewal.optional(),
+  /** Left out: what does not fit is refused. */
+  growth: growth.optional(),
+  health: health.default(USUAL_HEALTH),
 });
 
 export type Config = Readonly<z.output<typeof schema>>;
@@ -114,14 +139,17 @@ export class Home {
   /** @throws SubletException BadArgument, NotInitialized */
   async setKeep(wanted: Partial<Keep>): Promise<Keep> {
     const config = await this.readConfig();
-    const { data, error } = keep.safeParse({ ...config.keep, ...wanted });
-    if (data) {
-      await this.writeConfig({ ...config, keep: data });
-      return data;
-    }
-    const { path, message: reason } = error.issues[0]!;
-    const name = path.join(".") as keyof Keep;
-    throw new SubletException({ code: "BadArgument", name, value: `${wanted[name]}`, reason });
+    const data = checked(keep, { ...config.keep, ...wanted });
+    await this.writeConfig({ ...config, keep: data });
+    return data;
+  }
+
+  /** @throws SubletException BadArgument, NotInitialized */
+  async setHealth(wanted: Partial<HealthRule>): Promise<HealthRule> {
+    const config = await this.readConfig();
+    const data = checked(health, { ...config.health, ...wanted });
+    await this.writeConfig({ ...config, health: data });
+    return data;
   }
 
   /** undefined: deals are not extended by themselves. @throws SubletException NotInitialized */
@@ -130,12 +158,27 @@ export class Home {
     await this.writeConfig({ ...config, ...(wanted && { renewal: wanted }) });
   }
 
+  /** undefined: what does not fit is refused. @throws SubletException NotInitialized */
+  async setGrowth(wanted: Growth | undefined): Promise<void> {
+    const { growth: _, ...config } = await this.readConfig();
+    await this.writeConfig({ ...config, ...(wanted && { growth: wanted }) });
+  }
+
   async writeConfig(config: Config): Promise<void> {
     const text = JSON.stringify(config, (_, value) => (typeof value === "bigint" ? `${value}` : value), 2);
     await writeDurably(`${this.configFile}.new`, `${text}\n`, "w");
     await rename(`${this.configFile}.new`, this.configFile);
     await syncFolder(this.path);
   }
+}
+
+/** @throws SubletException BadArgument, naming the field */
+function checked<Rule extends object>(rule: z.ZodType<Rule>, wanted: Rule): Rule {
+  const parsed = rule.safeParse(wanted);
+  if (parsed.success) return parsed.data;
+  const { path, message: reason } = parsed.error.issues[0]!;
+  const name = path.join(".");
+  throw new SubletException({ code: "BadArgument", name, value: `${wanted[name as keyof Rule]}`, reason });
 }
 
 async function writeDurably(file: string, text: string, flags: "w" | "wx"): Promise<void> {

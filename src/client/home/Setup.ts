@@ -1,7 +1,7 @@
 /** Laying down a home: a key, new or brought along, and the market it is for. */
 import type { Address } from "viem";
 import { Market } from "../../chain/Market.ts";
-import { type Config, Home, USUAL_KEEP } from "./Home.ts";
+import { type Config, Home, USUAL_HEALTH, USUAL_KEEP } from "./Home.ts";
 import { accountOf, encryptKeystore, newMasterKey } from "./Keystore.ts";
 
 export interface SetupOptions {
@@ -27,7 +27,16 @@ export async function setUp(options: SetupOptions): Promise<Config> {
   const { rpcUrl, market: address, password, key: master = newMasterKey(), localNetwork = false } = options;
   const { chainId, token } = await Market.connect({ rpcUrl, market: address });
   const { address: account } = accountOf(master);
-  const config = { rpcUrl, chainId, market: address, token, account, localNetwork, keep: USUAL_KEEP };
+  const config = {
+    rpcUrl,
+    chainId,
+    market: address,
+    token,
+    account,
+    localNetwork,
+    keep: USUAL_KEEP,
+    health: USUAL_HEALTH,
+  };
   await home.create(config, await encryptKeystore(master, password, options.scryptN));
   return config;
 }

@@ -4,12 +4,14 @@
  * k others. Each step is recorded, so an interrupted repair goes on where it was.
  */
 import type { Address } from "viem";
+import { type Deal as ChainDeal, DealState } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
+import type { Failure } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
 import { DealMirror } from "../volumes/DealMirror.ts";
 import { learnOpenings, openDeals } from "../volumes/Openings.ts";
 import type { VolumeRenewed } from "../volumes/Renewal.ts";
-import { examine, type Health, refreshDeals } from "../volumes/Standing.ts";
+import { examine, type Health, provedOf, refreshDeals } from "../volumes/Standing.ts";
 import { type Deal, quorum, type Volume } from "../volumes/Volume.ts";
 
 /** `from` is left out where nobody served the position any more. */
@@ -20,12 +22,13 @@ export interface Replacement {
   readonly why: Health;
 }
 
-/** `complete`: positions that have everything now. */
+/** `complete`: positions that have everything now. `failed`: why not all was done, while other volumes were mended. */
 export interface RepairReport {
   readonly volume: bigint;
   readonly replaced: readonly Replacement[];
   readonly complete: readonly number[];
   readonly n: number;
+  readonly failed?: Failure;
   /** What became of extending deals that end soon. */
   readonly renewed?: VolumeRenewed;
 }
@@ -36,6 +39,8 @@ interface Faulty {
   readonly health: Health;
 }
 
+/** Epochs that a deal must have been active for before it is judged by what was proved in them. */
+const LEAST_SEEN_EPOCHS = 4;
 /** Epochs in a row that a silent provider must have missed before its position is given to another. */
 const MISSED_EPOCHS = 2;
 
@@ -51,27 +56,41 @@ export async function repairVolume(parts: Parts, volume: Volume, signal?: AbortS
     Array.from({ length: volume.n }, async (_, position): Promise<Faulty> => {
       const deal = deals.get(position);
       if (!deal || !standing.has(deal.id)) return { position, deal: undefined, health: "over" };
-      return { position, deal, health: await soundness(parts, deal, signal) };
+      return { position, deal, health: await soundness(parts, deal, standing.get(deal.id)!, signal) };
     }),
   );
   const faulty = health.filter((one) => one.health === "lost" || one.health === "over" || one.health === "silent");
   const replaced = faulty.length > 0 ? await replace(parts, volume, faulty, deals, signal) : [];
+  const weak = health.filter((one) => one.health === "weak");
+  if (weak.length > 0) {
+    // Better than nobody: where no other is to be had, they stay.
+    const fresh = await replace(parts, volume, weak, deals, signal).catch((error: unknown) => {
+      if (!SubletException.is(error, "TooFewProviders")) throw error;
+      return [];
+    });
+    replaced.push(...fresh);
+  }
   await parts.uploads.join(volume);
   const { upload } = await parts.uploads.of(volume);
   const { version } = upload.target;
   if (replaced.length > 0 || upload.covered(version).length < quorum(volume)) await upload.durable(version, signal);
   await upload.complete(version, signal);
   const complete = upload.covered(version);
-  for (const { position } of replaced) if (complete.includes(position)) retireOlder(parts, volume, position);
+  for (const position of complete) await leaveOlder(parts, volume, position);
   await parts.uploads.dropComplete(volume);
   return { volume: volume.id, replaced, complete, n: volume.n };
 }
 
-/** A silent provider that went on proving is only out of reach for now. */
-async function soundness(parts: Parts, deal: Deal, signal?: AbortSignal): Promise<Health> {
+/** A silent provider that went on proving is only out of reach for now; one that proves too seldom is weak. */
+async function soundness(parts: Parts, deal: Deal, onChain: ChainDeal, signal?: AbortSignal): Promise<Health> {
   const { health } = await examine(parts, new DealMirror(parts.database, deal), signal);
+  if (health === "good" || health === "behind") {
+    const rule = (await parts.home.readConfig()).health;
+    const proved = await provedOf(parts.market, deal.provider, onChain, rule.epochs);
+    return proved && proved.of >= LEAST_SEEN_EPOCHS && proved.epochs < rule.least * proved.of ? "weak" : health;
+  }
   if (health !== "silent") return health;
-  const epoch = parts.market.epochs.at(await parts.market.blockNumber());
+  const epoch = await parts.market.epoch();
   const epochs = Array.from({ length: MISSED_EPOCHS }, (_, index) => epoch - 1 - index).filter(
     (one) => one > deal.startEpoch,
   );
@@ -102,10 +121,16 @@ async function replace(
   });
 }
 
-/** Once the new provider has everything, nothing goes to the old one any more; its deal on chain runs out by itself. */
-function retireOlder(parts: Parts, volume: Volume, position: number): void {
-  const [, ...older] = parts.volumes.deals(volume.id).filter((deal) => deal.position === position);
-  for (const deal of older) parts.volumes.retire(deal.id);
+/** Once the new provider has everything, nothing goes to the old one any more, and its deal is given notice. */
+async function leaveOlder(parts: Parts, volume: Volume, position: number): Promise<void> {
+  const { market, volumes } = parts;
+  const [, ...older] = volumes.deals(volume.id).filter((deal) => deal.position === position);
+  for (const { id, provider, slot } of older) {
+    const { id: there, state } = await market.deal(provider, slot);
+    const running = there === id && (state === DealState.Open || state === DealState.Active);
+    if (running) await market.terminate({ provider, slot, id });
+    volumes.retire(id);
+  }
 }
 
 function newestByPosition(deals: readonly Deal[]): Map<number, Deal> {

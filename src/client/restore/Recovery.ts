@@ -10,6 +10,7 @@ import type { Parts } from "../Parts.ts";
 import { fetchExtents } from "../retrieve/Download.ts";
 import { gather } from "../retrieve/Gather.ts";
 import { listed, requireOwn } from "../upload/Uploads.ts";
+import { currentVolumes } from "../volumes/Current.ts";
 import { DealMirror, headHash } from "../volumes/DealMirror.ts";
 import { learnOpenings } from "../volumes/Openings.ts";
 import { refreshDeals } from "../volumes/Standing.ts";
@@ -30,7 +31,7 @@ export interface Recovered {
  */
 export async function recover(parts: Parts, signal?: AbortSignal): Promise<Recovered> {
   await learnOpenings(parts);
-  const volumes = parts.volumes.all();
+  const volumes = await currentVolumes(parts);
   let answered = 0;
   let deals = 0;
   for (const volume of volumes) {
@@ -87,11 +88,13 @@ async function learnDeal(parts: Parts, deal: Deal, signal?: AbortSignal): Promis
  */
 export async function learnSegments(parts: Parts, signal?: AbortSignal): Promise<void> {
   const own = parts.lanes.own();
+  const current = new Set((await currentVolumes(parts)).map(({ id }) => id));
   for (const entry of parts.lanes.entries()) {
     if (entry.lane === own) continue;
     const { segments } = openListing(parts.master, entry);
     for (const segment of segments) {
-      if (parts.segments.knows(segment.salt)) continue;
+      // What a volume held whose time is over is gone; its lane says anew, elsewhere, what is not.
+      if (parts.segments.knows(segment.salt) || !current.has(segment.volume)) continue;
       parts.segments.apply(entry.lane, segment, await fetchSegment(parts, segment, signal));
     }
   }

@@ -1,6 +1,7 @@
 /** Changes of names alone: no content is sent, and each is one change of the catalogue, there as a whole or not at all. */
 import { SubletException } from "../../protocol/Errors.ts";
 import { normalize, normalizeFolder } from "../catalogue/Path.ts";
+import { newestVolume } from "../volumes/Current.ts";
 import type { Volume } from "../volumes/Volume.ts";
 import { requireNameable } from "./Put.ts";
 import { reclaimAll } from "./Tidying.ts";
@@ -64,7 +65,7 @@ export async function rename(drive: Writable, from: string, to: string, options:
     const reason = `it is ${source} itself, or lies in it`;
     throw new SubletException({ code: "BadArgument", name: "target", value: target, reason });
   }
-  const volume = parts.volumes.latest(parts.home.path);
+  const volume = await newestVolume(parts);
   for (;;) {
     // What was put and is not visible yet would be hidden behind the removal of its name: it comes first.
     for (const id of parts.segments.unfinishedVolumes()) {
@@ -131,7 +132,7 @@ export async function changeNames(
 /** Has `work` change the catalogue, as part of the newest volume, and publishes that. */
 async function change(drive: Writable, work: (volume: Volume) => void): Promise<void> {
   const { parts, exclusively } = drive;
-  const volume = parts.volumes.latest(parts.home.path);
+  const volume = await newestVolume(parts);
   await exclusively(async () => parts.database.transaction(() => work(volume)));
   await publish(drive, volume);
 }

@@ -6,7 +6,9 @@ import { foldersOf, normalize } from "../catalogue/Path.ts";
 import { orClosed } from "../closing.ts";
 import { type Failure, failureOf, requireParallel, USUAL_PARALLEL } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
+import { newestVolume } from "../volumes/Current.ts";
 import { quorum, type Volume } from "../volumes/Volume.ts";
+import { placeOrGrow } from "./Placing.ts";
 import type { Published } from "./Publisher.ts";
 import { type Content, contentsOf, readAhead, type Source } from "./Source.ts";
 import { type Progress, slabsNeeded, storeObject } from "./Storing.ts";
@@ -18,7 +20,7 @@ import type { Writable } from "./Writable.ts";
 export type PutState = "durable" | "complete" | "committed";
 
 export interface PutOptions {
-  /** The volume to put it in; the newest with enough room unless told. */
+  /** The volume to put it in; the newest with enough room, or one that is rented for it (`volume grow`), unless told. */
   readonly volume?: bigint;
   /** How far to wait; "complete" (as long as providers answer) unless told. "committed" waits for their transactions. */
   readonly until?: PutState;
@@ -88,21 +90,24 @@ export async function putFiles(
   const { parts, publisher } = drive;
   const signal = orClosed(parts.closing, wanted.signal);
   const options = { ...wanted, signal };
-  const volume = chooseVolume(parts, options.volume);
-  await tidy(drive, volume);
+  await tidy(drive, await newestVolume(parts));
   const failed = [...refused];
   let [stored, bytes]: [StoredObject[], number] = [[], 0];
+  let into: Volume | undefined;
   let published: Published | undefined;
-  for (let at = 0; at < files.length || !published; at += FILES_PER_CHANGE) {
+  for (let at = 0; at < files.length || !into || !published; at += FILES_PER_CHANGE) {
     const batch = files.slice(at, at + FILES_PER_CHANGE);
-    // All of it is counted before the first byte is laid.
-    const counted = at === 0 ? files : [];
-    const laid = await drive.exclusively(() => lay(parts, volume, batch, counted, { ...options, folder }));
+    const laid = await drive.exclusively(async () => {
+      const volume = into ?? (await roomFor(parts, files, options));
+      return { volume, ...(await lay(parts, volume, batch, { ...options, folder })) };
+    });
+    into = laid.volume;
     stored.push(...laid.stored);
     failed.push(...laid.failed);
     bytes += laid.stored.reduce((sum, object) => sum + object.length, 0);
-    published = await publisher.publish(volume);
+    published = await publisher.publish(into);
   }
+  const volume = into;
   const { upload } = await parts.uploads.of(volume);
   let state: PutState = options.until === "durable" ? "durable" : await published.complete();
   await parts.uploads.dropComplete(volume);
@@ -154,9 +159,14 @@ export function requireNameable(catalogue: Catalogue, path: string): void {
     if (catalogue.find(folder)) refuse(`${folder} is a file, nothing can be below it`);
 }
 
-/** @throws SubletException NoVolume */
-export function chooseVolume({ volumes, home }: Parts, wanted: bigint | undefined): Volume {
-  return wanted === undefined ? volumes.latest(home.path) : volumes.require(wanted, home.path);
+/** A volume with room for all of it, before the first byte is laid. @throws SubletException as {@link placeOrGrow} */
+async function roomFor(parts: Parts, files: readonly Named[], { volume: wanted, signal }: PutOptions): Promise<Volume> {
+  const lengths = files.map(({ content }) => content.bytes ?? 0);
+  const volume = await placeOrGrow(parts, lengths, wanted, signal);
+  const { writer } = await parts.uploads.of(volume);
+  await parts.uploads.reclaim(volume);
+  parts.uploads.requireRoom(volume, slabsNeeded(lengths, volume, writer.offset));
+  return volume;
 }
 
 /** Lays and names files; everything of it is on disk when this returns. @throws SubletException VolumeFull */
@@ -164,14 +174,10 @@ async function lay(
   parts: Parts,
   volume: Volume,
   batch: readonly Named[],
-  counted: readonly Named[],
   { folder, parallel, onProgress, signal }: PutOptions & { folder: boolean; parallel: number },
 ): Promise<{ stored: StoredObject[]; failed: Failure[] }> {
   const { writer, upload } = await parts.uploads.of(volume);
   upload.target.parallel = parallel;
-  await parts.uploads.reclaim(volume);
-  const lengths = counted.map(({ content }) => content.bytes ?? 0);
-  parts.uploads.requireRoom(volume, slabsNeeded(lengths, volume, writer.offset));
   const stored: StoredObject[] = [];
   const failed: Failure[] = [];
   let waiting: { path: string; object: StoredObject }[] = [];

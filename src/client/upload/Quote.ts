@@ -2,6 +2,7 @@
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Parts } from "../Parts.ts";
 import { DEFAULT_EPOCHS, requireShape } from "../volumes/Creation.ts";
+import { currentVolumes } from "../volumes/Current.ts";
 import { type Cost, costInVolume, costOnMarket } from "../volumes/Prices.ts";
 import { contentsOf } from "./Source.ts";
 import { slabsNeeded } from "./Storing.ts";
@@ -30,7 +31,7 @@ export async function quote(parts: Parts, what: string | number, options: QuoteO
   const bytes = lengths.reduce((sum, length) => sum + length, 0);
   const files = lengths.length;
   const asked = [options.k, options.n, options.epochs].some((one) => one !== undefined);
-  const volume = asked ? undefined : parts.volumes.all().at(-1);
+  const volume = asked ? undefined : (await currentVolumes(parts)).at(-1);
   if (volume) {
     const sectors = slabsNeeded(lengths, volume, parts.catalogue.openLength(volume.id));
     return { files, bytes, volume: volume.id, ...(await costInVolume(parts, volume, sectors)) };

@@ -70,11 +70,10 @@ export class Uploads {
   }
 
   /**
-   * @param besides sectors that will be free before they are taken
    * @throws SubletException VolumeFull unless files may take `sectors` more at each position
    */
-  requireRoom(volume: Volume, sectors: number, besides = 0): void {
-    const free = this.freeSectors(volume) + besides;
+  requireRoom(volume: Volume, sectors: number): void {
+    const free = this.freeSectors(volume);
     if (sectors <= free) return;
     const fields = { needSectors: Math.max(1, sectors), freeSectors: Math.max(0, free) };
     throw new SubletException({ code: "VolumeFull", volume: volume.id, ...fields });

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { MAX_DEAL_SECTORS, SECTOR_BYTES } from "../../codec/index.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Parts } from "../Parts.ts";
+import type { Allowance } from "./Allowance.ts";
 import { openDeals } from "./Openings.ts";
 import type { Wish } from "./Search.ts";
 import type { Volume } from "./Volume.ts";
@@ -23,9 +24,10 @@ export const DEFAULT_EPOCHS = 30;
 /** What one transaction opens at most. */
 const MAX_POSITIONS = 64;
 
-export async function createVolume(parts: Parts, options: VolumeOptions): Promise<Volume> {
+/** @param allowance what pays for it; whatever the account has unless told */
+export async function createVolume(parts: Parts, options: VolumeOptions, allowance?: Allowance): Promise<Volume> {
   const wish = await wishOf(parts, options);
-  await openDeals({ ...parts, localNetwork: parts.config.localNetwork }, wish, options.signal);
+  await openDeals({ ...parts, localNetwork: parts.config.localNetwork }, wish, options.signal, allowance);
   return wish.volume;
 }
 
@@ -37,7 +39,7 @@ export async function wishOf(parts: Parts, options: VolumeOptions): Promise<Wish
   // One sector more than the files fill, for the catalogue.
   const capacity = Math.max(2, Math.ceil(bytes / (k * SECTOR_BYTES)) + 1);
   const volume: Volume = { id: randomBytes(8).readBigUInt64BE(), k, n, capacity };
-  const epoch = parts.market.epochs.at(await parts.market.blockNumber());
+  const epoch = await parts.market.epoch();
   const positions = Array.from({ length: n }, (_, position) => position);
   return { volume, positions, endEpoch: epoch + 1 + epochs, taken: [], least: n };
 }

@@ -6,6 +6,7 @@ import { SubletException } from "../../protocol/Errors.ts";
 import { type Extension, extensionDigest, requireSigner } from "../../protocol/TypedData.ts";
 import { type Failure, failureOf } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
+import type { Allowance, Paid } from "./Allowance.ts";
 import { DEFAULT_EPOCHS, requireWithin } from "./Creation.ts";
 import { escrowLeft } from "./Prices.ts";
 import { affordable } from "./Selection.ts";
@@ -44,6 +45,12 @@ export interface ExtensionReport {
   readonly failed: readonly Failure[];
 }
 
+/** What was paid for, and what the chain refused. */
+interface Sent {
+  readonly offers: readonly Offer[];
+  readonly failed: readonly Failure[];
+}
+
 interface Offer extends ExtendedDeal {
   readonly slot: number;
   readonly extension: Extension;
@@ -55,20 +62,20 @@ const ANSWER_MS = 10_000;
 const AT_ONCE = 16;
 
 /**
- * @param paying told what it will cost, before any of it is paid
+ * @param allowance what pays for it; whatever the account has unless told
  * @throws SubletException OverBudget, InsufficientFunds: nothing was changed
  */
 export async function extendVolume(
   parts: Parts,
   volume: Volume,
   options: ExtendOptions,
-  paying: (cost: bigint) => Promise<void> = async () => {},
+  allowance?: Allowance,
 ): Promise<ExtensionReport> {
   const { market, volumes } = parts;
   const { epochs = DEFAULT_EPOCHS, within = Number.POSITIVE_INFINITY, budget, dryRun = false, signal } = options;
   requireWithin("epochs", epochs, 1, market.parameters.maxDealEpochs - 1);
   const standing = await refreshDeals(parts, volume);
-  const epoch = market.epochs.at(await market.blockNumber());
+  const epoch = await market.epoch();
   const deals = volumes.serving(volume.id).flatMap((deal) => {
     const onChain = standing.get(deal.id);
     return onChain && onChain.state !== DealState.Notice ? [{ deal, onChain }] : [];
@@ -90,8 +97,11 @@ export async function extendVolume(
   const report = { volume: volume.id, endEpoch };
   if (budget !== undefined && cost > budget) throw new SubletException({ code: "OverBudget", need: cost, budget });
   if (dryRun || offers.length === 0) return { ...report, cost, extended: offers.map(dealOf), failed };
-  await paying(cost);
-  const done = await send(parts, offers);
+  const pay = async (): Promise<Paid<Sent>> => {
+    const result = await send(parts, offers);
+    return { result, spent: sum(result.offers) };
+  };
+  const done = await (allowance ? allowance.spend(cost, pay) : pay().then(({ result }) => result));
   await refreshDeals(parts, volume);
   return { ...report, cost: sum(done.offers), extended: done.offers.map(dealOf), failed: [...failed, ...done.failed] };
 }
@@ -162,7 +172,7 @@ function tooDear({ provider, rate }: Offer): SubletException {
 }
 
 /** All in as few transactions as fit; where the chain refuses one, each deal in its own, so that one holds up no other. */
-async function send(parts: Parts, offers: readonly Offer[]): Promise<{ offers: Offer[]; failed: Failure[] }> {
+async function send(parts: Parts, offers: readonly Offer[]): Promise<Sent> {
   const done: Offer[] = [];
   const failed: Failure[] = [];
   await parts.market.requireFunds(sum(offers), 0n);
@@ -172,6 +182,10 @@ async function send(parts: Parts, offers: readonly Offer[]): Promise<{ offers: O
       await pay(parts, some);
       done.push(...some);
     } catch (error) {
+      if (done.length > 0 && SubletException.is(error, "InsufficientFunds")) {
+        failed.push(...offers.slice(at).map(({ provider }) => failureOf(provider, error)));
+        break;
+      }
       if (!SubletException.is(error, "ChainRejected")) throw error;
       for (const one of some) {
         try {

@@ -2,6 +2,7 @@
 import { type Address, isAddressEqual } from "viem";
 import type { DealItem } from "../../chain/Calls.ts";
 import { type Opened, OpeningJoin } from "../../chain/Events.ts";
+import type { Allowance, Paid } from "./Allowance.ts";
 import { Search, type SearchSurroundings, type Wish } from "./Search.ts";
 import { tooFewProviders } from "./tooFew.ts";
 import type { Deal, Volume } from "./Volume.ts";
@@ -11,9 +12,16 @@ const ROUNDS = 3;
 
 /**
  * Opens deals for the positions and records them.
- * @throws SubletException TooFewProviders, InsufficientFunds (of what, and how much is missing), and what the chain says
+ * @param allowance what pays for it; whatever the account has unless told
+ * @throws SubletException TooFewProviders, InsufficientFunds (of what, and how much is missing), OverBudget, and what the
+ * chain says
  */
-export async function openDeals(around: SearchSurroundings, wish: Wish, signal?: AbortSignal): Promise<Deal[]> {
+export async function openDeals(
+  around: SearchSurroundings,
+  wish: Wish,
+  signal?: AbortSignal,
+  allowance?: Allowance,
+): Promise<Deal[]> {
   const opened: Deal[] = [];
   const refused = new Set<Address>();
   for (let round = 0; round < ROUNDS && opened.length < wish.positions.length; round++) {
@@ -26,7 +34,8 @@ export async function openDeals(around: SearchSurroundings, wish: Wish, signal?:
       if (opened.length >= wish.least) break;
       throw tooFewProviders(opened.length + offers.length, wish.least, search.refusals);
     }
-    const deals = await send(around, wish.volume, offers, round === ROUNDS - 1 ? need : 1);
+    const pay = () => send(around, wish.volume, offers, round === ROUNDS - 1 ? need : 1);
+    const deals = await (allowance ? allowance.spend(costOf(offers), pay) : pay().then(({ result }) => result));
     opened.push(...deals);
     for (const { terms } of offers) {
       const { provider } = terms;
@@ -41,12 +50,17 @@ async function send(
   volume: Volume,
   offers: readonly DealItem[],
   least: number,
-): Promise<Deal[]> {
+): Promise<Paid<Deal[]>> {
   const { events } = await market.openDeals(offers, least);
   const join = new OpeningJoin();
   const deals = events.flatMap((event) => join.see(event) ?? []).map(dealOf);
   volumes.record(volume, deals);
-  return deals;
+  const paid = offers.filter(({ terms }) => deals.some(({ provider }) => isAddressEqual(provider, terms.provider)));
+  return { result: deals, spent: costOf(paid) };
+}
+
+function costOf(offers: readonly DealItem[]): bigint {
+  return offers.reduce((sum, { escrow, egress }) => sum + escrow + egress, 0n);
 }
 
 function dealOf({ args, block }: Opened): Deal {

@@ -38,7 +38,7 @@ export interface Cost {
 }
 
 /** Epochs of the month that prices are told for. */
-const MONTH_EPOCHS = 30n;
+export const MONTH_EPOCHS = 30n;
 const TERABYTE = 10n ** 12n;
 /** Providers asked; of more, as many at random. */
 const MAX_ASKED = 64;

@@ -2,6 +2,7 @@
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Renewal } from "../home/Home.ts";
 import type { Parts } from "../Parts.ts";
+import { Allowance } from "./Allowance.ts";
 import { type ExtensionReport, extendVolume } from "./Extending.ts";
 import type { Volume } from "./Volume.ts";
 
@@ -15,23 +16,14 @@ export interface VolumeRenewed extends Renewed {
   readonly volume: bigint;
 }
 
-/**
- * Extends what ends soon. What it costs leaves the budget on disk first: a process that dies in between has less to spend,
- * never more.
- */
+/** Extends what ends soon. */
 export async function renew(parts: Parts, volume: Volume, signal?: AbortSignal): Promise<Renewed> {
   const renewal = (await parts.home.readConfig()).renewal;
   if (!renewal) return {};
   const { epochs, within, budget } = renewal;
-  const leave = (left: bigint): Promise<void> => parts.home.setRenewal({ ...renewal, budget: left });
+  const allowance = new Allowance(budget, (left) => parts.home.setRenewal({ ...renewal, budget: left }));
   try {
-    let taken = 0n;
-    const options = { epochs, within, budget, ...(signal && { signal }) };
-    const report = await extendVolume(parts, volume, options, async (cost) => {
-      taken = cost;
-      await leave(budget - cost);
-    });
-    if (taken > report.cost) await leave(budget - report.cost);
+    const report = await extendVolume(parts, volume, { epochs, within, ...(signal && { signal }) }, allowance);
     return report.extended.length + report.failed.length > 0 ? { report } : {};
   } catch (error) {
     if (!SubletException.is(error, "OverBudget")) throw error;

@@ -20,9 +20,16 @@ export interface StandingSurroundings {
 
 /**
  * `good`: it shows what it countersigned. `behind`: it does, but lacks newer sectors. `lost`: it answers and does not
- * have, or sends wrong, bytes. `silent`: no answer. `over`: stopped on chain, or nobody serves the position.
+ * have, or sends wrong, bytes. `silent`: no answer. `weak`: good or behind, but it proves less than the drive's config
+ * asks for. `over`: stopped on chain, or nobody serves the position.
  */
-export type Health = "good" | "behind" | "lost" | "silent" | "over";
+export type Health = "good" | "behind" | "weak" | "lost" | "silent" | "over";
+
+/** So many `epochs`, `of` those that it had to. */
+export interface Proved {
+  readonly epochs: number;
+  readonly of: number;
+}
 
 /** Amounts in token base units; escrow as the chain last settled it. */
 export interface PositionStatus {
@@ -39,6 +46,8 @@ export interface PositionStatus {
   readonly egress: bigint;
   readonly collateral: bigint;
   readonly epochsLeft: number;
+  /** Of the last epochs that the config looks at (`volume health`); left out where it had nothing to prove yet. */
+  readonly proved?: Proved;
   readonly problem?: string;
 }
 
@@ -59,6 +68,8 @@ export interface VolumeStatus {
 const PROBES = 8;
 
 const ANSWER_MS = 10_000;
+/** Of a provider's record that the chain tells at once. */
+const WORD_EPOCHS = 256;
 
 /** The deals of a volume that are not over, as they stand on chain. */
 export async function liveDeals(
@@ -117,7 +128,7 @@ export async function refreshDeals(
 export async function standingOf(
   around: StandingSurroundings,
   volume: Volume,
-  slabs: number,
+  { slabs, provedEpochs }: { readonly slabs: number; readonly provedEpochs: number },
   signal?: AbortSignal,
 ): Promise<VolumeStatus> {
   const standing = await refreshDeals(around, volume);
@@ -129,13 +140,17 @@ export async function standingOf(
       const onChain = deal && standing.get(deal.id);
       if (!deal || !onChain) return nobody(position);
       const mirror = new DealMirror(around.database, deal);
-      const { health, problem } = await examine(around, mirror, signal);
+      const [{ health, problem }, proved] = [
+        await examine(around, mirror, signal),
+        await provedOf(around.market, deal.provider, onChain, provedEpochs),
+      ];
       return {
         ...{ position, health, deal: deal.id, provider: deal.provider, state: stateName(onChain.state) },
         ...{ sectors: mirror.sectors, committedSectors: onChain.sectors },
         ...{ number: mirror.number, committedNumber: onChain.number },
         ...{ escrow: onChain.escrow / LEDGER_ONE, egress: onChain.egress / LEDGER_ONE },
         ...{ collateral: onChain.collateral / LEDGER_ONE, epochsLeft: Math.max(0, onChain.stopAt - epoch) },
+        ...(proved && { proved }),
         ...(problem !== undefined && { problem }),
       };
     }),
@@ -145,6 +160,27 @@ export async function standingOf(
     ...{ good: positions.filter(({ health }) => health === "good").length, need: volume.k, durable: quorum(volume) },
     positions,
   };
+}
+
+/** What a deal's provider proved of the last `most` epochs that are over and that the deal was active in. */
+export async function provedOf(
+  market: Market,
+  provider: Address,
+  { activeSince, sectors }: ChainDeal,
+  most: number,
+): Promise<Proved | undefined> {
+  const epoch = await market.epoch();
+  const from = Math.max(activeSince, epoch - most);
+  if (sectors === 0 || from >= epoch) return undefined;
+  const words = new Map<number, bigint>();
+  let epochs = 0;
+  for (let at = from; at < epoch; at++) {
+    const index = Math.floor(at / WORD_EPOCHS);
+    const word = words.get(index) ?? (await market.provenWord(provider, index));
+    words.set(index, word);
+    if ((word >> BigInt(at % WORD_EPOCHS)) & 1n) epochs++;
+  }
+  return { epochs, of: epoch - from };
 }
 
 /** Asks a provider to show a chunk of some of its sectors, drawn at random. */

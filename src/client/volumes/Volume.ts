@@ -72,6 +72,12 @@ export class Volumes {
     return this.#database.all<VolumeRow>("SELECT id, k, n, capacity FROM volume ORDER BY created, id").map(volumeOf);
   }
 
+  /** The first epoch that no deal of a volume lasts for, as far as is known here. */
+  endOf(id: bigint): number {
+    const sql = "SELECT max(end_epoch) AS epoch FROM deal WHERE volume = ?";
+    return this.#database.get<{ epoch: number | null }>(sql, `${id}`)?.epoch ?? 0;
+  }
+
   find(id: bigint): Volume | undefined {
     const row = this.#database.get<VolumeRow>("SELECT id, k, n, capacity FROM volume WHERE id = ?", `${id}`);
     return row && volumeOf(row);
@@ -190,13 +196,6 @@ export class Volumes {
 
   setPaid(deal: Hash, cumulative: bigint): void {
     this.#database.run("UPDATE deal SET paid = ? WHERE id = ?", `${cumulative}`, deal);
-  }
-
-  /** The volume that is put to unless another one is named. @throws SubletException NoVolume */
-  latest(home: string): Volume {
-    const volume = this.all().at(-1);
-    if (!volume) throw new SubletException({ code: "NoVolume", home });
-    return volume;
   }
 
   /** @throws SubletException NoVolume */
