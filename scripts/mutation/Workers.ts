@@ -1,10 +1,14 @@
 /** Worker processes, each doing one job at a time; one that hangs or has grown is replaced. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Job, Reply } from "./jobs.ts";
 
 const GROWN_BYTES = 2_500_000_000;
+/** A mutant that goes round for ever takes memory faster than time. */
+const MOST_BYTES = 7_000_000_000;
+const LOOK_MS = 1_000;
 /** EDR keeps each transaction's trace, and gives the memory back at once: half of all time went into taking it anew. */
 const ALLOCATOR = { MIMALLOC_PURGE_DELAY: "3000" };
 
@@ -21,17 +25,21 @@ export class Worker {
     this.#mode = mode;
   }
 
-  /** @returns what came of it, or nothing where it took longer than it may or ended its process. */
+  /** @returns what came of it, or nothing where it took longer, or more memory, than it may, or ended its process. */
   async run(job: Job, limitMs: number): Promise<Reply | undefined> {
     this.#process ??= await this.#start();
     const child = this.#process;
     const limit = setTimeout(() => child.kill("SIGKILL"), limitMs);
+    const watch = setInterval(() => {
+      if (residentBytes(child.pid!) > MOST_BYTES) child.kill("SIGKILL");
+    }, LOOK_MS);
     const reply = await new Promise<Reply | undefined>((done) => {
       child.once("message", (message) => done(message as Reply));
       child.once("exit", () => done(undefined));
       child.send(job, () => {}); // one that is gone has exited
     });
     clearTimeout(limit);
+    clearInterval(watch);
     child.removeAllListeners();
     if (!reply || reply.memoryBytes > GROWN_BYTES) await this.stop();
     return reply;
@@ -58,6 +66,15 @@ export class Worker {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     child.kill("SIGKILL");
     await once(child, "exit");
+  }
+}
+
+/** What a process holds of memory; 0 where that cannot be told. */
+function residentBytes(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
   }
 }
 
