@@ -93,6 +93,7 @@ export class Sublet {
     this.#publisher = new Publisher({
       ...parts,
       writing: (volume) => parts.uploads.of(volume),
+      volume: (id) => parts.volumes.require(id, parts.home.path),
       exclusively: (work) => this.#exclusively(work),
     });
   }

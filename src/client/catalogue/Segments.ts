@@ -19,6 +19,18 @@ const MAX_MERGED_BYTES = 64 * 1_048_576;
 const WAITING =
   "SELECT volume FROM name WHERE segment IS NULL UNION ALL SELECT volume FROM forgotten WHERE segment IS NULL";
 
+const SLABS = "SELECT id, volume, length, roots FROM slab";
+/** Slabs of other volumes that objects of volume ?1 lie in too, and no segment tells of. */
+const BESIDE = `segment IS NULL AND volume <> ?1 AND id IN (SELECT extent.slab FROM object
+  JOIN extent ON extent.owner = object.id WHERE object.segment IS NULL AND object.volume = ?1)`;
+
+interface SlabRow {
+  id: Uint8Array;
+  volume: string;
+  length: number;
+  roots: Uint8Array;
+}
+
 interface SegmentRow {
   salt: Uint8Array;
   ordinal: number;
@@ -67,6 +79,7 @@ export class Segments {
 
   /** The composed segment lies at `extents`: in the transaction that records the slabs themselves. */
   record({ salt, lane, volume, level, replaced, sealed }: Composed, extents: readonly Extent[]): void {
+    this.#database.run(`UPDATE slab SET segment = ?2 WHERE ${BESIDE}`, `${volume}`, salt);
     for (const table of ["name", "object", "slab", "forgotten"]) {
       for (const old of replaced) this.#database.run(`UPDATE ${table} SET segment = ? WHERE segment = ?`, salt, old);
       this.#database.run(`UPDATE ${table} SET segment = ? WHERE segment IS NULL AND volume = ?`, salt, `${volume}`);
@@ -87,6 +100,14 @@ export class Segments {
   /** Segments of `volume` that were written and that not enough providers are known to have. */
   journaled(volume: bigint): Uint8Array[] {
     return this.#salts("SELECT salt FROM segment WHERE state = 'journaled' AND volume = ?", `${volume}`);
+  }
+
+  /** Other volumes that parts of what these segments name lie in: it must be durable there, too. */
+  volumesBeside(salts: readonly Uint8Array[], volume: bigint): bigint[] {
+    const sql = `SELECT DISTINCT slab.volume FROM object JOIN extent ON extent.owner = object.id
+      JOIN slab ON slab.id = extent.slab WHERE object.segment = ? AND slab.volume <> ?`;
+    const found = salts.flatMap((salt) => this.#database.all<{ volume: string }>(sql, salt, `${volume}`));
+    return [...new Set(found.map((row) => BigInt(row.volume)))];
   }
 
   /** Volumes with changes whose way to the providers or into the heads is not finished. */
@@ -250,9 +271,9 @@ export class Segments {
         sha256,
         extents: this.#catalogue.extents(id).map(encodeExtent),
       })),
-      slabs: rows<{ id: Uint8Array; volume: string; length: number; roots: Uint8Array }>(
-        "SELECT id, volume, length, roots FROM slab",
-      ).map((slab) => ({ ...slab, volume: BigInt(slab.volume) })),
+      slabs: [...rows<SlabRow>(SLABS), ...this.#database.all<SlabRow>(`${SLABS} WHERE ${BESIDE}`, `${volume}`)].map(
+        (slab) => ({ ...slab, volume: BigInt(slab.volume) }),
+      ),
       forgotten: rows<{ path: string; stamp: number }>("SELECT path, stamp FROM forgotten").map((one) => ({
         ...one,
         stamp: BigInt(one.stamp),

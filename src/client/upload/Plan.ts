@@ -49,7 +49,7 @@ export async function plan(
     failed,
     bytes: lengths.reduce((sum, one) => sum + one, 0),
   };
-  const place = await placeOrGrowth(parts, lengths, wanted);
+  const place = await placeOrGrowth(parts, { lengths, wanted });
   if ("growth" in place) return { ...named, ...(await planGrowth(parts, place, signal)) };
   const { volume, sectors, free } = place;
   const cost = await costInVolume(parts, volume, sectors);

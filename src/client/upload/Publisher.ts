@@ -16,6 +16,7 @@ export interface PublisherSurroundings {
   readonly segments: Segments;
   readonly master: Uint8Array;
   writing(volume: Volume): Promise<Writing>;
+  volume(id: bigint): Volume;
   /** Work on the catalogue and the open slabs, one at a time. */
   exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
 }
@@ -55,6 +56,10 @@ export class Publisher {
     const { upload } = await this.#around.writing(volume);
     const salts = await this.#around.exclusively(() => this.#writeSegment(volume));
     await upload.durable(upload.target.version);
+    for (const id of segments.volumesBeside(salts, volume.id)) {
+      const { upload: other } = await this.#around.writing(this.#around.volume(id));
+      await other.durable(other.target.version);
+    }
     if (salts.length > 0) {
       database.transaction(() => {
         segments.markDurable(salts);

@@ -7,11 +7,11 @@ import { orClosed } from "../closing.ts";
 import { type Failure, failureOf, requireParallel, USUAL_PARALLEL } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
 import { newestVolume } from "../volumes/Current.ts";
-import { quorum, type Volume } from "../volumes/Volume.ts";
-import { placeOrGrow } from "./Placing.ts";
+import { quorum } from "../volumes/Volume.ts";
+import { Laying } from "./Laying.ts";
 import type { Published } from "./Publisher.ts";
-import { type Content, contentsOf, readAhead, type Source } from "./Source.ts";
-import { type Progress, slabsNeeded, storeObject } from "./Storing.ts";
+import { type Content, contentsOf, type Named, type Source } from "./Source.ts";
+import type { Progress } from "./Storing.ts";
 import { tidy } from "./Tidying.ts";
 import type { VolumeUpload } from "./VolumeUpload.ts";
 import type { Writable } from "./Writable.ts";
@@ -56,12 +56,6 @@ export interface Receipt {
   readonly positions: readonly PositionReceipt[];
 }
 
-/** A file to be put, and what it is to be called. */
-export interface Named {
-  readonly path: string;
-  readonly content: Content;
-}
-
 /** What a source holds; `failed`: what is left out. */
 export interface Files {
   readonly folder: boolean;
@@ -69,8 +63,6 @@ export interface Files {
   readonly failed: readonly Failure[];
 }
 
-/** Files that are laid before the catalogue is told of them. */
-const FILES_AT_ONCE = 256;
 /** Files that one change of the catalogue carries at most. */
 const FILES_PER_CHANGE = 8_192;
 
@@ -93,21 +85,19 @@ export async function putFiles(
   await tidy(drive, await newestVolume(parts));
   const failed = [...refused];
   let [stored, bytes]: [StoredObject[], number] = [[], 0];
-  let into: Volume | undefined;
   let published: Published | undefined;
-  for (let at = 0; at < files.length || !into || !published; at += FILES_PER_CHANGE) {
-    const batch = files.slice(at, at + FILES_PER_CHANGE);
+  const laying = new Laying(parts, { ...options, folder });
+  for (let at = 0; at < files.length || !published; at += FILES_PER_CHANGE) {
     const laid = await drive.exclusively(async () => {
-      const volume = into ?? (await roomFor(parts, files, options));
-      return { volume, ...(await lay(parts, volume, batch, { ...options, folder })) };
+      await laying.begin(files);
+      return laying.lay(files.slice(at, at + FILES_PER_CHANGE));
     });
-    into = laid.volume;
     stored.push(...laid.stored);
     failed.push(...laid.failed);
     bytes += laid.stored.reduce((sum, object) => sum + object.length, 0);
-    published = await publisher.publish(into);
+    published = await publisher.publish(laying.volume!);
   }
-  const volume = into;
+  const volume = laying.volume!;
   const { upload } = await parts.uploads.of(volume);
   let state: PutState = options.until === "durable" ? "durable" : await published.complete();
   await parts.uploads.dropComplete(volume);
@@ -157,66 +147,6 @@ export function requireNameable(catalogue: Catalogue, path: string): void {
   if (catalogue.isFolder(path)) refuse("there are files below it, so it cannot be a file itself");
   for (const folder of foldersOf(path))
     if (catalogue.find(folder)) refuse(`${folder} is a file, nothing can be below it`);
-}
-
-/** A volume with room for all of it, before the first byte is laid. @throws SubletException as {@link placeOrGrow} */
-async function roomFor(parts: Parts, files: readonly Named[], { volume: wanted, signal }: PutOptions): Promise<Volume> {
-  const lengths = files.map(({ content }) => content.bytes ?? 0);
-  const volume = await placeOrGrow(parts, lengths, wanted, signal);
-  const { writer } = await parts.uploads.of(volume);
-  await parts.uploads.reclaim(volume);
-  parts.uploads.requireRoom(volume, slabsNeeded(lengths, volume, writer.offset));
-  return volume;
-}
-
-/** Lays and names files; everything of it is on disk when this returns. @throws SubletException VolumeFull */
-async function lay(
-  parts: Parts,
-  volume: Volume,
-  batch: readonly Named[],
-  { folder, parallel, onProgress, signal }: PutOptions & { folder: boolean; parallel: number },
-): Promise<{ stored: StoredObject[]; failed: Failure[] }> {
-  const { writer, upload } = await parts.uploads.of(volume);
-  upload.target.parallel = parallel;
-  const stored: StoredObject[] = [];
-  const failed: Failure[] = [];
-  let waiting: { path: string; object: StoredObject }[] = [];
-  const record = async (): Promise<void> => {
-    const recorded = waiting;
-    waiting = [];
-    await writer.checkpoint(() => {
-      for (const { path, object } of recorded) {
-        parts.catalogue.addObject(object, volume.id, null);
-        parts.catalogue.setName(path, object.id, volume.id);
-      }
-      parts.versions.expire(volume.id);
-    });
-  };
-  for await (const { path, content } of ahead(batch, parallel)) {
-    signal?.throwIfAborted();
-    try {
-      const object = await storeObject(parts.master, volume, writer, content, onProgress ?? (() => {}), signal);
-      stored.push(object);
-      waiting.push({ path, object });
-    } catch (error) {
-      // Its places are free again; the others of the folder go on.
-      if (!folder || !SubletException.is(error, "SourceUnreadable")) throw error;
-      failed.push(failureOf(path, error));
-    }
-    if (waiting.length >= FILES_AT_ONCE) await record();
-  }
-  await record();
-  return { stored, failed };
-}
-
-/** The next `count` files, of which small ones are read already when their turn comes. */
-async function* ahead(files: readonly Named[], count: number): AsyncGenerator<Named> {
-  const queue: Promise<Named>[] = [];
-  for (const named of files) {
-    queue.push(readAhead(named.content).then((content) => ({ ...named, content })));
-    if (queue.length >= count) yield await queue.shift()!;
-  }
-  for (const next of queue) yield await next;
 }
 
 function receiptsOf(upload: VolumeUpload, version: number): PositionReceipt[] {

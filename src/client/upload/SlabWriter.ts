@@ -4,6 +4,7 @@
  * other bytes after a crash, places before it never.
  */
 import { BLOCK_BYTES, NODE_BYTES, SECTOR_BYTES, SectorTree, Slab } from "../../codec/index.ts";
+import { SubletException } from "../../protocol/Errors.ts";
 import { type Catalogue, type Extent, type SlabRecord, slabName } from "../catalogue/Catalogue.ts";
 import type { Lanes } from "../catalogue/Heads.ts";
 import type { Database } from "../home/Database.ts";
@@ -25,8 +26,13 @@ export interface Surroundings {
   readonly requireSlab: (forCatalogue: boolean) => void;
 }
 
+type Ciphertext = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
 /** What is stored: a small file beside others, a large one from a new slab on, or a segment of the catalogue. */
 export type Kind = "shared" | "alone" | "catalogue";
+
+/** Lays the rest of something, of which no more fits here, in another volume. `full`: why. */
+export type Elsewhere = (rest: AsyncIterable<Uint8Array>, kind: Kind, full: SubletException) => Promise<Extent[]>;
 
 interface OpenSlab {
   readonly id: Slab.SlabId;
@@ -74,17 +80,17 @@ export class SlabWriter {
   }
 
   /**
-   * Lays ciphertext, which counts only after the next checkpoint. When the source fails, its places are free again as
+   * Lays ciphertext, what does not fit `elsewhere`, if that is given: it is read from there on then. It counts only after the next checkpoint. When the source fails, its places are free again as
    * far as no checkpoint covered them.
    */
-  async store(ciphertext: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, kind: Kind): Promise<Extent[]> {
-    if (kind !== "alone") return this.#store(ciphertext, kind);
+  async store(ciphertext: Ciphertext, kind: Kind, elsewhere?: Elsewhere): Promise<Extent[]> {
+    if (kind !== "alone") return this.#store(ciphertext, kind, elsewhere);
     await this.checkpoint();
     const shared = this.#open;
     this.#aside = shared;
     this.#open = undefined;
     try {
-      const extents = await this.#store(ciphertext, kind);
+      const extents = await this.#store(ciphertext, kind, elsewhere);
       // Small files go on in whichever of the two has more room.
       if (shared && shared.length < (this.offset ?? SECTOR_BYTES)) {
         await this.checkpoint();
@@ -99,14 +105,18 @@ export class SlabWriter {
     }
   }
 
-  async #store(ciphertext: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, kind: Kind): Promise<Extent[]> {
+  async #store(ciphertext: Ciphertext, kind: Kind, elsewhere?: Elsewhere): Promise<Extent[]> {
     const [begunIn, begunAt] = [this.#open, this.#open?.length ?? 0];
     const extents: Extent[] = [];
     try {
       const stripe = new Gathered(this.#volume.k * BLOCK_BYTES);
       for await (let piece of ciphertext) {
         while (piece.length > 0) {
-          const open = this.#open ?? this.#begin(kind);
+          const full = this.#open ? undefined : this.#begin(kind);
+          if (full && !elsewhere) throw full;
+          // Every slab here is full and recorded, so nothing is left of it in the stripe.
+          if (full) return [...extents, ...(await elsewhere!(resumed(piece, ciphertext), kind, full))];
+          const open = this.#open!;
           const room = Math.min(stripe.capacity, Slab.room(open.length, this.#volume.k));
           piece = piece.subarray(stripe.add(piece, room));
           if (stripe.length === room) await this.#lay(open, stripe.take(), extents);
@@ -151,11 +161,17 @@ export class SlabWriter {
     this.#around.database.run("UPDATE volume SET open_slab = ? WHERE id = ?", id, `${this.#volume.id}`);
   }
 
-  #begin(kind: Kind): OpenSlab {
-    this.#around.requireSlab(kind === "catalogue");
+  /** Opens a slab. @returns why it cannot */
+  #begin(kind: Kind): SubletException<"VolumeFull"> | undefined {
+    try {
+      this.#around.requireSlab(kind === "catalogue");
+    } catch (error) {
+      if (SubletException.is(error, "VolumeFull")) return error;
+      throw error;
+    }
     const id = this.#around.lanes.nextSlab();
     this.#open = { id, length: 0, checkpointed: 0, nodes: this.#emptyNodes() };
-    return this.#open;
+    return undefined;
   }
 
   async #lay(open: OpenSlab, ciphertext: Uint8Array, extents: Extent[]): Promise<void> {
@@ -196,6 +212,12 @@ export class SlabWriter {
     const nodes = SectorTree.blockNodes(new Uint8Array(0));
     return Array.from({ length: this.#volume.n }, () => nodes);
   }
+}
+
+/** A stream that was read up to and with `piece`, of which this much is left, and what comes after. */
+async function* resumed(piece: Uint8Array, after: Ciphertext): AsyncGenerator<Uint8Array> {
+  yield piece;
+  yield* after;
 }
 
 /** Pieces of any size, gathered into one of at most `capacity` bytes. */

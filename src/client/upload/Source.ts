@@ -15,6 +15,12 @@ export interface Content {
   open(): AsyncIterable<Uint8Array>;
 }
 
+/** A file to be put, and what it is to be called. */
+export interface Named {
+  readonly path: string;
+  readonly content: Content;
+}
+
 const PIECE_BYTES = 1_048_576;
 
 /**

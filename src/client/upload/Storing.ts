@@ -3,11 +3,18 @@ import { createHash, randomBytes } from "node:crypto";
 import { Cipher, Keys, SECTOR_BYTES, Slab } from "../../codec/index.ts";
 import type { StoredObject } from "../catalogue/Catalogue.ts";
 import type { Volume } from "../volumes/Volume.ts";
-import type { SlabWriter } from "./SlabWriter.ts";
+import type { Elsewhere, SlabWriter } from "./SlabWriter.ts";
 import type { Content } from "./Source.ts";
 
 /** Told how many plaintext bytes have gone into the journal. */
 export type Progress = (bytes: number) => void;
+
+export interface StoreOptions {
+  /** Where a stream of unknown length goes on when its volume is full. */
+  readonly elsewhere: Elsewhere;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
 
 /** Large files begin a slab of their own: reading one then touches no other file's slab, and dropping it frees all. */
 export function isLarge(bytes: number, { k }: Pick<Volume, "k">): boolean {
@@ -20,11 +27,9 @@ export function isLarge(bytes: number, { k }: Pick<Volume, "k">): boolean {
  */
 export async function storeObject(
   master: Uint8Array,
-  volume: Volume,
-  writer: SlabWriter,
+  { volume, writer }: { readonly volume: Volume; readonly writer: SlabWriter },
   { bytes, open }: Content,
-  progress: Progress,
-  signal?: AbortSignal,
+  { elsewhere, progress, signal }: StoreOptions,
 ): Promise<StoredObject> {
   const id = new Uint8Array(randomBytes(Keys.OBJECT_ID_BYTES));
   const key = Keys.objectKey(master, id);
@@ -32,7 +37,7 @@ export async function storeObject(
   let length = 0;
   const encrypted = async function* (plaintext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const piece of plaintext) {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       hash.update(piece);
       yield Cipher.crypt(key, length, piece);
       length += piece.length;
@@ -41,7 +46,12 @@ export async function storeObject(
   };
   const { large, content } =
     bytes === undefined ? await look(open(), volume) : { large: isLarge(bytes, volume), content: open() };
-  const extents = await writer.store(encrypted(content), large ? "alone" : "shared");
+  // What was counted before fits.
+  const extents = await writer.store(
+    encrypted(content),
+    large ? "alone" : "shared",
+    bytes === undefined ? elsewhere : undefined,
+  );
   return { id, length, sha256: new Uint8Array(hash.digest()), extents };
 }
 

@@ -7,7 +7,8 @@ import { SubletException } from "../../protocol/Errors.ts";
 import { normalize } from "../catalogue/Path.ts";
 import { type Failure, failureOf } from "../Parallel.ts";
 import { changeNames } from "../upload/Naming.ts";
-import { type Files, type Named, type PutOptions, putFiles } from "../upload/Put.ts";
+import { type Files, type PutOptions, putFiles } from "../upload/Put.ts";
+import type { Named } from "../upload/Source.ts";
 import type { Writable } from "../upload/Writable.ts";
 import { type Folder, type Look, type Seen, steady } from "./Folder.ts";
 
