@@ -151,7 +151,7 @@ class Link {
       const connection = await this.#node.dial(addresses, { signal });
       const stream = await connection.newStream(PROTOCOL, { signal });
       return {
-        session: new ClientSession(stream, peer.toString()),
+        session: new ClientSession(stream, peer.toString(), this.#node.trace),
         peer: connection.remotePeer,
         abort: (reason) => connection.abort(new Error(reason)),
       };
