@@ -29,6 +29,7 @@ function commandsPage(tree: Command): string {
     "Everywhere: `--json` prints one document on standard output, everything else goes to standard error; the exit code is 0 only",
     "when what was asked for is true, 2 for a command line that cannot be understood, else 1. Errors end with their code in brackets:",
     "[ERRORS](ERRORS.md) says what to do about each. Examples are to be typed as `npx sublet ...` unless `sublet` is on the path.",
+    "A command that calls providers has a trace id (`trace` in its document), which the lines of their logs that belong to it have too.",
     "",
     "| Command | |",
     "|---|---|",

@@ -99,7 +99,8 @@ export class Sublet {
 
   /**
    * The drive of a home. Reading needs no lock; the first change takes it, until the drive is closed.
-   * @throws SubletException NotInitialized, WrongPassword, StateCorrupt, ChainUnavailable, WrongChain, NotAMarket
+   * @throws SubletException NotInitialized, WrongPassword, StateCorrupt, ChainUnavailable, WrongChain, NotAMarket,
+   * BadArgument (key, password or trace)
    */
   static async open(options: OpenOptions): Promise<Sublet> {
     options.signal?.throwIfAborted();
@@ -128,6 +129,11 @@ export class Sublet {
   /** The address to fund. */
   get account(): Address {
     return this.#parts.account.address;
+  }
+
+  /** What providers' logs have of this drive's calls: 32 digits of hex. */
+  get trace(): string {
+    return this.#parts.trace;
   }
 
   // ---------------------------------------------------------------- files

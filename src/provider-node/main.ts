@@ -30,6 +30,7 @@ import { Keeper } from "./proving/Keeper.ts";
 import { Proofs } from "./proving/Proofs.ts";
 import { Prover } from "./proving/Prover.ts";
 import { Samples } from "./proving/Samples.ts";
+import { logFault, logSessions } from "./RequestLog.ts";
 import { everyFew, follow, type Work } from "./Rounds.ts";
 import { DiskStore } from "./storage/DiskStore.ts";
 import type { Store } from "./storage/Store.ts";
@@ -191,9 +192,10 @@ async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, 
   endings.push(async () => node.stop());
   const server = await network.serve(node, {
     ...{ market, handlers: handlersOf({ store, ...deals, log }), provider, signer },
-    onFault: ({ reference, error }) => {
+    witness: logSessions(log),
+    onFault: (fault) => {
       metrics.fault();
-      log.error({ reference, err: error }, "a request failed unexpectedly");
+      logFault(log, fault);
     },
   });
   endings.push(() => server.close());

@@ -10,6 +10,7 @@ import { Scope } from "../../chain/MarketReader.ts";
 import { CHUNK_BYTES, Keys, NODE_BYTES, SECTOR_BYTES, Slab } from "../../codec/index.ts";
 import { createNode, type Node } from "../../network/Node.ts";
 import { SubletException } from "../../protocol/Errors.ts";
+import { newTrace, requireTrace } from "../../protocol/TraceId.ts";
 import { type Entry, slabName } from "../catalogue/Catalogue.ts";
 import { orClosed } from "../closing.ts";
 import { Database } from "../home/Database.ts";
@@ -31,6 +32,8 @@ export interface SharedOptions {
   readonly signal?: AbortSignal;
   /** Told of every provider that failed or sent wrong bytes while the work went on. */
   readonly onIncident?: (incident: Incident) => void;
+  /** What providers' logs have of its calls, as in {@link OpenOptions}. */
+  readonly trace?: string;
 }
 
 interface Place {
@@ -85,10 +88,11 @@ export class SharedFiles {
 
   /**
    * @throws SubletException LinkMalformed, LinkVersion, LinkExpired, LinkRevoked, LinkSpent, WrongChain, NotAMarket,
-   * ChainUnavailable, TooFewProviders, BadArgument (the link does not say where the chain is)
+   * ChainUnavailable, TooFewProviders, BadArgument (the link does not say where the chain is; the trace is none)
    */
   static async open(text: string, options: SharedOptions = {}): Promise<SharedFiles> {
     const link = decodeLink(text);
+    const trace = options.trace === undefined ? newTrace() : requireTrace("trace", options.trace);
     const rpcUrl = options.rpcUrl ?? link.rpcUrl;
     if (rpcUrl === undefined) {
       const reason = "the link does not say where its chain can be reached";
@@ -96,7 +100,10 @@ export class SharedFiles {
     }
     const market = await Market.connect({ rpcUrl, market: link.market, chainId: link.chainId });
     const cap = await standing(link, market);
-    const shared = new SharedFiles({ link, market, node: await createNode(), cap }, options.onIncident ?? (() => {}));
+    const shared = new SharedFiles(
+      { link, market, node: await createNode({ trace }), cap },
+      options.onIncident ?? (() => {}),
+    );
     options.signal?.addEventListener("abort", () => void shared.close().catch(() => undefined), { once: true });
     try {
       await shared.#learn(options.signal);
@@ -105,6 +112,11 @@ export class SharedFiles {
       await shared.close();
       throw error;
     }
+  }
+
+  /** What providers' logs have of its calls: 32 digits of hex. */
+  get trace(): string {
+    return this.#node.trace!;
   }
 
   /** The name of what is shared. */
