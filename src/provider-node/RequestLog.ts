@@ -11,14 +11,20 @@ export function callOf({ session, trace }: Pick<SessionFacts, "session" | "trace
   return { session, ...(trace && { trace }) };
 }
 
-export function logSessions(log: Logger): Required<Witness> {
+/** Logs what a server's sessions do, and passes on what is counted. */
+export function logSessions(log: Logger, counts: Pick<Required<Witness>, "answered" | "refused">): Required<Witness> {
   return {
     greeted: (by) => log.info(factsOf(by), "session opened"),
-    answered: (by, { verb, trace, refused, ms, received, sent }) => {
+    answered: (by, answered) => {
+      counts.answered(by, answered);
+      const { verb, trace, refused, ms, received, sent } = answered;
       const said = { verb: verb ?? "unknown", ...(refused && { code: refused }), ms: Math.round(ms), received, sent };
       log.debug({ ...callOf({ session: by.session, ...(trace && { trace }) }), ...said }, "request answered");
     },
-    refused: (by, code) => log.info({ ...factsOf(by), code }, "session refused"),
+    refused: (by, code) => {
+      counts.refused(by, code);
+      log.info({ ...factsOf(by), code }, "session refused");
+    },
     ended: (by, { requests, refused, ms, received, sent }) => {
       if (requests === 0) return;
       const sum = { requests, ...(Object.keys(refused).length > 0 && { refused }), received, sent, ms: Math.round(ms) };

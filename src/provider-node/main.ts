@@ -107,8 +107,9 @@ async function assemble(config: ProviderConfig, endings: Endings): Promise<Parts
   const { provider, store, metrics } = ground;
   const deals = await openDeals(config, ground, endings);
   const { book } = deals;
-  const node = await serveDeals(config, ground, deals, endings);
-  metrics.watch(store, book);
+  const { node, server } = await serveDeals(config, ground, deals, endings);
+  const { chain, decimals } = ground;
+  metrics.watch({ store, book, epochs: chain.epochs, decimals, sessions: () => server.sessions });
   const metricsServer = config.metricsPort === undefined ? undefined : await metrics.serve(config.metricsPort);
   if (metricsServer) endings.push(() => metricsServer.close());
   const tell = (): Promise<void> => announced(config, ground, deals, node);
@@ -162,7 +163,21 @@ async function layGround(config: ProviderConfig, endings: Endings) {
   // Its rate may change while it runs.
   const policy = { ...config.policy };
   const unclosed = before.deals;
-  return { chain, provider, market, finalBlocks, store, penaltyRate, unclosed, income, policy, alerts, metrics };
+  const decimals = await chain.tokenDecimals();
+  return {
+    chain,
+    decimals,
+    provider,
+    market,
+    finalBlocks,
+    store,
+    penaltyRate,
+    unclosed,
+    income,
+    policy,
+    alerts,
+    metrics,
+  };
 }
 
 async function openDeals(config: ProviderConfig, ground: Ground, endings: Endings) {
@@ -183,7 +198,7 @@ async function openDeals(config: ProviderConfig, ground: Ground, endings: Ending
   return { book, access, egress, proofs, samples, offers, revisions, reads };
 }
 
-async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, endings: Endings): Promise<Node> {
+async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, endings: Endings) {
   const { provider, market, store, metrics } = ground;
   const { log, account: signer } = config;
   const network = await loadNetwork();
@@ -191,15 +206,15 @@ async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, 
   const node = await network.createNode({ privateKey, listen: config.listen, announce: config.announce ?? [] });
   endings.push(async () => node.stop());
   const server = await network.serve(node, {
-    ...{ market, handlers: handlersOf({ store, ...deals, log }), provider, signer },
-    witness: logSessions(log),
+    ...{ market, handlers: handlersOf({ store, ...deals, log, onLost: () => metrics.lost() }), provider, signer },
+    witness: logSessions(log, metrics.witness),
     onFault: (fault) => {
       metrics.fault();
       logFault(log, fault);
     },
   });
   endings.push(() => server.close());
-  return node;
+  return { node, server };
 }
 
 async function announced(config: ProviderConfig, ground: Ground, { offers }: Deals, node: Node): Promise<void> {
@@ -220,10 +235,11 @@ function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, more: W
   const { signal } = stop;
   const prover = new Prover({
     ...{ chain, provider, book, samples, finalBlocks, log, signal },
-    onProven: (epoch, sent) => {
-      metrics.proven(epoch);
+    onProven: (sent) => {
+      metrics.proven();
       metrics.sent("prove", sent);
     },
+    onSeenProven: (epoch) => metrics.seenProven(epoch),
     onMissed: () => metrics.missed(),
   });
   const onSent = (name: string, sent: Sent): void => metrics.sent(name, sent);
@@ -261,10 +277,11 @@ function tellUnfilled(alerts: Alerts, deals: readonly Hex[]): void {
 }
 
 function watchOver({ alerts: told, dataDir, folders = [], leaving = false }: ProviderConfig, ground: Ground): Watch {
-  const { chain, provider, alerts } = ground;
+  const { chain, provider, alerts, metrics } = ground;
   const { limits = NO_LIMITS, lookMs, silentMs } = told ?? {};
   return new Watch({
     ...{ chain, provider, leaving, limits, alerts, folders: [dataDir, ...folders.map(({ path }) => path)] },
+    onSeen: (seen) => metrics.seen(seen),
     ...(lookMs !== undefined && { lookMs }),
     ...(silentMs !== undefined && { silentMs }),
   });

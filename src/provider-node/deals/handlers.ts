@@ -26,11 +26,13 @@ export interface Serving {
   readonly egress: Egress;
   readonly samples: Samples;
   readonly log: Logger;
+  /** A sector file was found missing or wrong, which is told of once. */
+  readonly onLost: () => void;
 }
 
 export function handlersOf(serving: Serving): Handlers {
   const { store, book, access, offers, revisions, reads, egress, log } = serving;
-  const lost = lossesTold(log);
+  const lost = lossesTold(serving);
   return {
     ask: () => offers.ask(),
     offer: ({ terms }) => offers.offer(terms),
@@ -132,13 +134,15 @@ async function prove(
  * A lost sector is for this provider's log; the peer only has to know that it must ask another one. However often a file is
  * asked for, it is an error once.
  */
-function lossesTold(log: Logger): (context: Context, error: unknown) => never {
+function lossesTold({ log, onLost }: Serving): (context: Context, error: unknown) => never {
   const told = new Set<string>();
   return (context, error) => {
     if (!(error instanceof SectorLostError)) throw error;
     const { deal, slab, file } = error;
-    log[told.has(file) ? "debug" : "error"]({ ...callOf(context), deal, file }, error.message);
+    const isNew = !told.has(file);
     told.add(file);
+    log[isNew ? "error" : "debug"]({ ...callOf(context), deal, file }, error.message);
+    if (isNew) onLost();
     throw new SubletException({ code: "NoSuchSlab", deal, slab }, { cause: error });
   };
 }
