@@ -53,6 +53,7 @@ export class ProviderNode {
   readonly peerId: string;
   readonly metricsUrl: string | undefined;
   readonly #parts: Parts;
+  #stopped: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -67,9 +68,14 @@ export class ProviderNode {
    * StateCorrupt
    */
   static async start(config: ProviderConfig): Promise<ProviderNode> {
+    const { signal, log } = config;
     const endings: (() => Promise<unknown>)[] = [];
     try {
-      return new ProviderNode(await assemble(config, endings));
+      const node = new ProviderNode(await assemble(config, endings));
+      signal?.throwIfAborted();
+      const stop = (): void => void node.stop().catch((error) => log.error({ err: error }, "it did not end well"));
+      signal?.addEventListener("abort", stop, { once: true });
+      return node;
     } catch (error) {
       for (const end of endings.reverse()) await end().catch(() => {});
       throw error;
@@ -86,8 +92,11 @@ export class ProviderNode {
   }
 
   /** Lets what is under way finish, keeps everything, and ends. */
-  async stop(): Promise<void> {
-    for (const end of this.#parts.endings.splice(0).reverse()) await end();
+  stop(): Promise<void> {
+    this.#stopped ??= (async () => {
+      for (const end of this.#parts.endings.splice(0).reverse()) await end();
+    })();
+    return this.#stopped;
   }
 }
 
@@ -103,7 +112,9 @@ interface Parts {
 }
 
 async function assemble(config: ProviderConfig, endings: Endings): Promise<Parts> {
+  config.signal?.throwIfAborted();
   const ground = await layGround(config, endings);
+  config.signal?.throwIfAborted();
   const { provider, store, metrics } = ground;
   const deals = await openDeals(config, ground, endings);
   const { book } = deals;

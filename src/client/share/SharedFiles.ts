@@ -8,6 +8,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { Market } from "../../chain/Market.ts";
 import { Scope } from "../../chain/MarketReader.ts";
 import { CHUNK_BYTES, Keys, NODE_BYTES, SECTOR_BYTES, Slab } from "../../codec/index.ts";
+import { orAborted } from "../../network/Deadline.ts";
 import { createNode, type Node } from "../../network/Node.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { newTrace, requireTrace } from "../../protocol/TraceId.ts";
@@ -17,6 +18,7 @@ import { Database } from "../home/Database.ts";
 import { requireParallel, Slots, USUAL_PARALLEL } from "../Parallel.ts";
 import { type DownloadSurroundings, download, RUNS_AHEAD } from "../retrieve/Download.ts";
 import { type Fetched, type FetchOptions, fetchFiles } from "../retrieve/Fetching.ts";
+import { streamOf } from "../retrieve/Reading.ts";
 import { type Incident, ShardReader } from "../retrieve/ShardReader.ts";
 import { Vouchers } from "../retrieve/Vouchers.ts";
 import { learnOpenings } from "../volumes/Openings.ts";
@@ -90,7 +92,12 @@ export class SharedFiles {
    * @throws SubletException LinkMalformed, LinkVersion, LinkExpired, LinkRevoked, LinkSpent, WrongChain, NotAMarket,
    * ChainUnavailable, TooFewProviders, BadArgument (the link does not say where the chain is; the trace is none)
    */
-  static async open(text: string, options: SharedOptions = {}): Promise<SharedFiles> {
+  static open(text: string, options: SharedOptions = {}): Promise<SharedFiles> {
+    return orAborted(SharedFiles.#open(text, options), options.signal);
+  }
+
+  static async #open(text: string, options: SharedOptions): Promise<SharedFiles> {
+    options.signal?.throwIfAborted();
     const link = decodeLink(text);
     const trace = options.trace === undefined ? newTrace() : requireTrace("trace", options.trace);
     const rpcUrl = options.rpcUrl ?? link.rpcUrl;
@@ -106,6 +113,7 @@ export class SharedFiles {
     );
     options.signal?.addEventListener("abort", () => void shared.close().catch(() => undefined), { once: true });
     try {
+      options.signal?.throwIfAborted();
       await shared.#learn(options.signal);
       return shared;
     } catch (error) {
@@ -142,10 +150,22 @@ export class SharedFiles {
     return fetchFiles(this.entries, this.name, target, read, { ...options, parallel }, signal);
   }
 
-  /** The bytes of a single file, in order; what they are is checked at the end. */
+  /**
+   * The bytes of a single file, in order; what they are is checked at the end.
+   * @throws SubletException TooFewProviders, LinkExpired, LinkRevoked, LinkSpent, LinkMalformed; BadArgument when it is a folder
+   */
   async *get(signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    const either = orClosed(this.#closing, signal);
-    yield* this.#whole(this.#byPath.get(this.name)!, either);
+    const object = this.#byPath.get(this.name);
+    if (!object) {
+      const reason = "what is shared is a folder: fetch brings all of it";
+      throw new SubletException({ code: "BadArgument", name: "path", value: this.name, reason });
+    }
+    yield* this.#whole(object, orClosed(this.#closing, signal));
+  }
+
+  /** {@link get} as a web stream: it fetches as it is read, a little ahead, and ends when it is cancelled. */
+  stream(signal?: AbortSignal): ReadableStream<Uint8Array> {
+    return streamOf((either) => this.get(either), signal);
   }
 
   async close(): Promise<void> {

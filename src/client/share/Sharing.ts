@@ -97,6 +97,7 @@ export async function createShare(drive: Writable, path: string, options: ShareO
       ...{ client: account.address, delegateKey: hexToBytes(key), untilEpoch },
       list: treeOf(parts, master, [{ path: "list", object }], false),
     });
+    options.signal?.throwIfAborted();
     await market.authorize(id, delegation);
     return { id, link, path: name, files, bytes, untilEpoch, budget: baseUnits(egressCap) };
   } catch (error) {

@@ -6,7 +6,7 @@ import type { Parts } from "../Parts.ts";
 import { type Cost, costInVolume } from "../volumes/Prices.ts";
 import { quorum } from "../volumes/Volume.ts";
 import { chooseVolume, filesOf } from "./Put.ts";
-import type { Content, Source } from "./Source.ts";
+import { type Content, piecesOf, type Source } from "./Source.ts";
 import { slabsNeeded } from "./Storing.ts";
 
 export interface PlanOptions {
@@ -56,9 +56,6 @@ export async function plan(
 
 async function lengthOf(content: Content, signal?: AbortSignal): Promise<number> {
   let bytes = 0;
-  for await (const piece of content.open()) {
-    signal?.throwIfAborted();
-    bytes += piece.length;
-  }
+  for await (const piece of piecesOf(content, signal)) bytes += piece.length;
   return bytes;
 }
