@@ -103,7 +103,11 @@ export class Sublet {
     signal?.throwIfAborted();
     const opening = assemble(options).then((parts) => {
       const drive = new Sublet(parts);
-      const close = (): void => void drive.close().catch(() => undefined);
+      const close = (): void => {
+        // What is under way ends with the reason that its caller gave.
+        parts.closing.abort(signal?.reason);
+        void drive.close().catch(() => undefined);
+      };
       // Who gave up meanwhile has no drive to close.
       if (signal?.aborted) close();
       else signal?.addEventListener("abort", close, { once: true });

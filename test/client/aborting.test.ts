@@ -187,6 +187,20 @@ describe("a call that is given up", function () {
     expect(drive.kind("note")).to.equal("file");
   });
 
+  it("with all others of its drive, by the signal that opened that", async () => {
+    const stop = new AbortController();
+    const short = await world.open(home, { signal: stop.signal, patienceMs: 100_000 });
+    await withHungProviders(async () => {
+      const ended = read(short.get("film")).catch((error: unknown) => error);
+      await sleep(200);
+      stop.abort(new Error("the program ends"));
+      expect(await ended).to.equal(stop.signal.reason);
+    });
+    expect(await short.tokenDecimals().catch((error: unknown) => error)).to.equal(stop.signal.reason);
+    await short.close();
+    await works();
+  });
+
   it("a provider's start; and its run ends with the signal", async () => {
     const { ground } = world;
     const config = { ...world.hosts[0]!.config, dataDir: await ground.directory(), account: await ground.account() };

@@ -64,6 +64,7 @@ export class SharedFiles {
   readonly #byPath = new Map<string, SharedObject>();
   readonly #places = new Map<string, Place>();
   readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
   #sectors = 0;
   /** What a provider asked for last that the link does not pay. */
   #owed: bigint | undefined;
@@ -111,7 +112,12 @@ export class SharedFiles {
       { link, market, node: await createNode({ trace }), cap },
       options.onIncident ?? (() => {}),
     );
-    options.signal?.addEventListener("abort", () => void shared.close().catch(() => undefined), { once: true });
+    const close = (): void => {
+      // What is under way ends with the reason that its caller gave.
+      shared.#closing.abort(options.signal?.reason);
+      void shared.close().catch(() => undefined);
+    };
+    options.signal?.addEventListener("abort", close, { once: true });
     try {
       options.signal?.throwIfAborted();
       await shared.#learn(options.signal);
@@ -168,12 +174,15 @@ export class SharedFiles {
     return streamOf((either) => this.get(either), signal);
   }
 
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
-    await this.#providers.close();
-    await this.#node.stop();
-    this.#database.close();
+  /** Ends everything under way. */
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      this.#closing.abort();
+      await this.#providers.close();
+      await this.#node.stop();
+      this.#database.close();
+    })();
+    return this.#closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
