@@ -24,6 +24,7 @@ import { PATIENCE_MS } from "./upload/VolumeUpload.ts";
 import { Providers } from "./volumes/Providers.ts";
 import { Volumes } from "./volumes/Volume.ts";
 
+/** Which drive to open, and how: its home, and what opens the key in it. */
 export interface OpenOptions {
   /** The folder of the drive; ~/.sublet unless told. */
   readonly home?: string;

@@ -415,6 +415,7 @@ export class Sublet {
     return this.#closed;
   }
 
+  /** Closes it, at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

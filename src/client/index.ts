@@ -1,6 +1,8 @@
 /** The client library: `import { Sublet } from "sublet"`. */
+export { type ErrorCode, type SubletError, SubletException } from "../protocol/Errors.ts";
 export type { Entry } from "./catalogue/Catalogue.ts";
 export type { Version } from "./catalogue/Versions.ts";
+export type { Keep } from "./home/Home.ts";
 export { keyOf, wordsOf } from "./home/Words.ts";
 export type { Failure } from "./Parallel.ts";
 export type { OpenOptions } from "./Parts.ts";
@@ -12,16 +14,19 @@ export type { Incident } from "./retrieve/ShardReader.ts";
 export { type Status, Sublet, type Waiting } from "./Sublet.ts";
 export { SharedFiles, type SharedOptions } from "./share/SharedFiles.ts";
 export type { NewShare, ShareOptions, SharePlan, ShareStatus } from "./share/Sharing.ts";
+export type { Removal } from "./upload/Naming.ts";
 export type { Plan, PlanOptions } from "./upload/Plan.ts";
 export type { PositionReceipt, PutOptions, PutState, Receipt } from "./upload/Put.ts";
 export type { Quote, QuoteOptions } from "./upload/Quote.ts";
 export type { Source } from "./upload/Source.ts";
 export type { VolumeOptions } from "./volumes/Creation.ts";
 export type { ExtendedDeal, ExtendOptions, ExtensionReport } from "./volumes/Extending.ts";
+export type { TopUp } from "./volumes/Funding.ts";
 export type { PlannedDeal, TopUpPlan, VolumePlan } from "./volumes/Payments.ts";
 export type { Cost, Prices, Spread } from "./volumes/Prices.ts";
 export type { VolumeRenewed } from "./volumes/Renewal.ts";
 export type { Health, PositionStatus, VolumeStatus } from "./volumes/Standing.ts";
+export type { Deal, Volume } from "./volumes/Volume.ts";
 export type { Warning } from "./volumes/Warnings.ts";
 export type { Mirrored } from "./watch/Mirror.ts";
 export type { WatchOptions } from "./watch/Watching.ts";

@@ -28,6 +28,7 @@ import { type Volume, Volumes } from "../volumes/Volume.ts";
 import { decodeLink, type Link, malformed } from "./Link.ts";
 import { decodeTree, MAX_TREE_BYTES, type SharedObject, type Tree } from "./Tree.ts";
 
+/** How to open a link. */
 export interface SharedOptions {
   /** In place of what the link says. */
   readonly rpcUrl?: string;
@@ -50,6 +51,7 @@ interface Foundations {
   readonly cap: bigint;
 }
 
+/** What a link leads to, opened for reading; {@link SharedFiles.open} does. Close it when it is read. */
 export class SharedFiles {
   /** Files by their paths, of which the first part is the name of what is shared. */
   readonly entries: Entry[] = [];
@@ -138,6 +140,7 @@ export class SharedFiles {
     return this.entries[0]!.path.split("/", 1)[0]!;
   }
 
+  /** Whether that is one file, which {@link get} and {@link stream} read, or a folder, which {@link fetch} brings. */
   get kind(): "file" | "folder" {
     return this.entries.length === 1 && this.entries[0]!.path === this.name ? "file" : "folder";
   }
@@ -185,6 +188,7 @@ export class SharedFiles {
     return this.#closed;
   }
 
+  /** Closes it, at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

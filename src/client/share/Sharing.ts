@@ -19,6 +19,7 @@ import type { Writable } from "../upload/Writable.ts";
 import { encodeLink } from "./Link.ts";
 import { encodeTree, isPlain, MAX_TREE_BYTES, type SharedSlab, type Tree } from "./Tree.ts";
 
+/** For how long a link holds, and what it may cost. */
 export interface ShareOptions {
   /** For how long: epochs, this one among them, or seconds, from which whole epochs are made. A week unless told. */
   readonly until?: { readonly epochs: number } | { readonly seconds: number };
@@ -51,6 +52,7 @@ export interface ShareStatus {
   readonly used: bigint;
 }
 
+/** A link that was made. `link` is its only copy, and opens what it leads to; `id`, the address of its key, takes it back. */
 export interface NewShare extends Omit<SharePlan, "gas" | "fee"> {
   readonly id: Address;
   readonly link: string;

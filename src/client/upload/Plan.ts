@@ -9,6 +9,7 @@ import { chooseVolume, filesOf } from "./Put.ts";
 import { type Content, piecesOf, type Source } from "./Source.ts";
 import { slabsNeeded } from "./Storing.ts";
 
+/** What a put to be planned would be told. */
 export interface PlanOptions {
   /** The newest unless told. */
   readonly volume?: bigint;
