@@ -34,6 +34,16 @@ export function requireTrace(name: string, value: string): TraceId {
   throw new SubletException({ code: "BadArgument", name, value, reason });
 }
 
+/**
+ * The trace of a command: the one that is given with `--trace`, else the one that its environment is in (TRACEPARENT: what
+ * others have set for their own sake is no reason to fail), else one of its own.
+ * @throws SubletException BadArgument
+ */
+export function traceOfCommand(given: string | undefined, environment: { readonly TRACEPARENT?: string }): TraceId {
+  if (given !== undefined) return requireTrace("--trace", given);
+  return traceIn(environment.TRACEPARENT ?? "") ?? newTrace();
+}
+
 /** On the wire: its bytes, of which any are taken as they come. */
 export const trace: Field<TraceId, Uint8Array> = {
   encode(value) {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { SubletException } from "../../src/protocol/Errors.ts";
-import { newTrace, requireTrace, traceIn } from "../../src/protocol/TraceId.ts";
+import { newTrace, requireTrace, traceIn, traceOfCommand } from "../../src/protocol/TraceId.ts";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -31,6 +31,17 @@ describe("TraceId", () => {
       expect(traceIn(text)).to.equal(trace);
     });
   }
+
+  it("is a command's own argument before its environment's, and something drawn without either", () => {
+    const TRACEPARENT = `00-${"ab".repeat(16)}-00f067aa0ba902b7-01`;
+    expect(traceOfCommand(ID, { TRACEPARENT })).to.equal(ID);
+    expect(traceOfCommand(undefined, { TRACEPARENT })).to.equal("ab".repeat(16));
+    for (const environment of [{}, { TRACEPARENT: "elsewhere" }]) {
+      const drawn = [traceOfCommand(undefined, environment), traceOfCommand(undefined, environment)];
+      expect(new Set(drawn.map(traceIn)).size).to.equal(2);
+    }
+    expect(() => traceOfCommand("mine", {})).to.throw(SubletException, /^--trace/);
+  });
 
   it("says which argument is none", () => {
     expect(requireTrace("--trace", ID)).to.equal(ID);

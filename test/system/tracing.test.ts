@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { type LocalProvider, until } from "../../scripts/local-network.ts";
-import { done, fails, network, providerAt, withoutSectors } from "./network.ts";
+import { done, fails, network, place, providerAt, withoutSectors } from "./network.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -100,6 +100,16 @@ describe("a command's trace id", function () {
     const { json } = await network.sublet(["get", "/nothing", "--trace", TRACE, ...at]);
     expect(json).to.deep.include({ trace: TRACE });
     expect(json.error.code).to.equal("NoSuchPath");
+  });
+
+  it("is an audit's too", async () => {
+    const { json } = await network.sublet(["audit", "--trace", "dd".repeat(16), ...place()]);
+    expect(json.trace).to.equal("dd".repeat(16));
+    for (const provider of providers) {
+      await until("its session is over", 20_000, async () => (await linesOf(provider, "dd".repeat(16))).length > 0);
+      const [closed] = await linesOf(provider, "dd".repeat(16));
+      expect(closed).to.include({ msg: "session closed" }).and.not.to.have.property("client");
+    }
   });
 
   it("that is none is refused by its name, and nothing is asked", async () => {

@@ -4,7 +4,7 @@ import type { Address } from "viem";
 import { marketAddress } from "../../chain/MarketAddress.ts";
 import { readPassword } from "../../chain/Password.ts";
 import { SubletException } from "../../protocol/Errors.ts";
-import { newTrace, requireTrace, traceIn } from "../../protocol/TraceId.ts";
+import { traceOfCommand } from "../../protocol/TraceId.ts";
 import { Home } from "../home/Home.ts";
 import type { Failure } from "../Parallel.ts";
 import type { Incident } from "../retrieve/ShardReader.ts";
@@ -55,9 +55,7 @@ export function command(name: string, description: string): Command {
     .option("--verbose", "say the trace id")
     .hook("preAction", (_, own) => {
       const { trace, verbose } = own.opts<{ trace?: string; verbose?: boolean }>();
-      // What others have set for their own sake is no reason to fail.
-      const around = traceIn(process.env.TRACEPARENT ?? "");
-      const id = trace === undefined ? (around ?? newTrace()) : requireTrace("--trace", trace);
+      const id = traceOfCommand(trace, process.env);
       own.setOptionValue("trace", id);
       if (verbose) note(`trace ${id}`);
     });
