@@ -7,7 +7,7 @@
  *     await drive.close();
  */
 import type { Address } from "viem";
-import { orAborted } from "../network/Deadline.ts";
+import { orAborted, within } from "../network/Deadline.ts";
 import type { Entry } from "./catalogue/Catalogue.ts";
 import { normalize, normalizeFolder } from "./catalogue/Path.ts";
 import type { Version } from "./catalogue/Versions.ts";
@@ -20,6 +20,7 @@ import type { RepairReport } from "./repair/Repair.ts";
 import { type Recovered, recover } from "./restore/Recovery.ts";
 import { type Fetched, type FetchOptions, fetch } from "./retrieve/Fetching.ts";
 import { type GetOptions, read, streamOf } from "./retrieve/Reading.ts";
+import { type Status, statusOf } from "./Status.ts";
 import {
   createShare,
   listShares,
@@ -42,30 +43,12 @@ import { type ExtendOptions, type ExtensionReport, extendAll } from "./volumes/E
 import { type TopUp, topUp } from "./volumes/Funding.ts";
 import { planTopUp, planVolume, type TopUpPlan, type VolumePlan } from "./volumes/Payments.ts";
 import { type Prices, pricesNow } from "./volumes/Prices.ts";
-import { standingOf, type VolumeStatus } from "./volumes/Standing.ts";
 import type { Volume } from "./volumes/Volume.ts";
 import { WARN_EPOCHS, type Warning, warningsOf } from "./volumes/Warnings.ts";
 import { type WatchOptions, watchFolder } from "./watch/Watching.ts";
 
-/** Amounts in base units: of the token, and wei. */
-export interface Status {
-  readonly account: Address;
-  readonly tokens: bigint;
-  /** Of the token: how many of its base units' digits stand behind the point. */
-  readonly decimals: number;
-  readonly gas: bigint;
-  readonly epoch: number;
-  readonly files: number;
-  readonly bytes: number;
-  /** What files were before and is kept: how many, and what they take at all providers together. */
-  readonly earlier: { readonly versions: number; readonly stored: number };
-  /** Changes that wait for providers, and what of them lies in the journal. */
-  readonly unfinished: number;
-  readonly journalBytes: number;
-  readonly volumes: readonly VolumeStatus[];
-  /** Of time or money that ends soon. */
-  readonly warnings: readonly Warning[];
-}
+/** A block of a public chain, and then some: how long closing waits for a transaction that was sent. */
+const RECORD_MS = 30_000;
 
 /** Of what waits for providers or the chain. */
 export interface Waiting {
@@ -82,6 +65,8 @@ export class Sublet {
   readonly #publisher: Publisher;
   #lock: WriterLock | undefined;
   #exclusive: Promise<unknown> = Promise.resolve();
+  /** Changes that are not over, though their callers may have given them up. */
+  readonly #changing = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
@@ -267,8 +252,8 @@ export class Sublet {
    */
   share(path: string, options: ShareOptions = {}): Promise<NewShare> {
     // What it has laid is taken away again where it was given up, so it may change something after that.
-    const drive = () => this.#writable(this.#parts.closing.signal);
-    return this.#awaited(options.signal, () => createShare(drive(), path, options));
+    const lasting = () => this.#writable(this.#parts.closing.signal);
+    return this.#change(options.signal, () => createShare(lasting(), path, options));
   }
 
   /** What {@link share} of the same would come to; nothing is changed. @throws SubletException NoSuchPath, BadArgument */
@@ -336,32 +321,7 @@ export class Sublet {
 
   /** How everything stands; asks every provider. `warnWithin`: see {@link warnings}. */
   status(signal?: AbortSignal, warnWithin = WARN_EPOCHS): Promise<Status> {
-    return this.#awaited(signal, () => this.#status(signal, warnWithin));
-  }
-
-  async #status(signal: AbortSignal | undefined, warnWithin: number): Promise<Status> {
-    const { market, account, catalogue, volumes, segments, journal, versions } = this.#parts;
-    const [tokens, decimals, gas, block] = await Promise.all([
-      market.tokenBalance(account.address),
-      market.tokenDecimals(),
-      market.gasBalance(account.address),
-      market.blockNumber(),
-    ]);
-    let [files, bytes] = [0, 0];
-    for (const entry of catalogue.list("")) {
-      files++;
-      bytes += entry.bytes;
-    }
-    const standings: VolumeStatus[] = [];
-    for (const volume of volumes.all()) {
-      standings.push(await standingOf(this.#parts, volume, catalogue.slabCount(volume.id), signal));
-    }
-    return {
-      ...{ account: account.address, tokens, decimals, gas, epoch: market.epochs.at(block), files, bytes },
-      earlier: versions.cost(),
-      ...{ unfinished: segments.unfinished(), journalBytes: await journal.size(), volumes: standings },
-      warnings: await this.warnings({ within: warnWithin }),
-    };
+    return this.#awaited(signal, () => statusOf(this.#parts, signal, warnWithin));
   }
 
   /**
@@ -406,9 +366,14 @@ export class Sublet {
     return this.#awaited(signal, () => this.#parts.market.tokenDecimals());
   }
 
-  /** Ends everything under way; what was not finished goes on with the next drive of this home. */
+  /**
+   * Ends everything under way; what was not finished goes on with the next drive of this home. A transaction that was sent is
+   * waited for, within reason, so that the home knows of it.
+   */
   close(): Promise<void> {
     this.#closed ??= (async () => {
+      this.#parts.closing.abort();
+      await within(RECORD_MS, Promise.allSettled(this.#changing));
       await dismantle(this.#parts, this.#exclusive);
       this.#lock?.release();
     })();
@@ -428,8 +393,11 @@ export class Sublet {
    */
   async #change<Result>(signal: AbortSignal | undefined, work: (drive: Writable) => Promise<Result>): Promise<Result> {
     const either = orClosed(this.#parts.closing, signal);
-    either.throwIfAborted();
-    return orAborted(work(this.#writable(either)), either);
+    const changing = work(this.#writable(either));
+    this.#changing.add(changing);
+    const over = () => this.#changing.delete(changing);
+    changing.then(over, over);
+    return orAborted(changing, either);
   }
 
   /** What changes nothing here is simply not waited for any more. */

@@ -176,18 +176,8 @@ async function layGround(config: ProviderConfig, endings: Endings) {
   const unclosed = before.deals;
   const decimals = await chain.tokenDecimals();
   return {
-    chain,
-    decimals,
-    provider,
-    market,
-    finalBlocks,
-    store,
-    penaltyRate,
-    unclosed,
-    income,
-    policy,
-    alerts,
-    metrics,
+    ...{ chain, decimals, provider, market, finalBlocks, store, penaltyRate, unclosed },
+    ...{ income, policy, alerts, metrics },
   };
 }
 

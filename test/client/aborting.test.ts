@@ -201,6 +201,32 @@ describe("a call that is given up", function () {
     await works();
   });
 
+  it("with a transaction that was sent is in the home all the same, once the drive is closed", async () => {
+    const other = await world.home();
+    const buyer = await world.open(other);
+    const { rpc } = world;
+    const sent = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    rpc.between = async ({ method }, ask) => {
+      if (method === "eth_getTransactionReceipt") {
+        sent.resolve();
+        await release.promise;
+      }
+      return ask();
+    };
+    const stop = new AbortController();
+    const buying = buyer.createVolume({ k: 1, n: 2, bytes: MIB, epochs: 5, signal: stop.signal });
+    await sent.promise;
+    stop.abort(new Error("never mind"));
+    expect(await buying.catch((error: unknown) => error)).to.equal(stop.signal.reason);
+    const closed = buyer.close();
+    expect(await Promise.race([closed, sleep(300, "it waits")])).to.equal("it waits");
+    rpc.between = (_request, ask) => ask();
+    release.resolve();
+    await closed;
+    expect((await (await world.open(other)).status()).volumes).to.have.length(1);
+  });
+
   it("a provider's start; and its run ends with the signal", async () => {
     const { ground } = world;
     const config = { ...world.hosts[0]!.config, dataDir: await ground.directory(), account: await ground.account() };
