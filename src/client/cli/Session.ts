@@ -43,7 +43,7 @@ export function withHome(command: Command): Command {
     .option("--json", "print one JSON document");
 }
 
-/** A command that asks nobody but the chain. */
+/** A command that asks no provider. */
 export function localCommand(name: string, description: string): Command {
   return withHome(new Command(name)).description(description);
 }
