@@ -6,6 +6,7 @@ import { connect } from "../network/Client.ts";
 import { createNode, type Node } from "../network/Node.ts";
 import { type Announcement, decodeAnnouncement } from "../protocol/Announcement.ts";
 import { SubletException } from "../protocol/Errors.ts";
+import type { TraceId } from "../protocol/TraceId.ts";
 import { CHALLENGES, chunksOf, type Draw, locate, type Member, position } from "./Challenges.ts";
 import type { SpotCheck } from "./Report.ts";
 import { showsChunk } from "./Trees.ts";
@@ -18,16 +19,22 @@ const ATTEMPTS = 3;
 const PAUSE_MS = 1_000;
 const LEAVES_AT_ONCE = 512;
 
+export interface Asking {
+  readonly signal?: AbortSignal;
+  /** What the providers' logs have of it. */
+  readonly trace?: TraceId;
+}
+
 /** Asks each provider for chunks that the newest block draws; one that holds nothing by now is left out. */
 export async function spotCheck(
   reader: MarketReader,
   providers: readonly Address[],
-  signal?: AbortSignal,
+  { signal, trace }: Asking,
 ): Promise<SpotCheck[]> {
   if (providers.length === 0) return [];
   const announced = await reader.announcements();
   const addresses = new Map([...announced].map(([provider, { data }]) => [provider.toLowerCase(), data]));
-  const node = await createNode();
+  const node = await createNode({ ...(trace && { trace }) });
   try {
     const results: SpotCheck[] = [];
     for (let first = 0; first < providers.length; first += ASKED_TOGETHER) {

@@ -7,13 +7,12 @@ import { Comparison } from "./Comparison.ts";
 import { recordOf, rowTimes } from "./Record.ts";
 import { Replay } from "./Replay.ts";
 import type { Report } from "./Report.ts";
-import { spotCheck } from "./SpotCheck.ts";
+import { type Asking, spotCheck } from "./SpotCheck.ts";
 import { sectorsOf } from "./State.ts";
 
-export interface AuditOptions extends Connection {
+export interface AuditOptions extends Connection, Asking {
   /** Whether to ask providers over the wire; they are asked unless this is false. */
   readonly spotCheck?: boolean;
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -30,7 +29,7 @@ export async function audit(options: AuditOptions): Promise<Report> {
     await comparison.run();
     return { replay, comparison, block };
   });
-  const checks = options.spotCheck === false ? [] : await spotCheck(reader, holders(replay), options.signal);
+  const checks = options.spotCheck === false ? [] : await spotCheck(reader, holders(replay), options);
   return reportOf(reader, replay, comparison, block, checks);
 }
 

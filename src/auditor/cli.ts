@@ -6,6 +6,7 @@ import { z } from "zod";
 import { addressOf, marketAddress } from "../chain/MarketAddress.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import { toJson } from "../protocol/Json.ts";
+import { traceOfCommand } from "../protocol/TraceId.ts";
 import { type AuditOptions, audit } from "./audit.ts";
 import { htmlPage } from "./htmlPage.ts";
 import { replayProof } from "./ProofReplay.ts";
@@ -20,6 +21,7 @@ interface Flags {
   readonly json?: boolean;
   readonly spotCheck: boolean;
   readonly html?: string;
+  readonly trace?: string;
   readonly watch?: boolean;
   readonly alert?: string;
   readonly alertWebhook?: string;
@@ -38,17 +40,20 @@ export function auditCommand(): Command {
     .description("replay the whole market from the chain, compare, and ask providers to show what they hold")
     .option("--no-spot-check", "leave out asking the providers")
     .option("--html <file>", "also write the report as a page for browsers, with each provider's calendar")
+    .option("--trace <id>", "what the providers' logs have of it: else TRACEPARENT's, else drawn at random")
     .option("--watch", "go on with every new block, and tell each wrong once, until Ctrl-C")
     .option("--alert <command>", "with --watch: run this when something is wrong, with $1 the kind, $2 what it is")
     .option("--alert-webhook <url>", "with --watch: post what is wrong to this URL, as JSON")
     .option("--remember <file>", "with --watch: what was told, so that the next watch does not tell it again")
     .action(async (_flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();
-      if (flags.watch) return watching(flags);
+      const trace = traceOfCommand(flags.trace, process.env);
+      command.setOptionValue("trace", trace);
+      if (flags.watch) return watching({ ...flags, trace });
       without(flags, ["alert", "alertWebhook", "remember"], "it is for --watch");
-      const report = await audit({ ...(await place(flags)), spotCheck: flags.spotCheck });
+      const report = await audit({ ...(await place(flags)), spotCheck: flags.spotCheck, trace });
       if (flags.html !== undefined) await writeWhole("--html", flags.html, htmlPage(report));
-      process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : page(report));
+      process.stdout.write(flags.json ? `${JSON.stringify({ ...report, trace })}\n` : page(report));
       if (!report.ok) process.exitCode = 1;
     })
     .addCommand(proofCommand());
@@ -62,11 +67,14 @@ function without(flags: Flags, names: readonly (keyof Flags)[], reason: string):
 }
 
 async function watching(flags: Flags): Promise<void> {
-  const { alert, alertWebhook: webhook, html, remember, spotCheck, json = false } = flags;
+  const { alert, alertWebhook: webhook, html, remember, spotCheck, trace, json = false } = flags;
   if (webhook !== undefined && !/^https?:$/.test(URL.parse(webhook)?.protocol ?? ""))
     throw bad("--alert-webhook", webhook, "it is an http or https URL");
   const { runWatch } = await import("./watching.ts");
-  const ok = await runWatch({ ...(await place(flags)), spotCheck }, { command: alert, webhook, html, remember, json });
+  const ok = await runWatch(
+    { ...(await place(flags)), spotCheck, ...(trace && { trace }) },
+    { command: alert, webhook, html, remember, json },
+  );
   if (!ok) process.exitCode = 1;
 }
 
@@ -78,7 +86,7 @@ function proofCommand(): Command {
     .argument("<provider>", "the provider's address")
     .action(async (epoch: string, provider: string, _flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();
-      without(flags, ["html", "watch", "alert", "alertWebhook", "remember"], "it is for a whole audit");
+      without(flags, ["html", "trace", "watch", "alert", "alertWebhook", "remember"], "it is for a whole audit");
       if (!/^[1-9]\d{0,9}$/.test(epoch)) throw bad("epoch", epoch, "it is a number from 1 on");
       const report = await replayProof(await place(flags), Number(epoch), addressOf("provider", provider));
       process.stdout.write(flags.json ? `${toJson(report)}\n` : proofPage(report));

@@ -119,7 +119,7 @@ class Watching {
     // Replaced while its views were read: they are of no one chain.
     if ((await this.#reader.block(block)).hash !== hash) return;
     if (epoch !== this.#epoch && this.#options.spotCheck !== false) {
-      const checks = await spotCheck(this.#reader, holders(replay), signal);
+      const checks = await spotCheck(this.#reader, holders(replay), this.#options);
       if (signal?.aborted) return;
       this.#checks = checks;
     }

@@ -6,6 +6,7 @@ import { Market } from "../chain/Market.ts";
 import { Keys } from "../codec/index.ts";
 import { createNode, type Node } from "../network/Node.ts";
 import { SubletException } from "../protocol/Errors.ts";
+import { newTrace, requireTrace, type TraceId } from "../protocol/TraceId.ts";
 import { Catalogue } from "./catalogue/Catalogue.ts";
 import { decodeHead, Lanes } from "./catalogue/Heads.ts";
 import { Segments } from "./catalogue/Segments.ts";
@@ -23,6 +24,7 @@ import { PATIENCE_MS } from "./upload/VolumeUpload.ts";
 import { Providers } from "./volumes/Providers.ts";
 import { Volumes } from "./volumes/Volume.ts";
 
+/** Which drive to open, and how: its home, and what opens the key in it. */
 export interface OpenOptions {
   /** The folder of the drive; ~/.sublet unless told. */
   readonly home?: string;
@@ -39,6 +41,11 @@ export interface OpenOptions {
   readonly onIncident?: (incident: Incident) => void;
   /** How long providers may be silent before an outcome counts as unknown; 20 s unless told. */
   readonly patienceMs?: number;
+  /**
+   * What providers' logs have of this drive's calls: 32 digits of hex, or a W3C traceparent whose trace they belong to; one
+   * of its own unless told.
+   */
+  readonly trace?: string;
 }
 
 export interface Parts {
@@ -48,6 +55,7 @@ export interface Parts {
   readonly account: LocalAccount;
   readonly market: Market;
   readonly node: Node;
+  readonly trace: TraceId;
   readonly database: Database;
   readonly catalogue: Catalogue;
   readonly lanes: Lanes;
@@ -68,6 +76,7 @@ export interface Parts {
  * @throws SubletException NotInitialized, WrongPassword, StateCorrupt, ChainUnavailable, WrongChain, NotAMarket
  */
 export async function assemble(options: OpenOptions): Promise<Parts> {
+  const trace = options.trace === undefined ? newTrace() : requireTrace("trace", options.trace);
   const home = new Home(options.home);
   const config = await home.readConfig();
   const master = await masterKey(home, options);
@@ -84,14 +93,14 @@ export async function assemble(options: OpenOptions): Promise<Parts> {
   });
   await mkdir(home.path, { recursive: true, mode: 0o700 });
   const database = new Database(home.databaseFile);
-  const node = await createNode().catch((error: unknown) => {
+  const node = await createNode({ trace }).catch((error: unknown) => {
     database.close();
     throw error;
   });
-  return connectParts(options, { home, config, master, account, market, database, node });
+  return connectParts(options, { home, config, master, account, market, database, node, trace });
 }
 
-type Foundations = Pick<Parts, "home" | "config" | "master" | "account" | "market" | "database" | "node">;
+type Foundations = Pick<Parts, "home" | "config" | "master" | "account" | "market" | "database" | "node" | "trace">;
 
 function connectParts(options: OpenOptions, foundations: Foundations): Parts {
   const { home, config, master, account, market, database, node } = foundations;

@@ -6,10 +6,9 @@
  *     for await (const bytes of drive.get("notes/today.txt")) ...
  *     await drive.close();
  */
-import { createHash } from "node:crypto";
 import type { Address } from "viem";
-import { SubletException } from "../protocol/Errors.ts";
-import type { Entry, StoredObject } from "./catalogue/Catalogue.ts";
+import { orAborted, within } from "../network/Deadline.ts";
+import type { Entry } from "./catalogue/Catalogue.ts";
 import { normalize, normalizeFolder } from "./catalogue/Path.ts";
 import type { Version } from "./catalogue/Versions.ts";
 import { orClosed } from "./closing.ts";
@@ -19,8 +18,9 @@ import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
 import { repairAll } from "./repair/Housekeeping.ts";
 import type { RepairReport } from "./repair/Repair.ts";
 import { type Recovered, recover } from "./restore/Recovery.ts";
-import { download } from "./retrieve/Download.ts";
 import { type Fetched, type FetchOptions, fetch } from "./retrieve/Fetching.ts";
+import { type GetOptions, read, streamOf } from "./retrieve/Reading.ts";
+import { type Status, statusOf } from "./Status.ts";
 import {
   createShare,
   listShares,
@@ -43,49 +43,30 @@ import { type ExtendOptions, type ExtensionReport, extendAll } from "./volumes/E
 import { type TopUp, topUp } from "./volumes/Funding.ts";
 import { planTopUp, planVolume, type TopUpPlan, type VolumePlan } from "./volumes/Payments.ts";
 import { type Prices, pricesNow } from "./volumes/Prices.ts";
-import { standingOf, type VolumeStatus } from "./volumes/Standing.ts";
 import type { Volume } from "./volumes/Volume.ts";
 import { WARN_EPOCHS, type Warning, warningsOf } from "./volumes/Warnings.ts";
 import { type WatchOptions, watchFolder } from "./watch/Watching.ts";
 
-/** Bytes `first` to `last` of a file, both included; without `last` to its end. */
-export interface Range {
-  readonly first: number;
-  readonly last?: number;
-}
+/** A block of a public chain, and then some: how long closing waits for a transaction that was sent. */
+const RECORD_MS = 30_000;
 
-export interface GetOptions {
-  /** An earlier content of the file, as {@link Sublet.versions} counts them; 1, what was put last, unless told. */
-  readonly version?: number;
-  readonly range?: Range;
+/** Of what waits for providers or the chain. */
+export interface Waiting {
+  /** Ends the wait with its reason; what was begun by then, and recorded or sent, is not taken back. */
   readonly signal?: AbortSignal;
 }
 
-/** Amounts in base units: of the token, and wei. */
-export interface Status {
-  readonly account: Address;
-  readonly tokens: bigint;
-  /** Of the token: how many of its base units' digits stand behind the point. */
-  readonly decimals: number;
-  readonly gas: bigint;
-  readonly epoch: number;
-  readonly files: number;
-  readonly bytes: number;
-  /** What files were before and is kept: how many, and what they take at all providers together. */
-  readonly earlier: { readonly versions: number; readonly stored: number };
-  /** Changes that wait for providers, and what of them lies in the journal. */
-  readonly unfinished: number;
-  readonly journalBytes: number;
-  readonly volumes: readonly VolumeStatus[];
-  /** Of time or money that ends soon. */
-  readonly warnings: readonly Warning[];
-}
-
+/**
+ * A drive: one home, one writer at a time, any number of calls at once. Whatever takes time takes an {@link AbortSignal};
+ * a call that is given up leaves the drive as usable as before. Every failure is a SubletException, whose `code` says what.
+ */
 export class Sublet {
   readonly #parts: Parts;
   readonly #publisher: Publisher;
   #lock: WriterLock | undefined;
   #exclusive: Promise<unknown> = Promise.resolve();
+  /** Changes that are not over, though their callers may have given them up. */
+  readonly #changing = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
@@ -100,21 +81,33 @@ export class Sublet {
 
   /**
    * The drive of a home. Reading needs no lock; the first change takes it, until the drive is closed.
-   * @throws SubletException NotInitialized, WrongPassword, StateCorrupt, ChainUnavailable, WrongChain, NotAMarket
+   * @throws SubletException NotInitialized, WrongPassword, StateCorrupt, ChainUnavailable, WrongChain, NotAMarket,
+   * BadArgument (key, password or trace)
    */
   static async open(options: OpenOptions): Promise<Sublet> {
-    options.signal?.throwIfAborted();
-    const drive = new Sublet(await assemble(options));
-    options.signal?.addEventListener("abort", () => void drive.close().catch(() => undefined), { once: true });
-    return drive;
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const opening = assemble(options).then((parts) => {
+      const drive = new Sublet(parts);
+      const close = (): void => {
+        // What is under way ends with the reason that its caller gave.
+        parts.closing.abort(signal?.reason);
+        void drive.close().catch(() => undefined);
+      };
+      // Who gave up meanwhile has no drive to close.
+      if (signal?.aborted) close();
+      else signal?.addEventListener("abort", close, { once: true });
+      return drive;
+    });
+    return orAborted(opening, signal);
   }
 
   /** Opens a home that has its key and config but nothing else, and brings everything back from chain and providers. */
   static async restore(options: OpenOptions): Promise<{ drive: Sublet; recovered: Recovered }> {
     const drive = await Sublet.open(options);
     try {
-      drive.#writable();
-      return { drive, recovered: await recover(drive.#parts, options.signal) };
+      drive.#writable(drive.#parts.closing.signal);
+      return { drive, recovered: await orAborted(recover(drive.#parts, options.signal), options.signal) };
     } catch (error) {
       await drive.close();
       throw error;
@@ -131,16 +124,22 @@ export class Sublet {
     return this.#parts.account.address;
   }
 
+  /** What providers' logs have of this drive's calls: 32 digits of hex. */
+  get trace(): string {
+    return this.#parts.trace;
+  }
+
   // ---------------------------------------------------------------- files
 
   /**
    * Stores a file, or every file of a folder, under `path`; resolves when it is durable and every provider that answers
    * has it (`until: "durable"`: when it is durable).
    * @throws SubletException NoVolume, VolumeFull (before a byte moves), NoSuchPath, NotDurable (the outcome is unknown:
-   * what was put is in the journal and goes on with the next change), HomeBusy
+   * what was put is in the journal and goes on with the next change), SourceUnreadable, HomeBusy, BadArgument; what a stream
+   * failed with, as it is
    */
-  async put(path: string, source: Source, options: PutOptions = {}): Promise<Receipt> {
-    return put(this.#writable(), path, source, options);
+  put(path: string, source: Source, options: PutOptions = {}): Promise<Receipt> {
+    return this.#change(options.signal, (drive) => put(drive, path, source, options));
   }
 
   /**
@@ -148,25 +147,26 @@ export class Sublet {
    * @throws SubletException what the put would end with, as far as it can be known before
    */
   plan(path: string, source: Source, options: PlanOptions = {}): Promise<Plan> {
-    return plan(this.#parts, path, source, options);
+    return this.#awaited(options.signal, () => plan(this.#parts, path, source, options));
   }
 
   /**
    * The bytes of a file, in order. A file read whole is compared with its SHA-256 at the end.
    * @throws SubletException NoSuchPath, NoSuchVersion, TooFewProviders, BadArgument (a range outside the file)
    */
-  async *get(path: string, { version, range, signal }: GetOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
-    const object = this.#object(path, version);
-    const { first, end } = bounds(object, range);
-    const either = orClosed(this.#parts.closing, signal);
-    const hash = createHash("sha256");
-    for await (const bytes of download(this.#parts.reading, object, first, end, either)) {
-      hash.update(bytes);
-      yield bytes;
-    }
-    if (end - first < object.length || Buffer.compare(hash.digest(), object.sha256) === 0) return;
-    const reason = `what was put as ${path} had another SHA-256 than what came back`;
-    throw new SubletException({ code: "StateCorrupt", file: this.#parts.home.databaseFile, reason });
+  get(path: string, options: GetOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    return read(this.#parts, path, options);
+  }
+
+  /**
+   * {@link get} as a web stream: it fetches as it is read, a little ahead, and ends when it is cancelled.
+   *
+   *     await drive.stream("film.mp4").pipeTo(sink, { signal });
+   *
+   * Its errors are those of {@link get}, when it is read.
+   */
+  stream(path: string, options: GetOptions = {}): ReadableStream<Uint8Array> {
+    return streamOf((signal) => read(this.#parts, path, { ...options, signal }), options.signal);
   }
 
   /**
@@ -203,8 +203,8 @@ export class Sublet {
    * Has earlier versions at and below a path forgotten at once, and gives their room back. @returns how many
    * @throws SubletException NoSuchPath, NotDurable
    */
-  async forget(path: string): Promise<number> {
-    return forget(this.#writable(), path);
+  forget(path: string, { signal }: Waiting = {}): Promise<number> {
+    return this.#change(signal, (drive) => forget(drive, path));
   }
 
   /** Whether `path` names a file, a folder (something is stored below it), or nothing. */
@@ -217,8 +217,8 @@ export class Sublet {
    * be forgotten. @returns how many files
    * @throws SubletException NoSuchPath, BadArgument (a folder without `recursive`), NotDurable
    */
-  async remove(path: string, options: Removal = {}): Promise<number> {
-    return remove(this.#writable(), path, options);
+  remove(path: string, options: Removal = {}): Promise<number> {
+    return this.#change(options.signal, (drive) => remove(drive, path, options));
   }
 
   /**
@@ -226,13 +226,13 @@ export class Sublet {
    * of the new names are replaced. @returns how many files
    * @throws SubletException NoSuchPath, PathTaken, BadArgument (into itself, onto a folder, below a file), NotDurable
    */
-  async move(from: string, to: string, { force = false }: { force?: boolean } = {}): Promise<number> {
-    return rename(this.#writable(), from, to, { force, keep: false });
+  move(from: string, to: string, { force = false, signal }: Waiting & { force?: boolean } = {}): Promise<number> {
+    return this.#change(signal, (drive) => rename(drive, from, to, { force, keep: false }));
   }
 
   /** {@link move}, but what was there stays; both names have the same content in the same place, and it is paid once. */
-  async copy(from: string, to: string, { force = false }: { force?: boolean } = {}): Promise<number> {
-    return rename(this.#writable(), from, to, { force, keep: true });
+  copy(from: string, to: string, { force = false, signal }: Waiting & { force?: boolean } = {}): Promise<number> {
+    return this.#change(signal, (drive) => rename(drive, from, to, { force, keep: true }));
   }
 
   /**
@@ -240,8 +240,8 @@ export class Sublet {
    * nobody writes to them, renamed ones are moved, and what is gone from the folder is removed, and is a version then.
    * @throws SubletException NoSuchPath, BadArgument, NoVolume, VolumeFull, NotDurable at first; later ones are told of
    */
-  async watch(folder: string, path: string, options: WatchOptions = {}): Promise<void> {
-    return watchFolder(this.#writable(), folder, path, options);
+  watch(folder: string, path: string, options: WatchOptions = {}): Promise<void> {
+    return this.#change(options.signal, (drive) => watchFolder(drive, folder, path, options));
   }
 
   // ---------------------------------------------------------------- share links
@@ -252,17 +252,19 @@ export class Sublet {
    * @throws SubletException NoSuchPath, BadArgument, VolumeFull, NotDurable, InsufficientFunds, HomeBusy
    */
   share(path: string, options: ShareOptions = {}): Promise<NewShare> {
-    return createShare(this.#writable(), path, options);
+    // What it has laid is taken away again where it was given up, so it may change something after that.
+    const lasting = () => this.#writable(this.#parts.closing.signal);
+    return this.#change(options.signal, () => createShare(lasting(), path, options));
   }
 
   /** What {@link share} of the same would come to; nothing is changed. @throws SubletException NoSuchPath, BadArgument */
   planShare(path: string, options: ShareOptions = {}): Promise<SharePlan> {
-    return planShare(this.#parts, path, options);
+    return this.#awaited(options.signal, () => planShare(this.#parts, path, options));
   }
 
   /** The links that were not taken back, and what each has cost. */
-  shares(): Promise<ShareStatus[]> {
-    return listShares(this.#parts);
+  shares({ signal }: Waiting = {}): Promise<ShareStatus[]> {
+    return this.#awaited(signal, () => listShares(this.#parts));
   }
 
   /**
@@ -270,8 +272,8 @@ export class Sublet {
    * @param id its address, or the beginning of it
    * @throws SubletException BadArgument, NotDurable, InsufficientFunds, HomeBusy
    */
-  unshare(id: string): Promise<{ id: Address; path?: string }> {
-    return revokeShare(this.#writable(), id);
+  unshare(id: string, { signal }: Waiting = {}): Promise<{ id: Address; path?: string }> {
+    return this.#change(signal, (drive) => revokeShare(drive, id));
   }
 
   // ---------------------------------------------------------------- volumes
@@ -280,8 +282,8 @@ export class Sublet {
    * Rents space: n deals with as many providers, opened in one transaction.
    * @throws SubletException TooFewProviders, InsufficientFunds (of what, and how much is missing), BadArgument
    */
-  async createVolume(options: VolumeOptions): Promise<Volume> {
-    return createVolume(this.#writable().parts, options);
+  createVolume(options: VolumeOptions): Promise<Volume> {
+    return this.#change(options.signal, ({ parts }) => createVolume(parts, options));
   }
 
   /**
@@ -289,12 +291,12 @@ export class Sublet {
    * @throws SubletException TooFewProviders, BadArgument
    */
   planVolume(options: VolumeOptions): Promise<VolumePlan> {
-    return planVolume(this.#parts, options);
+    return this.#awaited(options.signal, () => planVolume(this.#parts, options));
   }
 
   /** What the market's providers ask now. @throws SubletException TooFewProviders when none answers that has room */
   prices(signal?: AbortSignal): Promise<Prices> {
-    return pricesNow(this.#parts, signal);
+    return this.#awaited(signal, () => pricesNow(this.#parts, signal));
   }
 
   /**
@@ -302,45 +304,25 @@ export class Sublet {
    * @throws SubletException NoSuchPath, TooFewProviders, BadArgument
    */
   quote(what: string | number, options: QuoteOptions = {}): Promise<Quote> {
-    return quote(this.#parts, what, options);
+    return this.#awaited(options.signal, () => quote(this.#parts, what, options));
   }
 
   /**
    * What ends or runs out `within` so many epochs, of one volume or all; asks the chain only.
    * @throws SubletException NoVolume
    */
-  async warnings({ volume, within = WARN_EPOCHS }: { volume?: bigint; within?: number } = {}): Promise<Warning[]> {
-    const { volumes, home } = this.#parts;
-    const looked = volume === undefined ? volumes.all() : [volumes.require(volume, home.path)];
-    return warningsOf(this.#parts, looked, within);
+  warnings(options: Waiting & { volume?: bigint; within?: number } = {}): Promise<Warning[]> {
+    const { volume, within = WARN_EPOCHS, signal } = options;
+    return this.#awaited(signal, async () => {
+      const { volumes, home } = this.#parts;
+      const looked = volume === undefined ? volumes.all() : [volumes.require(volume, home.path)];
+      return warningsOf(this.#parts, looked, within);
+    });
   }
 
   /** How everything stands; asks every provider. `warnWithin`: see {@link warnings}. */
-  async status(signal?: AbortSignal, warnWithin = WARN_EPOCHS): Promise<Status> {
-    const { market, account, catalogue, volumes, segments, journal, versions } = this.#parts;
-    const [tokens, decimals, gas, block] = await Promise.all([
-      market.tokenBalance(account.address),
-      market.tokenDecimals(),
-      market.gasBalance(account.address),
-      market.blockNumber(),
-    ]);
-    let [files, bytes] = [0, 0];
-    for (const entry of catalogue.list("")) {
-      files++;
-      bytes += entry.bytes;
-    }
-    const standings: VolumeStatus[] = [];
-    const { health } = await this.#parts.home.readConfig();
-    for (const volume of volumes.all()) {
-      const given = { slabs: catalogue.slabCount(volume.id), provedEpochs: health.epochs };
-      standings.push(await standingOf(this.#parts, volume, given, signal));
-    }
-    return {
-      ...{ account: account.address, tokens, decimals, gas, epoch: market.epochs.at(block), files, bytes },
-      earlier: versions.cost(),
-      ...{ unfinished: segments.unfinished(), journalBytes: await journal.size(), volumes: standings },
-      warnings: await this.warnings({ within: warnWithin }),
-    };
+  status(signal?: AbortSignal, warnWithin = WARN_EPOCHS): Promise<Status> {
+    return this.#awaited(signal, () => statusOf(this.#parts, signal, warnWithin));
   }
 
   /**
@@ -348,8 +330,8 @@ export class Sublet {
    * extends deals that end soon, as far as the home's budget for that goes.
    * @throws SubletException TooFewProviders, InsufficientFunds, NotDurable
    */
-  async repair(signal?: AbortSignal): Promise<RepairReport[]> {
-    return repairAll(this.#writable(), signal);
+  repair(signal?: AbortSignal): Promise<RepairReport[]> {
+    return this.#change(signal, (drive) => repairAll(drive, signal));
   }
 
   /**
@@ -357,21 +339,21 @@ export class Sublet {
    * by their prices.
    * @throws SubletException NoVolume, InsufficientFunds
    */
-  async topUp(amount: bigint, options: { egress?: boolean } = {}): Promise<TopUp[]> {
-    return topUp(this.#writable().parts, amount, options.egress ?? false);
+  topUp(amount: bigint, { egress = false, signal }: Waiting & { egress?: boolean } = {}): Promise<TopUp[]> {
+    return this.#change(signal, ({ parts }) => topUp(parts, amount, egress));
   }
 
   /** What {@link topUp} would pay, and how long the deals would last then. @throws SubletException NoVolume, BadArgument */
-  planTopUp(amount: bigint, options: { egress?: boolean } = {}): Promise<TopUpPlan> {
-    return planTopUp(this.#parts, amount, options.egress ?? false);
+  planTopUp(amount: bigint, { egress = false, signal }: Waiting & { egress?: boolean } = {}): Promise<TopUpPlan> {
+    return this.#awaited(signal, () => planTopUp(this.#parts, amount, egress));
   }
 
   /**
    * A later end for the deals of one volume or all, at what their providers ask now; what that costs goes into their escrow.
    * @throws SubletException NoVolume, OverBudget, InsufficientFunds, BadArgument: nothing was changed
    */
-  async extend(options: ExtendOptions & { volume?: bigint } = {}): Promise<ExtensionReport[]> {
-    return extendAll(this.#writable().parts, options);
+  extend(options: ExtendOptions & { volume?: bigint } = {}): Promise<ExtensionReport[]> {
+    return this.#change(options.signal, ({ parts }) => extendAll(parts, options));
   }
 
   /** Ledger units that this drive's vouchers for reads of a volume add up to. */
@@ -380,33 +362,64 @@ export class Sublet {
     return volumes.history(volume).reduce((sum, { id }) => sum + volumes.paid(id), 0n);
   }
 
-  tokenDecimals(): Promise<number> {
-    return this.#parts.market.tokenDecimals();
+  /** How many of the token's base units' digits stand behind the point. @throws SubletException ChainUnavailable */
+  tokenDecimals({ signal }: Waiting = {}): Promise<number> {
+    return this.#awaited(signal, () => this.#parts.market.tokenDecimals());
   }
 
-  /** Ends everything under way; what was not finished goes on with the next drive of this home. */
+  /**
+   * Ends everything under way; what was not finished goes on with the next drive of this home. A transaction that was sent is
+   * waited for, within reason, so that the home knows of it.
+   */
   close(): Promise<void> {
     this.#closed ??= (async () => {
+      this.#parts.closing.abort();
+      await within(RECORD_MS, Promise.allSettled(this.#changing));
       await dismantle(this.#parts, this.#exclusive);
       this.#lock?.release();
     })();
     return this.#closed;
   }
 
+  /** Closes it, at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
   // ---------------------------------------------------------------- inside
 
+  /**
+   * Once the signal aborts nothing more of a change begins, and nobody waits for it: what lies in the journal, or was sent to
+   * the chain, goes on.
+   */
+  async #change<Result>(signal: AbortSignal | undefined, work: (drive: Writable) => Promise<Result>): Promise<Result> {
+    const either = orClosed(this.#parts.closing, signal);
+    const changing = work(this.#writable(either));
+    this.#changing.add(changing);
+    const over = () => this.#changing.delete(changing);
+    changing.then(over, over);
+    return orAborted(changing, either);
+  }
+
+  /** What changes nothing here is simply not waited for any more. */
+  async #awaited<Result>(signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
+    const either = orClosed(this.#parts.closing, signal);
+    either.throwIfAborted();
+    return orAborted(work(), either);
+  }
+
   /** @throws SubletException HomeBusy */
-  #writable(): Writable {
-    this.#parts.closing.signal.throwIfAborted();
+  #writable(signal: AbortSignal): Writable {
+    signal.throwIfAborted();
     this.#lock ??= new WriterLock(this.#parts.home);
     return {
       parts: this.#parts,
       publisher: this.#publisher,
-      exclusively: (work) => this.#exclusively(work),
+      exclusively: (work) =>
+        this.#exclusively(async () => {
+          signal.throwIfAborted();
+          return work();
+        }),
     };
   }
 
@@ -415,25 +428,4 @@ export class Sublet {
     this.#exclusive = result.catch(() => undefined);
     return result;
   }
-
-  #object(path: string, version?: number): StoredObject {
-    const { catalogue, versions } = this.#parts;
-    const name = normalize(path);
-    const found = version === undefined ? catalogue.find(name)?.object : versions.object(name, version);
-    const object = found && catalogue.object(found);
-    if (object) return object;
-    if (version !== undefined) versions.require(name, version);
-    throw new SubletException({ code: "NoSuchPath", path: name });
-  }
-}
-
-function bounds({ length }: StoredObject, range: Range | undefined): { first: number; end: number } {
-  if (!range) return { first: 0, end: length };
-  const { first, last = length - 1 } = range;
-  const whole = Number.isSafeInteger(first) && Number.isSafeInteger(last);
-  if (!whole || first < 0 || last < first || first >= length) {
-    const reason = `the file has ${length} bytes, counted from 0`;
-    throw new SubletException({ code: "BadArgument", name: "range", value: `${first}-${range.last ?? ""}`, reason });
-  }
-  return { first, end: Math.min(length, last + 1) };
 }

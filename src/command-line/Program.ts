@@ -1,5 +1,6 @@
 /** All commands in one tree. A room is loaded only for its own commands, so that none waits for what another needs. */
 import { Command } from "commander";
+import { type TraceId, traceIn } from "../protocol/TraceId.ts";
 import { completionCommand } from "./completion.ts";
 import { examplesOf, helpOf } from "./examples.ts";
 
@@ -33,6 +34,12 @@ export async function wholeProgram(): Promise<Command> {
 /** A command with all its parents, from the tool's own name on: `sublet volume create`. */
 export function nameOf(command: Command): string {
   return command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
+}
+
+/** What providers' logs have of the command of a tree that ran, if that is one that calls them. */
+export function traceOf(tree: Command): TraceId | undefined {
+  const given = everyCommand(tree).map((command) => command.opts<{ trace?: string }>().trace);
+  return given.flatMap((trace) => traceIn(trace ?? "") ?? [])[0];
 }
 
 /** Every command of a tree, parents before their own. */

@@ -2,15 +2,16 @@
 import { CommanderError } from "commander";
 import { SubletException } from "../protocol/Errors.ts";
 import { toJson } from "../protocol/Json.ts";
+import type { TraceId } from "../protocol/TraceId.ts";
 
 const USAGE_EXIT_CODE = 2;
 
 /** Where a command ends: in words on standard error, or as its one document on standard output; and the exit code. */
-export function tellFailure(thrown: unknown, json: boolean): void {
+export function tellFailure(thrown: unknown, json: boolean, trace?: TraceId): void {
   if (thrown instanceof CommanderError && thrown.exitCode === 0) return;
   const { code, error, message, stack } = asSublet(thrown);
   process.exitCode = code === "Usage" ? USAGE_EXIT_CODE : 1;
-  if (json) process.stdout.write(`${toJson({ error: { ...error, message } })}\n`);
+  if (json) process.stdout.write(`${toJson({ error: { ...error, message }, ...(trace && { trace }) })}\n`);
   else process.stderr.write(`sublet: ${message} [${code}]\n`);
   if (code === "Unexpected") process.stderr.write(`${stack}\n`);
 }

@@ -11,6 +11,7 @@ import { CLOSE_GRACE_MS, DIAL_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "../protocol
 import type { Market } from "../protocol/TypedData.ts";
 import { type RequestOf, type ResponseOf, VERBS, type Verb } from "../protocol/Verbs.ts";
 import { ClientSession } from "./ClientSession.ts";
+import { orAborted } from "./Deadline.ts";
 import { type Caller, checkAnswer, greet } from "./Greeting.ts";
 import type { ServedVerb } from "./Handlers.ts";
 import { type Node, PROTOCOL } from "./Node.ts";
@@ -151,7 +152,7 @@ class Link {
       const connection = await this.#node.dial(addresses, { signal });
       const stream = await connection.newStream(PROTOCOL, { signal });
       return {
-        session: new ClientSession(stream, peer.toString()),
+        session: new ClientSession(stream, peer.toString(), this.#node.trace),
         peer: connection.remotePeer,
         abort: (reason) => connection.abort(new Error(reason)),
       };
@@ -214,12 +215,4 @@ function dialError({ addresses }: Target, cause: unknown): SubletException {
   const reason = causes.map((one) => (one instanceof Error ? one.message : String(one))).join("; ");
   const address = addresses.map(String).join(" ");
   return new SubletException({ code: "DialFailed", address, reason }, { cause });
-}
-
-async function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const stop = (): void => reject(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  return Promise.race([work, promise]).finally(() => signal.removeEventListener("abort", stop));
 }

@@ -9,6 +9,7 @@ import {
   SESSION_ID,
 } from "../protocol/Envelope.ts";
 import { SubletException } from "../protocol/Errors.ts";
+import type { TraceId } from "../protocol/TraceId.ts";
 import type { RequestOf, ResponseOf, Verb } from "../protocol/Verbs.ts";
 import { within } from "./Deadline.ts";
 import { FrameChannel } from "./FrameChannel.ts";
@@ -24,6 +25,7 @@ export class ClientSession {
 
   readonly #channel: FrameChannel;
   readonly #peer: string;
+  readonly #trace: TraceId | undefined;
   readonly #waiting = new Map<number, Answer>();
   /** Ids whose callers gave up, and the bytes they still take at the peer: their answers are to come. */
   readonly #abandoned = new Map<number, number>();
@@ -32,8 +34,10 @@ export class ClientSession {
   #lastId = SESSION_ID;
   #end: SubletException | undefined;
 
-  constructor(stream: Stream, peer: string) {
+  /** @param trace what all of its requests bear */
+  constructor(stream: Stream, peer: string, trace?: TraceId) {
     this.#peer = peer;
+    this.#trace = trace;
     this.#channel = new FrameChannel(stream, {
       frame: (parts) => this.#onFrame(parts),
       violation: (error) => this.#break(error),
@@ -82,7 +86,7 @@ export class ClientSession {
     const giveUp = (): void => answer.reject(signal.reason);
     try {
       signal.throwIfAborted();
-      const request = encodeRequest(id, verb, content);
+      const request = encodeRequest(id, verb, content, this.#trace);
       this.#waiting.set(id, answer);
       signal.addEventListener("abort", giveUp, { once: true });
       // The answer counts whatever becomes of the sending: a peer may refuse a request before it has all of it.

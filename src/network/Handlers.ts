@@ -1,5 +1,6 @@
 /** What the owner of a server brings: one function a verb, typed from the verb table. */
 import type { Address } from "viem";
+import type { TraceId } from "../protocol/TraceId.ts";
 import type { RequestOf, ResponseOf, VERBS, Verb } from "../protocol/Verbs.ts";
 
 /** Hello is the network's own; the rest is the provider's. */
@@ -12,6 +13,9 @@ export interface Context {
   readonly actingFor?: Address;
   readonly peerId: string;
   readonly ip: string;
+  /** For logs: the session, and what the caller wants to find this request by. */
+  readonly session: string;
+  readonly trace?: TraceId;
   /** Aborts when the session ends and nobody will hear the answer. */
   readonly signal: AbortSignal;
 }
@@ -27,4 +31,7 @@ export type Handlers = {
 export interface Fault {
   readonly reference: string;
   readonly error: unknown;
+  readonly session: string;
+  readonly verb?: Verb;
+  readonly trace?: TraceId;
 }

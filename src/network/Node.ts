@@ -13,11 +13,15 @@ import {
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
 } from "../protocol/limits.ts";
+import type { TraceId } from "../protocol/TraceId.ts";
 import { originOf } from "./Origin.ts";
 import type { PrivateKey } from "./PeerKey.ts";
 import { boundedYamux } from "./Yamux.ts";
 
-export type Node = Libp2p;
+export interface Node extends Libp2p {
+  /** What those who are called by this node find its calls by in their logs. */
+  readonly trace?: TraceId;
+}
 
 /** Any time does: the timer is there, and does nothing. */
 const HOLD_MS = 60_000;
@@ -34,12 +38,14 @@ export interface NodeOptions {
   readonly announce?: readonly string[];
   /** Connections that one IP may have open to it. */
   readonly connectionsPerIp?: number;
+  /** Sent with all of its calls; without one they bear none. */
+  readonly trace?: TraceId;
 }
 
 /** A started node; `await node.stop()` ends it and every connection. Its addresses are `node.getMultiaddrs()`. */
 export async function createNode(options: NodeOptions = {}): Promise<Node> {
-  const { privateKey, listen = [], announce = [], connectionsPerIp = MAX_CONNECTIONS_PER_IP } = options;
-  const node: Node = await createLibp2p({
+  const { privateKey, listen = [], announce = [], connectionsPerIp = MAX_CONNECTIONS_PER_IP, trace } = options;
+  const libp2p: Libp2p = await createLibp2p({
     start: false,
     ...(privateKey && { privateKey }),
     addresses: { listen: [...listen], announce: [...announce] },
@@ -59,14 +65,14 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
     connectionGater: {
       denyInboundConnection({ remoteAddr }) {
         const origin = originOf(remoteAddr);
-        const same = node.getConnections().filter((open) => originOf(open.remoteAddr) === origin);
+        const same = libp2p.getConnections().filter((open) => originOf(open.remoteAddr) === origin);
         return same.length >= connectionsPerIp;
       },
     },
     services: { identify: identify(), ping: ping() },
   });
-  const stop = node.stop.bind(node);
-  node.stop = () => holdingProcess(stop());
+  const stop = libp2p.stop.bind(libp2p);
+  const node = Object.assign(libp2p, { stop: () => holdingProcess(stop()), ...(trace && { trace }) });
   await node.start();
   return node;
 }

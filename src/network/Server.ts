@@ -20,6 +20,7 @@ import type { Fault, Handlers } from "./Handlers.ts";
 import { type Node, PROTOCOL } from "./Node.ts";
 import { originOf } from "./Origin.ts";
 import { ServerSession, type SessionLimits } from "./ServerSession.ts";
+import type { Witness } from "./SessionRecord.ts";
 import { TokenBucket } from "./TokenBucket.ts";
 
 export interface ServeLimits extends SessionLimits {
@@ -47,6 +48,8 @@ export interface ServeOptions extends Answerer {
   readonly handlers: Handlers;
   /** Called with what a handler threw that was not meant for the peer. */
   readonly onFault: (fault: Fault) => void;
+  /** Hears of everything else that goes on, for logs and counts. */
+  readonly witness?: Witness;
   readonly limits?: Partial<ServeLimits>;
 }
 

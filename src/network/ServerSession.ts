@@ -13,7 +13,7 @@ import {
   type Parts,
   SESSION_ID,
 } from "../protocol/Envelope.ts";
-import { isWireError, type SubletError, SubletException } from "../protocol/Errors.ts";
+import { type ErrorCode, isWireError, type SubletError, SubletException } from "../protocol/Errors.ts";
 import {
   MAX_HEADER_BYTES,
   MAX_IN_FLIGHT_BYTES,
@@ -21,13 +21,15 @@ import {
   MAX_PAYLOAD_BYTES,
   MAX_STRANGER_HEADER_BYTES,
 } from "../protocol/limits.ts";
+import type { TraceId } from "../protocol/TraceId.ts";
 import type { Market } from "../protocol/TypedData.ts";
-import { type RequestOf, type ResponseOf, VERBS } from "../protocol/Verbs.ts";
+import { type RequestOf, type ResponseOf, VERBS, type Verb } from "../protocol/Verbs.ts";
 import { within } from "./Deadline.ts";
 import { FrameChannel, type Patience } from "./FrameChannel.ts";
 import { type Answerer, answerGreeting, type Ends } from "./Greeting.ts";
 import type { Context, Fault, Handlers } from "./Handlers.ts";
 import { bulkBytes } from "./InFlight.ts";
+import { SessionRecord, type Witness } from "./SessionRecord.ts";
 import type { TokenBucket } from "./TokenBucket.ts";
 
 /** A guess at when some of the bytes in flight will have left. */
@@ -53,6 +55,7 @@ export interface SessionOptions extends Answerer {
   /** What the sessions of this server have in flight together. */
   readonly held: { bytes: number };
   readonly onFault: (fault: Fault) => void;
+  readonly witness?: Witness;
 }
 
 export class ServerSession {
@@ -60,6 +63,7 @@ export class ServerSession {
 
   readonly #options: SessionOptions;
   readonly #ends: Ends;
+  readonly #record: SessionRecord;
   readonly #channel: FrameChannel;
   readonly #inFlight = new Map<number, Promise<void>>();
   readonly #gone = new AbortController();
@@ -72,6 +76,7 @@ export class ServerSession {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#ends = { caller: options.remotePeer, answerer: options.self };
+    this.#record = new SessionRecord(options.witness ?? {}, options.remotePeer.toString(), options.ip);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     const { frameDeadlineMs, idleDeadlineMs } = options.limits;
@@ -83,6 +88,7 @@ export class ServerSession {
       closed: () => {
         clearTimeout(this.#idle);
         this.#gone.abort();
+        this.#record.ended();
         resolve();
       },
     };
@@ -93,6 +99,7 @@ export class ServerSession {
   /** Says why, and ends the session. */
   refuse(error: SubletError): void {
     this.#closing = true;
+    this.#record.refused(error.code);
     void this.#channel.refuse(encodeFailure(SESSION_ID, error));
   }
 
@@ -111,13 +118,18 @@ export class ServerSession {
   #onFrame(parts: Parts): void {
     this.#idle.refresh();
     try {
-      const { id, open } = decodeRequest(parts);
+      const { id, verb, trace, open } = decodeRequest(parts);
       if (this.#inFlight.has(id)) throw new SubletException({ code: "DuplicateRequest", id });
+      if (trace) this.#record.traced(trace);
       const opened = attempt(open);
       const bytes = opened.request === undefined ? 0 : bulkBytes(opened.request);
       this.#hold(bytes);
-      const served = this.#serve(id, opened).finally(() => this.#release(id, bytes));
-      this.#inFlight.set(id, served);
+      const asked = { ...(verb && { verb }), ...(trace && { trace }) };
+      const served = this.#serve({ id, asked, opened, received: parts.payload.length });
+      this.#inFlight.set(
+        id,
+        served.finally(() => this.#release(id, bytes)),
+      );
     } catch (error) {
       if (!(error instanceof SubletException)) throw error;
       this.refuse(error.error);
@@ -142,12 +154,17 @@ export class ServerSession {
   }
 
   /** Never throws: the answer, good or bad, is sent, or the session is gone. */
-  async #serve(id: number, opened: Opened): Promise<void> {
-    const answer = await this.#answer(id, opened).catch((error: unknown) => this.#failure(id, error));
+  async #serve({ id, asked, opened, received }: Arrived): Promise<void> {
+    const since = performance.now();
+    const { answer, refused } = await this.#answer(id, asked, opened).then(
+      (answer) => ({ answer, refused: {} }),
+      (error: unknown) => this.#failure(id, asked, error),
+    );
     await this.#channel.send(answer).catch(() => {});
+    this.#record.answered({ ...asked, ...refused, since, received, sent: answer.payload.length });
   }
 
-  async #answer(id: number, { request, error }: Opened): Promise<Parts> {
+  async #answer(id: number, { trace }: Asked, { request, error }: Opened): Promise<Parts> {
     this.#spend();
     if (request === undefined) throw error;
     if (this.#closing) throw new SubletException({ code: "ShuttingDown" });
@@ -158,8 +175,12 @@ export class ServerSession {
     if (!VERBS[request.verb].open && this.#caller.remote === undefined) {
       throw new SubletException({ code: "HelloRequired", verb: request.verb });
     }
-    const { ip, remotePeer, handlers } = this.#options;
-    const context: Context = { ...this.#caller, ip, peerId: remotePeer.toString(), signal: this.#gone.signal };
+    const { handlers } = this.#options;
+    const { ip, peerId, session } = this.#record.facts;
+    const context: Context = {
+      ...{ ...this.#caller, ip, peerId, session, signal: this.#gone.signal },
+      ...(trace && { trace }),
+    };
     // The verb ties handler, content and response together, which the compiler cannot follow through the union.
     const handle = handlers[request.verb] as (content: unknown, context: Context) => Promise<never>;
     const response = await handle(request.content, context);
@@ -192,6 +213,7 @@ export class ServerSession {
       this.#greeting = "done";
       this.#caller = { remote: hello.address, ...(hello.actingFor && { actingFor: hello.actingFor }) };
       this.#channel.limits = { headerBytes: MAX_HEADER_BYTES, payloadBytes: MAX_PAYLOAD_BYTES };
+      this.#record.greeted(this.#caller);
       return answer;
     } finally {
       if (this.#greeting === "checking") this.#greeting = "none";
@@ -199,17 +221,32 @@ export class ServerSession {
   }
 
   /** What the peer is told: wire errors as they are, the rest by a reference into this side's log. */
-  #failure(id: number, error: unknown): Parts {
-    if (error instanceof SubletException && isWireError(error.error)) return encodeFailure(id, error.error);
+  #failure(id: number, asked: Asked, error: unknown): { answer: Parts; refused: { refused: ErrorCode } } {
+    const answered = (told: SubletError) => ({ answer: encodeFailure(id, told), refused: { refused: told.code } });
+    if (error instanceof SubletException && isWireError(error.error)) return answered(error.error);
     const reference = randomBytes(4).toString("hex");
-    this.#options.onFault({ reference, error });
-    return encodeFailure(id, { code: "InternalError", reference });
+    this.#options.onFault({ reference, error, ...asked, session: this.#record.facts.session });
+    return answered({ code: "InternalError", reference });
   }
 
   #onIdle(): void {
     if (this.#inFlight.size > 0) this.#idle.refresh();
     else void this.finish(0);
   }
+}
+
+/** What a request says of itself, whatever its content is. */
+interface Asked {
+  readonly verb?: Verb;
+  readonly trace?: TraceId;
+}
+
+interface Arrived {
+  readonly id: number;
+  readonly asked: Asked;
+  readonly opened: Opened;
+  /** Bulk bytes that came with it. */
+  readonly received: number;
 }
 
 type Opened =

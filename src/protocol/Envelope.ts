@@ -7,6 +7,7 @@ import { describe, type ErrorOf, isWireError, type SubletError, SubletException,
 import { type Field, FieldError } from "./Fields.ts";
 import { type Failure, FailureSchema, RequestSchema, ResponseSchema } from "./gen/sublet_pb.js";
 import { MAX_SENTENCE_BYTES, MAX_TEXT_BYTES } from "./limits.ts";
+import { TRACE_BYTES, type TraceId, trace as traceField } from "./TraceId.ts";
 import { type Body, type RequestOf, type ResponseOf, VERBS, type Verb } from "./Verbs.ts";
 import { WIRE } from "./WireErrors.ts";
 
@@ -25,12 +26,11 @@ export const SESSION_ID = 0;
 type AnyBody = Body<any, any>;
 
 /** @throws SubletException MalformedMessage when the content does not fit its fields */
-export function encodeRequest<V extends Verb>(id: number, verb: V, content: RequestOf<V>): Parts {
+export function encodeRequest<V extends Verb>(id: number, verb: V, content: RequestOf<V>, trace?: TraceId): Parts {
   const { message, payload } = fitting(verb, () => (VERBS[verb].request as AnyBody).encode(content));
-  return {
-    header: toBinary(RequestSchema, create(RequestSchema, { id, call: { case: verb, value: message } })),
-    payload,
-  };
+  const traced = trace === undefined ? {} : { trace: fitting("request.trace", () => traceField.encode(trace)) };
+  const request = create(RequestSchema, { id, call: { case: verb, value: message }, ...traced });
+  return { header: toBinary(RequestSchema, request), payload };
 }
 
 /** @throws SubletException MalformedMessage when the content does not fit its fields */
@@ -50,6 +50,8 @@ export interface ReadRequest {
   readonly id: number;
   /** The verb, even where its content is bad. */
   readonly verb?: Verb;
+  /** The caller's, for logs; left out where it sent none, or one that `open` refuses. */
+  readonly trace?: TraceId;
   /** @throws SubletException UnknownVerb, or MalformedMessage */
   readonly open: () => AnyRequest;
 }
@@ -60,23 +62,22 @@ export interface ReadRequest {
  */
 export function decodeRequest({ header, payload }: Parts): ReadRequest {
   const request = fitting("request", () => parsed(() => fromBinary(RequestSchema, header)));
-  const { id, call } = request;
+  const { id, call, trace: sent } = request;
   if (id === SESSION_ID) throw new SubletException({ code: "MalformedMessage", where: "request.id", reason: "id 0" });
+  const trace = sent?.length === TRACE_BYTES ? { trace: traceField.decode(sent) } : {};
   if (call.case === undefined) {
     const verb = request.$unknown?.at(-1)?.no ?? 0;
-    return {
-      id,
-      open: () => {
-        throw new SubletException({ code: "UnknownVerb", verb });
-      },
+    const open = () => {
+      throw new SubletException({ code: "UnknownVerb", verb });
     };
+    return { id, ...trace, open };
   }
   const verb = call.case;
-  const open = () => ({
-    verb,
-    content: fitting(verb, () => (VERBS[verb].request as AnyBody).decode(call.value, payload)),
-  });
-  return { id, verb, open };
+  const open = () => {
+    if (sent) fitting("request.trace", () => traceField.decode(sent));
+    return { verb, content: fitting(verb, () => (VERBS[verb].request as AnyBody).decode(call.value, payload)) };
+  };
+  return { id, verb, ...trace, open };
 }
 
 export interface ReadResponse {

@@ -9,7 +9,9 @@ import { WIRE, type Wording } from "./WireErrors.ts";
 type WireError = { [Code in keyof typeof WIRE]: { readonly code: Code } & Value<(typeof WIRE)[Code]["field"]> };
 type LocalError = { [Code in keyof Local]: { readonly code: Code } & Readonly<Local[Code]> };
 export type WireCode = keyof WireError;
+/** What went wrong, for programs; docs/ERRORS.md has all of them. */
 export type ErrorCode = WireCode | keyof LocalError;
+/** A code with the fields that belong to it: `error.code === "VolumeFull"` makes `error.freeSectors` known. */
 export type SubletError = WireError[WireCode] | LocalError[keyof LocalError];
 export type ErrorOf<Code extends ErrorCode> = SubletError & { readonly code: Code };
 
@@ -27,6 +29,7 @@ export function isWireError(error: SubletError): error is WireError[WireCode] {
 
 /** The one exception of Sublet: `error` says everything, `message` says it in words. */
 export class SubletException<Code extends ErrorCode = ErrorCode> extends Error {
+  /** The code, with its fields. */
   readonly error: ErrorOf<Code>;
 
   constructor(error: ErrorOf<Code>, options?: ErrorOptions) {
@@ -35,6 +38,7 @@ export class SubletException<Code extends ErrorCode = ErrorCode> extends Error {
     this.error = error;
   }
 
+  /** What went wrong, for programs. */
   get code(): Code {
     return this.error.code;
   }

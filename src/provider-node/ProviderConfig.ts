@@ -50,6 +50,8 @@ export interface ProviderConfig {
   /** Sends and pays for the account's calls, for a tip in ledger units for each epoch that is proved. */
   readonly relay?: { readonly url: string; readonly tip: bigint };
   readonly log: Logger;
+  /** Ends it, as `stop` does; one that is still starting ends what it began, and rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** Where alerts go besides the log, and from when on; see {@link WatchOptions}. */

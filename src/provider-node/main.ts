@@ -30,6 +30,7 @@ import { Keeper } from "./proving/Keeper.ts";
 import { Proofs } from "./proving/Proofs.ts";
 import { Prover } from "./proving/Prover.ts";
 import { Samples } from "./proving/Samples.ts";
+import { logFault, logSessions } from "./RequestLog.ts";
 import { everyFew, follow, type Work } from "./Rounds.ts";
 import { DiskStore } from "./storage/DiskStore.ts";
 import type { Store } from "./storage/Store.ts";
@@ -52,6 +53,7 @@ export class ProviderNode {
   readonly peerId: string;
   readonly metricsUrl: string | undefined;
   readonly #parts: Parts;
+  #stopped: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -66,9 +68,14 @@ export class ProviderNode {
    * StateCorrupt
    */
   static async start(config: ProviderConfig): Promise<ProviderNode> {
+    const { signal, log } = config;
     const endings: (() => Promise<unknown>)[] = [];
     try {
-      return new ProviderNode(await assemble(config, endings));
+      const node = new ProviderNode(await assemble(config, endings));
+      signal?.throwIfAborted();
+      const stop = (): void => void node.stop().catch((error) => log.error({ err: error }, "it did not end well"));
+      signal?.addEventListener("abort", stop, { once: true });
+      return node;
     } catch (error) {
       for (const end of endings.reverse()) await end().catch(() => {});
       throw error;
@@ -85,8 +92,11 @@ export class ProviderNode {
   }
 
   /** Lets what is under way finish, keeps everything, and ends. */
-  async stop(): Promise<void> {
-    for (const end of this.#parts.endings.splice(0).reverse()) await end();
+  stop(): Promise<void> {
+    this.#stopped ??= (async () => {
+      for (const end of this.#parts.endings.splice(0).reverse()) await end();
+    })();
+    return this.#stopped;
   }
 }
 
@@ -102,12 +112,15 @@ interface Parts {
 }
 
 async function assemble(config: ProviderConfig, endings: Endings): Promise<Parts> {
+  config.signal?.throwIfAborted();
   const ground = await layGround(config, endings);
+  config.signal?.throwIfAborted();
   const { provider, store, metrics } = ground;
   const deals = await openDeals(config, ground, endings);
   const { book } = deals;
-  const node = await serveDeals(config, ground, deals, endings);
-  metrics.watch(store, book);
+  const { node, server } = await serveDeals(config, ground, deals, endings);
+  const { chain, decimals } = ground;
+  metrics.watch({ store, book, epochs: chain.epochs, decimals, sessions: () => server.sessions });
   const metricsServer = config.metricsPort === undefined ? undefined : await metrics.serve(config.metricsPort);
   if (metricsServer) endings.push(() => metricsServer.close());
   const tell = (): Promise<void> => announced(config, ground, deals, node);
@@ -161,7 +174,11 @@ async function layGround(config: ProviderConfig, endings: Endings) {
   // Its rate may change while it runs.
   const policy = { ...config.policy };
   const unclosed = before.deals;
-  return { chain, provider, market, finalBlocks, store, penaltyRate, unclosed, income, policy, alerts, metrics };
+  const decimals = await chain.tokenDecimals();
+  return {
+    ...{ chain, decimals, provider, market, finalBlocks, store, penaltyRate, unclosed },
+    ...{ income, policy, alerts, metrics },
+  };
 }
 
 async function openDeals(config: ProviderConfig, ground: Ground, endings: Endings) {
@@ -182,7 +199,7 @@ async function openDeals(config: ProviderConfig, ground: Ground, endings: Ending
   return { book, access, egress, proofs, samples, offers, revisions, reads };
 }
 
-async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, endings: Endings): Promise<Node> {
+async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, endings: Endings) {
   const { provider, market, store, metrics } = ground;
   const { log, account: signer } = config;
   const network = await loadNetwork();
@@ -190,14 +207,15 @@ async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, 
   const node = await network.createNode({ privateKey, listen: config.listen, announce: config.announce ?? [] });
   endings.push(async () => node.stop());
   const server = await network.serve(node, {
-    ...{ market, handlers: handlersOf({ store, ...deals, log }), provider, signer },
-    onFault: ({ reference, error }) => {
+    ...{ market, handlers: handlersOf({ store, ...deals, log, onLost: () => metrics.lost() }), provider, signer },
+    witness: logSessions(log, metrics.witness),
+    onFault: (fault) => {
       metrics.fault();
-      log.error({ reference, err: error }, "a request failed unexpectedly");
+      logFault(log, fault);
     },
   });
   endings.push(() => server.close());
-  return node;
+  return { node, server };
 }
 
 async function announced(config: ProviderConfig, ground: Ground, { offers }: Deals, node: Node): Promise<void> {
@@ -218,10 +236,11 @@ function keepHouse(config: ProviderConfig, ground: Ground, deals: Deals, more: W
   const { signal } = stop;
   const prover = new Prover({
     ...{ chain, provider, book, samples, finalBlocks, log, signal },
-    onProven: (epoch, sent) => {
-      metrics.proven(epoch);
+    onProven: (sent) => {
+      metrics.proven();
       metrics.sent("prove", sent);
     },
+    onSeenProven: (epoch) => metrics.seenProven(epoch),
     onMissed: () => metrics.missed(),
   });
   const onSent = (name: string, sent: Sent): void => metrics.sent(name, sent);
@@ -259,10 +278,11 @@ function tellUnfilled(alerts: Alerts, deals: readonly Hex[]): void {
 }
 
 function watchOver({ alerts: told, dataDir, folders = [], leaving = false }: ProviderConfig, ground: Ground): Watch {
-  const { chain, provider, alerts } = ground;
+  const { chain, provider, alerts, metrics } = ground;
   const { limits = NO_LIMITS, lookMs, silentMs } = told ?? {};
   return new Watch({
     ...{ chain, provider, leaving, limits, alerts, folders: [dataDir, ...folders.map(({ path }) => path)] },
+    onSeen: (seen) => metrics.seen(seen),
     ...(lookMs !== undefined && { lookMs }),
     ...(silentMs !== undefined && { silentMs }),
   });

@@ -23,7 +23,7 @@ const REQUEST_MS = 30_000;
 export async function listen(relay: Relay, host: string, port: number, log: Logger): Promise<Listening> {
   const visitors = new Visitors();
   const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, (request, response) => {
-    answer(relay, visitors, request, response).catch((error) => {
+    answer(relay, visitors, request, response, log).catch((error) => {
       log.error({ err: error }, "a request failed unexpectedly");
       say(response, 500, { error: "it failed: see the relay's log" });
     });
@@ -42,6 +42,7 @@ async function answer(
   visitors: Visitors,
   request: IncomingMessage,
   response: ServerResponse,
+  log: Logger,
 ): Promise<void> {
   if (visitors.of(request.socket.remoteAddress ?? "").take() > 0) {
     return say(response, 429, { error: "too many requests in a short time" });
@@ -56,6 +57,8 @@ async function answer(
     say(response, 200, { hash: await relay.take(asked) });
   } catch (error) {
     if (!(error instanceof Refusal) && !SubletException.is(error)) throw error;
+    if (error instanceof Refusal) log.info({ provider: asked.provider, reason: error.message }, "refused");
+    else log.warn({ provider: asked.provider, code: error.code, reason: error.message }, "could not be sent");
     say(response, error instanceof Refusal ? 403 : 502, { error: error.message });
   }
 }

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { pino } from "pino";
 import { bytesToHex, formatUnits, type Hex, parseUnits } from "viem";
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
@@ -26,6 +26,7 @@ interface Flags {
   readonly tip: string;
   readonly gasPerTip: string;
   readonly newcomers: string;
+  readonly logLevel: string;
 }
 
 export function relayCommand(): Command {
@@ -38,6 +39,12 @@ export function relayCommand(): Command {
         .option("--tip <tokens>", "for each epoch that a host proves", "0.01")
         .option("--gas-per-tip <gas>", "spent for a host between two of its tips, at most", "6000000")
         .option("--newcomers <count>", "hosts taken in an epoch that are not registered yet", "16")
+        .addOption(
+          new Option("--log-level <level>", "what to log")
+            .choices(["debug", "info", "warn", "error"])
+            .env("SUBLET_RELAY_LOG_LEVEL")
+            .default("info"),
+        )
         .action(run),
     )
     .addCommand(onMarket(command("collect", "take the tips home")).action(collect));
@@ -85,7 +92,7 @@ async function run(flags: Flags): Promise<void> {
   const market = await marketOf(flags);
   if (!market.forwarder) throw bad("--market", flags.market, "it names no forwarder, so nothing can be relayed");
   const leastTip = ledgerUnits(parseUnits(flags.tip, await market.tokenDecimals()));
-  const log = pino({}, pino.destination({ dest: 2, sync: true }));
+  const log = pino({ level: flags.logLevel }, pino.destination({ dest: 2, sync: true }));
   const terms = { leastTip, gasPerTip: BigInt(gasPerTip), newcomersPerEpoch: newcomers };
   const relay = new Relay(market, terms, log);
   const service = await listen(relay, host.replace(/^\[(.*)\]$/, "$1"), Number(port), log);

@@ -5,6 +5,7 @@ import { type Connection, type ConnectOptions, connect } from "../../src/network
 import type { Fault, Handlers } from "../../src/network/Handlers.ts";
 import { createNode, type Node } from "../../src/network/Node.ts";
 import { type ServeLimits, type Server, serve } from "../../src/network/Server.ts";
+import type { Answered, SessionFacts, SessionSum } from "../../src/network/SessionRecord.ts";
 import { SubletException } from "../../src/protocol/Errors.ts";
 import type { Market } from "../../src/protocol/TypedData.ts";
 
@@ -27,8 +28,8 @@ export function onCleanUp(end: () => Promise<unknown>): void {
   endings.push(end);
 }
 
-export async function node(listen: readonly string[] = [], connectionsPerIp?: number): Promise<Node> {
-  const made = await createNode({ listen, ...(connectionsPerIp && { connectionsPerIp }) });
+export async function node(listen: readonly string[] = [], connectionsPerIp?: number, trace?: string): Promise<Node> {
+  const made = await createNode({ listen, ...(connectionsPerIp && { connectionsPerIp }), ...(trace && { trace }) });
   onCleanUp(async () => made.stop());
   return made;
 }
@@ -84,6 +85,15 @@ export interface Serving {
   readonly server: Server;
   readonly address: string;
   readonly faults: Fault[];
+  readonly heard: Heard;
+}
+
+/** What a server's witness heard, in order. */
+export interface Heard {
+  readonly greeted: SessionFacts[];
+  readonly answered: (Answered & { readonly by: SessionFacts })[];
+  readonly refused: { readonly by: SessionFacts; readonly code: string }[];
+  readonly ended: (SessionSum & { readonly by: SessionFacts })[];
 }
 
 export async function serving(
@@ -93,16 +103,23 @@ export async function serving(
 ): Promise<Serving> {
   const listening = await node(["/ip4/127.0.0.1/tcp/0"], connectionsPerIp);
   const faults: Fault[] = [];
+  const heard: Heard = { greeted: [], answered: [], refused: [], ended: [] };
   const server = await serve(listening, {
     market: MARKET,
     provider: PROVIDER,
     signer: SIGNER_KEY,
     handlers: handlers(replaced),
     onFault: (fault) => faults.push(fault),
+    witness: {
+      greeted: (by) => heard.greeted.push(by),
+      answered: (by, answered) => heard.answered.push({ ...answered, by }),
+      refused: (by, code) => heard.refused.push({ by, code }),
+      ended: (by, sum) => heard.ended.push({ ...sum, by }),
+    },
     limits: { lingerMs: 50, ...limits },
   });
   onCleanUp(() => server.close());
-  return { node: listening, server, address: addressOf(listening), faults };
+  return { node: listening, server, address: addressOf(listening), faults, heard };
 }
 
 export async function client(target: string, options: Partial<ConnectOptions> = {}): Promise<Connection> {

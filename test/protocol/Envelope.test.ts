@@ -62,6 +62,29 @@ describe("Envelope", () => {
     });
   }
 
+  it("carries a trace beside any request, and none that is no trace id", () => {
+    const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const read = decodeRequest(encodeRequest(7, "status", { deal: DEAL }, trace));
+    expect(read).to.include({ id: 7, verb: "status", trace });
+    expect(read.open()).to.deep.equal({ verb: "status", content: { deal: DEAL } });
+    for (const none of ["", "00".repeat(16), trace.toUpperCase(), trace.slice(1), `${trace}0`, "../../etc/passwd"]) {
+      const where = "request.trace";
+      expect(thrown(() => encodeRequest(7, "ask", {}, none))).to.include({ code: "MalformedMessage", where });
+    }
+  });
+
+  it("names the verb that it does not know, whatever trace comes with it", () => {
+    const trace = new Uint8Array(16).fill(0x11);
+    // A later version's verb: field 16 of the request, an empty message.
+    const verb = Uint8Array.of(0x82, 0x01, 0x00);
+    const header = Buffer.concat([toBinary(RequestSchema, create(RequestSchema, { id: 7, trace })), verb]);
+    expect(thrown(() => decodeRequest({ header, payload: NOTHING }).open())).to.deep.equal({
+      code: "UnknownVerb",
+      verb: 16,
+    });
+    expect(decodeRequest({ header, payload: NOTHING })).to.include({ id: 7, trace: "11".repeat(16) });
+  });
+
   it("survives any bytes: a message, or MalformedMessage", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.uint8Array({ maxLength: 8 }), (header, payload) => {

@@ -60,6 +60,21 @@ describe("the examples", function () {
     ]);
   });
 
+  it("share.ts makes a link, reads by it, and takes it back", async () => {
+    await works("share.ts", [home], { SUBLET_PASSWORD: network.password }, [
+      /^sublet:share\/1#\S+\.\.\.: until epoch \d+, for \d+ base units at most$/m,
+      /^invitation\.txt: "Come as you are\."$/m,
+      /^taken back: the link leads nowhere any more$/m,
+    ]);
+  });
+
+  it("web-streams.ts compresses on the way in, and the other way round", async () => {
+    await works("web-streams.ts", [home], { SUBLET_PASSWORD: network.password }, [
+      /^(\d+) bytes became \d+, complete\n\1 bytes came back$/m,
+      /^the first [1-9]\d* bytes, and no more$/m,
+    ]);
+  });
+
   it("provider-in-process.ts serves whoever asks", async () => {
     const key = generatePrivateKey();
     await network.fund(privateKeyToAddress(key), { ether: 1, tokens: 10 });

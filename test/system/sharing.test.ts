@@ -68,7 +68,7 @@ describe("sublet share", function () {
       new RegExp(`^${id}  /trip  until epoch \\d+ \\(now \\d+\\), 0 of 1.5 tokens used`),
     );
 
-    expect(await done(["share", "revoke", id.slice(0, 10), ...at])).to.deep.equal({ id, path: "trip" });
+    expect(await done(["share", "revoke", id.slice(0, 10), ...at])).to.include({ id, path: "trip" });
     const late = await stranger("get", link, "late", "--json");
     expect(late.code).to.equal(1);
     expect(JSON.parse(`${late.stdout}`).error).to.include({ code: "LinkRevoked", delegate: id });

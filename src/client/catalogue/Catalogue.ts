@@ -28,6 +28,7 @@ export interface Name {
   readonly object: Uint8Array | null;
 }
 
+/** A file as it is listed: its path, `bytes` and SHA-256 of its content, and when it was put, in microseconds since 1970. */
 export interface Entry {
   readonly path: string;
   readonly bytes: number;

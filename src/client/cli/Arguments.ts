@@ -1,6 +1,6 @@
 /** Arguments as a person writes them, checked before anything is done. */
 import { SubletException } from "../../protocol/Errors.ts";
-import type { Range } from "../Sublet.ts";
+import type { Range } from "../retrieve/Reading.ts";
 
 export function wholeNumber(name: string, value: string): number {
   if (/^\d{1,15}$/.test(value)) return Number(value);

@@ -4,6 +4,7 @@ import type { Address } from "viem";
 import { marketAddress } from "../../chain/MarketAddress.ts";
 import { readPassword } from "../../chain/Password.ts";
 import { SubletException } from "../../protocol/Errors.ts";
+import { traceOfCommand } from "../../protocol/TraceId.ts";
 import { Home } from "../home/Home.ts";
 import type { Failure } from "../Parallel.ts";
 import type { Incident } from "../retrieve/ShardReader.ts";
@@ -42,8 +43,22 @@ export function withHome(command: Command): Command {
     .option("--json", "print one JSON document");
 }
 
-export function command(name: string, description: string): Command {
+/** A command that asks no provider. */
+export function localCommand(name: string, description: string): Command {
   return withHome(new Command(name)).description(description);
+}
+
+/** A command whose calls of providers bear a trace: the one that is given, or that its environment is in, or its own. */
+export function command(name: string, description: string): Command {
+  return localCommand(name, description)
+    .option("--trace <id>", "what providers' logs have of this command: else TRACEPARENT's, else drawn at random")
+    .option("--verbose", "say the trace id")
+    .hook("preAction", (_, own) => {
+      const { trace, verbose } = own.opts<{ trace?: string; verbose?: boolean }>();
+      const id = traceOfCommand(trace, process.env);
+      own.setOptionValue("trace", id);
+      if (verbose) note(`trace ${id}`);
+    });
 }
 
 export async function withDrive<Result>(
@@ -60,6 +75,7 @@ export async function withDrive<Result>(
       ...(flags.home !== undefined && { home: flags.home }),
       ...(flags.rpc !== undefined && { rpcUrl: flags.rpc }),
       ...(flags.market !== undefined && { market: marketAddress("--market", flags.market) }),
+      ...(flags.trace !== undefined && { trace: flags.trace }),
       password: await readPassword(flags.passwordFile, false),
       signal,
       onIncident: (incident) => remember(incidents, incident),

@@ -1,14 +1,17 @@
 /** What a person or a program sees: one document or a few lines on standard output, everything else on standard error. */
 import { SingleBar } from "cli-progress";
 import { toJson } from "../../protocol/Json.ts";
+import type { TraceId } from "../../protocol/TraceId.ts";
 
 export interface PrintFlags {
   readonly json?: boolean;
+  /** Of a command that calls providers. */
+  readonly trace?: TraceId;
 }
 
-/** The document with --json, the lines without. */
-export function print(flags: PrintFlags, document: object, lines: () => string[]): void {
-  const text = flags.json ? toJson(document) : lines().join("\n");
+/** The document with --json, and what its calls are found by in providers' logs; the lines without. */
+export function print({ json, trace }: PrintFlags, document: object, lines: () => string[]): void {
+  const text = json ? toJson({ ...document, ...(trace && { trace }) }) : lines().join("\n");
   if (text !== "") process.stdout.write(`${text}\n`);
 }
 

@@ -17,6 +17,7 @@ export async function getShared(link: string, destination: string | undefined, f
     const { SharedFiles } = await import("../share/SharedFiles.ts");
     const shared = await SharedFiles.open(link, {
       ...(flags.rpc !== undefined && { rpcUrl: flags.rpc }),
+      ...(flags.trace !== undefined && { trace: flags.trace }),
       signal,
       onIncident,
     });

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { marketAddress } from "../../chain/MarketAddress.ts";
 import { readPassword } from "../../chain/Password.ts";
 import { bad } from "./Arguments.ts";
-import { command, type HomeFlags } from "./Session.ts";
+import { type HomeFlags, localCommand } from "./Session.ts";
 import { print } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
@@ -10,7 +10,7 @@ interface Flags extends HomeFlags {
 }
 
 export function initCommand(): Command {
-  return command("init", "make a key and a home for a drive")
+  return localCommand("init", "make a key and a home for a drive")
     .option("--local-network", "everything runs on one machine: several positions of a volume may be at one address")
     .action((flags: Flags) => init(flags));
 }

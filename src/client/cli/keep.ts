@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { Home, type Keep } from "../home/Home.ts";
 import { bad, wholeNumber } from "./Arguments.ts";
-import { command, type HomeFlags } from "./Session.ts";
+import { type HomeFlags, localCommand } from "./Session.ts";
 import { print } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
@@ -10,7 +10,7 @@ interface Flags extends HomeFlags {
 }
 
 export function keepCommand(): Command {
-  return command("keep", "how long what files were before is kept")
+  return localCommand("keep", "how long what files were before is kept")
     .option("--days <count>", "so long after it was replaced or removed (30)")
     .option("--most <count>", "of one file, what it is now included (10)")
     .action((flags: Flags) => keep(flags));

@@ -4,7 +4,7 @@ import { readKeystore } from "../../chain/Keystore.ts";
 import { readPassword } from "../../chain/Password.ts";
 import { Home } from "../home/Home.ts";
 import { wordsOf } from "../home/Words.ts";
-import { command, type HomeFlags } from "./Session.ts";
+import { type HomeFlags, localCommand } from "./Session.ts";
 import { note, print } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
@@ -12,7 +12,7 @@ interface Flags extends HomeFlags {
 }
 
 export function keyCommand(): Command {
-  const show = command("export", "print the drive's key in plain, to be kept where nobody else looks")
+  const show = localCommand("export", "print the drive's key in plain, to be kept where nobody else looks")
     .addOption(new Option("--words", "as 24 words (BIP-39), as it is unless told; restore takes them").conflicts("hex"))
     .option("--hex", "as hexadecimal digits, as the library takes it")
     .action((flags: Flags) => exportKey(flags));

@@ -49,7 +49,10 @@ async function restore(flags: Flags): Promise<void> {
   const incidents: IncidentReport[] = [];
   const onIncident = remember.bind(undefined, incidents);
   const { Sublet } = await import("../Sublet.ts");
-  const { drive, recovered } = await Sublet.restore({ ...home, key, onIncident });
+  const { drive, recovered } = await Sublet.restore({
+    ...{ ...home, key, onIncident },
+    ...(flags.trace !== undefined && { trace: flags.trace }),
+  });
   await drive.close();
   print(flags, { address: account, ...home, ...recovered, incidents }, () => [
     `${recovered.files} files of ${recovered.volumes} volumes are back; ${recovered.answered} of ${recovered.deals} providers answered.`,

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { formatUnits } from "viem";
-import type { Status } from "../Sublet.ts";
+import type { Status } from "../Status.ts";
 import type { VolumeStatus } from "../volumes/Standing.ts";
 import { WARN_EPOCHS } from "../volumes/Warnings.ts";
 import { wholeNumber } from "./Arguments.ts";

@@ -10,6 +10,7 @@ import { SubletException } from "../../protocol/Errors.ts";
 /** Of a key of 32 bytes. */
 const WORDS = 24;
 
+/** The 24 words that a master key of 32 bytes is written down as, in their order. */
 export function wordsOf(master: Uint8Array): string[] {
   return entropyToMnemonic(master, wordlist).split(" ");
 }

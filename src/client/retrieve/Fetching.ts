@@ -8,6 +8,7 @@ import type { Parts } from "../Parts.ts";
 import { download, RUNS_AHEAD } from "./Download.ts";
 import { isThere, PartialFile, sweep } from "./PartialFile.ts";
 
+/** How to fetch to this machine. */
 export interface FetchOptions {
   /** Of a file: what it was before, as {@link Sublet.versions} counts. */
   readonly version?: number;

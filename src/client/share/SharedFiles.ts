@@ -8,14 +8,17 @@ import { privateKeyToAccount } from "viem/accounts";
 import { Market } from "../../chain/Market.ts";
 import { Scope } from "../../chain/MarketReader.ts";
 import { CHUNK_BYTES, Keys, NODE_BYTES, SECTOR_BYTES, Slab } from "../../codec/index.ts";
+import { orAborted } from "../../network/Deadline.ts";
 import { createNode, type Node } from "../../network/Node.ts";
 import { SubletException } from "../../protocol/Errors.ts";
+import { newTrace, requireTrace } from "../../protocol/TraceId.ts";
 import { type Entry, slabName } from "../catalogue/Catalogue.ts";
 import { orClosed } from "../closing.ts";
 import { Database } from "../home/Database.ts";
 import { requireParallel, Slots, USUAL_PARALLEL } from "../Parallel.ts";
 import { type DownloadSurroundings, download, RUNS_AHEAD } from "../retrieve/Download.ts";
 import { type Fetched, type FetchOptions, fetchFiles } from "../retrieve/Fetching.ts";
+import { streamOf } from "../retrieve/Reading.ts";
 import { type Incident, ShardReader } from "../retrieve/ShardReader.ts";
 import { Vouchers } from "../retrieve/Vouchers.ts";
 import { learnOpenings } from "../volumes/Openings.ts";
@@ -25,12 +28,15 @@ import { type Volume, Volumes } from "../volumes/Volume.ts";
 import { decodeLink, type Link, malformed } from "./Link.ts";
 import { decodeTree, MAX_TREE_BYTES, type SharedObject, type Tree } from "./Tree.ts";
 
+/** How to open a link. */
 export interface SharedOptions {
   /** In place of what the link says. */
   readonly rpcUrl?: string;
   readonly signal?: AbortSignal;
   /** Told of every provider that failed or sent wrong bytes while the work went on. */
   readonly onIncident?: (incident: Incident) => void;
+  /** What providers' logs have of its calls, as in {@link OpenOptions}. */
+  readonly trace?: string;
 }
 
 interface Place {
@@ -45,6 +51,7 @@ interface Foundations {
   readonly cap: bigint;
 }
 
+/** What a link leads to, opened for reading; {@link SharedFiles.open} does. Close it when it is read. */
 export class SharedFiles {
   /** Files by their paths, of which the first part is the name of what is shared. */
   readonly entries: Entry[] = [];
@@ -59,6 +66,7 @@ export class SharedFiles {
   readonly #byPath = new Map<string, SharedObject>();
   readonly #places = new Map<string, Place>();
   readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
   #sectors = 0;
   /** What a provider asked for last that the link does not pay. */
   #owed: bigint | undefined;
@@ -85,10 +93,16 @@ export class SharedFiles {
 
   /**
    * @throws SubletException LinkMalformed, LinkVersion, LinkExpired, LinkRevoked, LinkSpent, WrongChain, NotAMarket,
-   * ChainUnavailable, TooFewProviders, BadArgument (the link does not say where the chain is)
+   * ChainUnavailable, TooFewProviders, BadArgument (the link does not say where the chain is; the trace is none)
    */
-  static async open(text: string, options: SharedOptions = {}): Promise<SharedFiles> {
+  static open(text: string, options: SharedOptions = {}): Promise<SharedFiles> {
+    return orAborted(SharedFiles.#open(text, options), options.signal);
+  }
+
+  static async #open(text: string, options: SharedOptions): Promise<SharedFiles> {
+    options.signal?.throwIfAborted();
     const link = decodeLink(text);
+    const trace = options.trace === undefined ? newTrace() : requireTrace("trace", options.trace);
     const rpcUrl = options.rpcUrl ?? link.rpcUrl;
     if (rpcUrl === undefined) {
       const reason = "the link does not say where its chain can be reached";
@@ -96,9 +110,18 @@ export class SharedFiles {
     }
     const market = await Market.connect({ rpcUrl, market: link.market, chainId: link.chainId });
     const cap = await standing(link, market);
-    const shared = new SharedFiles({ link, market, node: await createNode(), cap }, options.onIncident ?? (() => {}));
-    options.signal?.addEventListener("abort", () => void shared.close().catch(() => undefined), { once: true });
+    const shared = new SharedFiles(
+      { link, market, node: await createNode({ trace }), cap },
+      options.onIncident ?? (() => {}),
+    );
+    const close = (): void => {
+      // What is under way ends with the reason that its caller gave.
+      shared.#closing.abort(options.signal?.reason);
+      void shared.close().catch(() => undefined);
+    };
+    options.signal?.addEventListener("abort", close, { once: true });
     try {
+      options.signal?.throwIfAborted();
       await shared.#learn(options.signal);
       return shared;
     } catch (error) {
@@ -107,11 +130,17 @@ export class SharedFiles {
     }
   }
 
+  /** What providers' logs have of its calls: 32 digits of hex. */
+  get trace(): string {
+    return this.#node.trace!;
+  }
+
   /** The name of what is shared. */
   get name(): string {
     return this.entries[0]!.path.split("/", 1)[0]!;
   }
 
+  /** Whether that is one file, which {@link get} and {@link stream} read, or a folder, which {@link fetch} brings. */
   get kind(): "file" | "folder" {
     return this.entries.length === 1 && this.entries[0]!.path === this.name ? "file" : "folder";
   }
@@ -130,20 +159,36 @@ export class SharedFiles {
     return fetchFiles(this.entries, this.name, target, read, { ...options, parallel }, signal);
   }
 
-  /** The bytes of a single file, in order; what they are is checked at the end. */
+  /**
+   * The bytes of a single file, in order; what they are is checked at the end.
+   * @throws SubletException TooFewProviders, LinkExpired, LinkRevoked, LinkSpent, LinkMalformed; BadArgument when it is a folder
+   */
   async *get(signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    const either = orClosed(this.#closing, signal);
-    yield* this.#whole(this.#byPath.get(this.name)!, either);
+    const object = this.#byPath.get(this.name);
+    if (!object) {
+      const reason = "what is shared is a folder: fetch brings all of it";
+      throw new SubletException({ code: "BadArgument", name: "path", value: this.name, reason });
+    }
+    yield* this.#whole(object, orClosed(this.#closing, signal));
   }
 
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
-    await this.#providers.close();
-    await this.#node.stop();
-    this.#database.close();
+  /** {@link get} as a web stream: it fetches as it is read, a little ahead, and ends when it is cancelled. */
+  stream(signal?: AbortSignal): ReadableStream<Uint8Array> {
+    return streamOf((either) => this.get(either), signal);
   }
 
+  /** Ends everything under way. */
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      this.#closing.abort();
+      await this.#providers.close();
+      await this.#node.stop();
+      this.#database.close();
+    })();
+    return this.#closed;
+  }
+
+  /** Closes it, at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

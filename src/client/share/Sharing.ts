@@ -19,6 +19,7 @@ import type { Writable } from "../upload/Writable.ts";
 import { encodeLink } from "./Link.ts";
 import { encodeTree, isPlain, MAX_TREE_BYTES, type SharedSlab, type Tree } from "./Tree.ts";
 
+/** For how long a link holds, and what it may cost. */
 export interface ShareOptions {
   /** For how long: epochs, this one among them, or seconds, from which whole epochs are made. A week unless told. */
   readonly until?: { readonly epochs: number } | { readonly seconds: number };
@@ -51,6 +52,7 @@ export interface ShareStatus {
   readonly used: bigint;
 }
 
+/** A link that was made. `link` is its only copy, and opens what it leads to; `id`, the address of its key, takes it back. */
 export interface NewShare extends Omit<SharePlan, "gas" | "fee"> {
   readonly id: Address;
   readonly link: string;
@@ -97,6 +99,7 @@ export async function createShare(drive: Writable, path: string, options: ShareO
       ...{ client: account.address, delegateKey: hexToBytes(key), untilEpoch },
       list: treeOf(parts, master, [{ path: "list", object }], false),
     });
+    options.signal?.throwIfAborted();
     await market.authorize(id, delegation);
     return { id, link, path: name, files, bytes, untilEpoch, budget: baseUnits(egressCap) };
   } catch (error) {

@@ -13,11 +13,13 @@ interface Renaming {
   readonly keep: boolean;
 }
 
+/** How to remove. */
 export interface Removal {
   /** Everything below a folder. */
   readonly recursive?: boolean;
   /** Earlier versions, and what is removed, are not kept. */
   readonly forget?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 export async function remove(

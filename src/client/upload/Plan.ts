@@ -10,8 +10,9 @@ import { type Cost, costInVolume, MONTH_EPOCHS } from "../volumes/Prices.ts";
 import { quorum, reservedSectors } from "../volumes/Volume.ts";
 import { type Growing, placeOrGrowth } from "./Placing.ts";
 import { filesOf } from "./Put.ts";
-import type { Content, Source } from "./Source.ts";
+import { type Content, piecesOf, type Source } from "./Source.ts";
 
+/** What a put to be planned would be told. */
 export interface PlanOptions {
   /** The newest with enough room unless told. */
   readonly volume?: bigint;
@@ -72,9 +73,6 @@ async function planGrowth(parts: Parts, { growth, model, sectors }: Growing, sig
 
 async function lengthOf(content: Content, signal?: AbortSignal): Promise<number> {
   let bytes = 0;
-  for await (const piece of content.open()) {
-    signal?.throwIfAborted();
-    bytes += piece.length;
-  }
+  for await (const piece of piecesOf(content, signal)) bytes += piece.length;
   return bytes;
 }

@@ -19,6 +19,7 @@ import type { Writable } from "./Writable.ts";
 /** Countersigned by w positions; by all n; recorded on chain by w. */
 export type PutState = "durable" | "complete" | "committed";
 
+/** Where to put something, and how far to wait. */
 export interface PutOptions {
   /** The volume to put it in; the newest with enough room, or one that is rented for it (`volume grow`), unless told. */
   readonly volume?: bigint;
@@ -39,6 +40,7 @@ export interface PositionReceipt {
   readonly state: "behind" | "countersigned" | "committed";
 }
 
+/** What was put, and how far it has come: who signed for it, and whether that is on chain yet. `bytes`: of the content. */
 export interface Receipt {
   readonly path: string;
   readonly files: number;

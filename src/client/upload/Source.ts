@@ -2,10 +2,15 @@
 import { createReadStream } from "node:fs";
 import { lstat, readdir, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
+import { orAborted } from "../../network/Deadline.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 
-/** A path names a file or a folder of this machine. A Node Readable is an AsyncIterable. */
-export type Source = string | Uint8Array | AsyncIterable<Uint8Array>;
+/**
+ * What to put: bytes; a Blob or File; a stream of bytes, be it a web ReadableStream, a Node Readable or any other
+ * AsyncIterable of Uint8Array; or the path of a file or a folder of this machine. A stream is read once, and told when nothing
+ * more is wanted of it.
+ */
+export type Source = string | Uint8Array | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** One file's content, `bytes` long if that is known before it is read. */
 export interface Content {
@@ -25,7 +30,7 @@ const PIECE_BYTES = 1_048_576;
 
 /**
  * The files that a source holds: one, or all of a folder in the order of their names.
- * @throws SubletException NoSuchPath, BadArgument (neither a file nor a folder)
+ * @throws SubletException NoSuchPath, BadArgument (neither a file nor a folder; nothing that can be put)
  */
 export async function contentsOf(source: Source): Promise<{ folder: boolean; contents: Content[] }> {
   if (typeof source !== "string") return { folder: false, contents: [inMemory(source)] };
@@ -39,9 +44,63 @@ export async function contentsOf(source: Source): Promise<{ folder: boolean; con
   throw new SubletException({ code: "BadArgument", name: "source", value: source, reason });
 }
 
-function inMemory(source: Uint8Array | AsyncIterable<Uint8Array>): Content {
+function inMemory(source: Exclude<Source, string>): Content {
   if (source instanceof Uint8Array) return { below: "", bytes: source.length, open: () => gathered([source]) };
-  return { below: "", bytes: undefined, open: () => source };
+  if (source instanceof Blob) return { below: "", bytes: source.size, open: () => read(source.stream()) };
+  const open = streamed(source);
+  if (open) return { below: "", bytes: undefined, open };
+  const reason = "it is a path, bytes, a Blob, or a stream of bytes that nobody else reads";
+  throw new SubletException({ code: "BadArgument", name: "source", value: typeof source, reason });
+}
+
+/** How to read a stream, if it is one that can be read. Programs without types give what they like. */
+function streamed(source: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>) {
+  if (source instanceof ReadableStream) return source.locked ? undefined : () => read(source);
+  return typeof source?.[Symbol.asyncIterator] === "function" ? () => source : undefined;
+}
+
+/** By a reader of its own: not every browser's stream is an AsyncIterable, and this one ends at once when it is cancelled. */
+function read(stream: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const reader = stream.getReader();
+      return {
+        async next() {
+          const { done, value } = await reader.read();
+          return done ? { done, value: undefined } : { done, value };
+        },
+        async return() {
+          await reader.cancel();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
+
+/**
+ * The pieces of a content until the signal aborts: then none is waited for any more, and its stream is told that it is over.
+ * @throws SubletException BadArgument for pieces that are no bytes; the signal's reason; what the stream failed with
+ */
+export async function* piecesOf({ open }: Content, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted();
+  const iterator = open()[Symbol.asyncIterator]();
+  let over = false;
+  try {
+    for (;;) {
+      const next = await orAborted(iterator.next(), signal);
+      over = next.done === true;
+      if (next.done) return;
+      if (!(next.value instanceof Uint8Array)) {
+        const reason = "a stream to put consists of Uint8Arrays";
+        throw new SubletException({ code: "BadArgument", name: "source", value: typeof next.value, reason });
+      }
+      yield next.value;
+    }
+  } finally {
+    // One that hangs holds nobody up.
+    if (!over) void (async () => iterator.return?.())().catch(() => undefined);
+  }
 }
 
 /** A file of this machine. */

@@ -4,7 +4,7 @@ import { Cipher, Keys, SECTOR_BYTES, Slab } from "../../codec/index.ts";
 import type { StoredObject } from "../catalogue/Catalogue.ts";
 import type { Volume } from "../volumes/Volume.ts";
 import type { Elsewhere, SlabWriter } from "./SlabWriter.ts";
-import type { Content } from "./Source.ts";
+import { type Content, piecesOf } from "./Source.ts";
 
 /** Told how many plaintext bytes have gone into the journal. */
 export type Progress = (bytes: number) => void;
@@ -28,7 +28,7 @@ export function isLarge(bytes: number, { k }: Pick<Volume, "k">): boolean {
 export async function storeObject(
   master: Uint8Array,
   { volume, writer }: { readonly volume: Volume; readonly writer: SlabWriter },
-  { bytes, open }: Content,
+  content: Content,
   { elsewhere, progress, signal }: StoreOptions,
 ): Promise<StoredObject> {
   const id = new Uint8Array(randomBytes(Keys.OBJECT_ID_BYTES));
@@ -37,53 +37,40 @@ export async function storeObject(
   let length = 0;
   const encrypted = async function* (plaintext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const piece of plaintext) {
-      signal.throwIfAborted();
       hash.update(piece);
       yield Cipher.crypt(key, length, piece);
       length += piece.length;
       progress(piece.length);
     }
   };
-  const { large, content } =
-    bytes === undefined ? await look(open(), volume) : { large: isLarge(bytes, volume), content: open() };
-  // What was counted before fits.
-  const extents = await writer.store(
-    encrypted(content),
-    large ? "alone" : "shared",
-    bytes === undefined ? elsewhere : undefined,
-  );
-  return { id, length, sha256: new Uint8Array(hash.digest()), extents };
+  const pieces = piecesOf(content, signal);
+  try {
+    const seen: Uint8Array[] = [];
+    const large = isLarge(content.bytes ?? (await look(pieces, seen, volume)), volume);
+    // What was counted before fits.
+    const spill = content.bytes === undefined ? elsewhere : undefined;
+    const extents = await writer.store(encrypted(joined(seen, pieces)), large ? "alone" : "shared", spill);
+    return { id, length, sha256: new Uint8Array(hash.digest()), extents };
+  } finally {
+    await pieces.return(undefined);
+  }
 }
 
-/** Reads on until it is clear whether a stream of unknown length is a large one. */
-async function look(
-  stream: AsyncIterable<Uint8Array>,
-  volume: Volume,
-): Promise<{ large: boolean; content: AsyncIterable<Uint8Array> }> {
-  const iterator = stream[Symbol.asyncIterator]();
-  const seen: Uint8Array[] = [];
+/** Reads on until it is clear whether a stream of unknown length is a large one. @returns the bytes `seen` by then */
+async function look(pieces: AsyncGenerator<Uint8Array>, seen: Uint8Array[], volume: Volume): Promise<number> {
   let bytes = 0;
-  let done = false;
-  while (!done && !isLarge(bytes, volume)) {
-    const next = await iterator.next();
-    done = next.done === true;
+  while (!isLarge(bytes, volume)) {
+    const next = await pieces.next();
     if (next.done) break;
     seen.push(next.value);
     bytes += next.value.length;
   }
-  const content = async function* (): AsyncGenerator<Uint8Array> {
-    try {
-      yield* seen.splice(0);
-      while (!done) {
-        const next = await iterator.next();
-        if (next.done) return;
-        yield next.value;
-      }
-    } finally {
-      await iterator.return?.();
-    }
-  };
-  return { large: isLarge(bytes, volume), content: content() };
+  return bytes;
+}
+
+async function* joined(seen: Uint8Array[], pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* seen.splice(0);
+  yield* pieces;
 }
 
 /** Slabs that files of these lengths begin, when the open slab is filled up to sector offset `offset` (none: undefined). */

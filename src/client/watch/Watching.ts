@@ -11,6 +11,7 @@ import type { VolumeRenewed } from "../volumes/Renewal.ts";
 import { Folder } from "./Folder.ts";
 import { Mirror, type Mirrored } from "./Mirror.ts";
 
+/** How to keep a folder, and who is told of it. */
 export interface WatchOptions {
   /** A file is stored once nobody wrote to it for so long; 2 s unless told. */
   readonly quietMs?: number;

@@ -113,6 +113,14 @@ export declare type Request = Message<"sublet.v1.Request"> & {
     value: ExtendRequest;
     case: "extend";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * 16 bytes for people who compare logs: the trace-id of W3C Trace Context. It grants nothing and changes nothing.
+   * New verbs get higher numbers: who does not know one finds it as the last field of the request.
+   *
+   * @generated from field: optional bytes trace = 15;
+   */
+  trace?: Uint8Array | undefined;
 };
 
 /**

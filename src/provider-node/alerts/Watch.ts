@@ -7,7 +7,17 @@ import { LEDGER_ONE } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { Alerts } from "./Alerts.ts";
 
-type Chain = Pick<Market, "epochs" | "proven" | "provider" | "freeBalance" | "requireFunds">;
+type Chain = Pick<Market, "epochs" | "proven" | "provider" | "freeBalance" | "gasBalance" | "sender" | "requireFunds">;
+
+/** What a look has found, one thing at a time. */
+export interface Seen {
+  /** Ledger units in the market that are not locked. */
+  readonly freeStake?: bigint;
+  /** Wei of the account that sends. */
+  readonly gas?: bigint;
+  /** Bytes free on the disk that a folder is on. */
+  readonly disk?: { readonly folder: string; readonly free: number };
+}
 
 /** Below what something is low. */
 export interface Limits {
@@ -29,6 +39,7 @@ export interface WatchOptions {
   readonly folders: readonly string[];
   /** On its way out nobody needs more stake. */
   readonly leaving: boolean;
+  readonly onSeen: (seen: Seen) => void;
   /** Milliseconds between two looks at what changes slowly. */
   readonly lookMs?: number;
   /** Milliseconds without a block after which the chain is called silent. */
@@ -99,15 +110,18 @@ export class Watch {
   }
 
   async #stake(): Promise<void> {
-    const { chain, provider, alerts, limits, leaving } = this.#options;
-    const free = (await chain.freeBalance(provider)) / LEDGER_ONE;
+    const { chain, provider, alerts, limits, leaving, onSeen } = this.#options;
+    const freeStake = await chain.freeBalance(provider);
+    onSeen({ freeStake });
+    const free = freeStake / LEDGER_ONE;
     if (leaving || free >= limits.freeStake) return alerts.clear("low-stake");
     const message = `${free} base units of the stake are free, below ${limits.freeStake}: deposit more to take more deals`;
     alerts.raise("low-stake", message, { free, limit: limits.freeStake });
   }
 
   async #gas(): Promise<void> {
-    const { chain, alerts } = this.#options;
+    const { chain, alerts, onSeen } = this.#options;
+    onSeen({ gas: await chain.gasBalance(chain.sender) });
     try {
       await chain.requireFunds(0n, RESERVE_PROOFS * PROOF_GAS);
       alerts.clear("low-gas");
@@ -120,9 +134,10 @@ export class Watch {
   }
 
   async #disk(folder: string): Promise<void> {
-    const { alerts, limits } = this.#options;
+    const { alerts, limits, onSeen } = this.#options;
     const { bavail, bsize } = await statfs(folder);
     const free = bavail * bsize;
+    onSeen({ disk: { folder, free } });
     if (free >= limits.diskBytes) return alerts.clear("low-disk", folder);
     const message = `${free} bytes are free on the disk of ${folder}, below ${limits.diskBytes}: make room, or lower the quota`;
     alerts.raise("low-disk", message, { folder, free, limit: limits.diskBytes }, folder);

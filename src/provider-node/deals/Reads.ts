@@ -5,7 +5,7 @@ import type { KnownContext } from "../../network/Handlers.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import type { RequestOf, ResponseOf } from "../../protocol/Verbs.ts";
 import { readBlocks } from "../proving/Proofs.ts";
-import { SectorLostError, type Store } from "../storage/Store.ts";
+import type { Store } from "../storage/Store.ts";
 import { type Access, isOwner, READERS } from "./Access.ts";
 import type { DealBook, KnownDeal } from "./DealBook.ts";
 import type { Egress } from "./Egress.ts";
@@ -23,7 +23,7 @@ export class Reads {
     this.#egress = egress;
   }
 
-  /** @throws UnknownDeal, Unauthorized, CapabilityRefused, PaymentRequired, OutOfRange, NoSuchSlab */
+  /** @throws UnknownDeal, Unauthorized, CapabilityRefused, PaymentRequired, OutOfRange, NoSuchSlab, SectorLostError */
   async read(request: RequestOf<"read">, context: KnownContext): Promise<ResponseOf<"read">> {
     const { deal: id, slab, firstChunk, endChunk, asOf, voucher, capability } = request;
     requireWithin("the end of the chunks", endChunk, 1, SECTOR_CHUNKS);
@@ -57,8 +57,6 @@ export class Reads {
       return { bytes: answer, proof: RangeProof.prove(sector, firstChunk, endChunk, asOf) };
     } catch (error) {
       this.#egress.refund(deal, payer, bytes);
-      if (error instanceof SectorLostError)
-        throw new SubletException({ code: "NoSuchSlab", deal: id, slab }, { cause: error });
       throw error;
     }
   }

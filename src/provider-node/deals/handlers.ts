@@ -7,6 +7,7 @@ import { SubletException } from "../../protocol/Errors.ts";
 import { MAX_LIST_ENTRIES } from "../../protocol/limits.ts";
 import type { RequestOf, ResponseOf } from "../../protocol/Verbs.ts";
 import type { Samples } from "../proving/Samples.ts";
+import { callOf } from "../RequestLog.ts";
 import { SectorLostError, type Store } from "../storage/Store.ts";
 import { type Access, isOwner, READERS, WRITERS } from "./Access.ts";
 import type { DealBook } from "./DealBook.ts";
@@ -25,10 +26,13 @@ export interface Serving {
   readonly egress: Egress;
   readonly samples: Samples;
   readonly log: Logger;
+  /** A sector file was found missing or wrong, which is told of once. */
+  readonly onLost: () => void;
 }
 
 export function handlersOf(serving: Serving): Handlers {
-  const { store, book, access, offers, revisions, reads, egress } = serving;
+  const { store, book, access, offers, revisions, reads, egress, log } = serving;
+  const lost = lossesTold(serving);
   return {
     ask: () => offers.ask(),
     offer: ({ terms }) => offers.offer(terms),
@@ -46,13 +50,16 @@ export function handlersOf(serving: Serving): Handlers {
       // Even a deal with no sector yet never has more to stage than it could hold.
       const limit = onChain.capacity * SECTOR_BYTES;
       if (store.stagedBytes(deal) + bytes.length > limit) throw new SubletException({ code: "StagingFull", limit });
-      return { length: await store.append(deal, slab, offset, bytes).catch((error) => lost(serving, error)) };
+      return { length: await store.append(deal, slab, offset, bytes).catch((error) => lost(context, error)) };
     },
 
     async revise(request, context) {
       const { record } = await book.require(request.revision.deal);
       await access.require("revise", record, context, WRITERS);
-      return { providerSignature: await revisions.revise(request).catch((error) => lost(serving, error)) };
+      const providerSignature = await revisions.revise(request).catch((error) => lost(context, error));
+      const { deal, number, sectors } = request.revision;
+      log.info({ ...callOf(context), deal, number: `${number}`, sectors }, "revision signed");
+      return { providerSignature };
     },
 
     async paths({ deal, sector }, context) {
@@ -80,8 +87,8 @@ export function handlersOf(serving: Serving): Handlers {
       return { ...(newest && { newest }), headBytes, committedNumber: onChain.number };
     },
 
-    read: (request, context) => reads.read(request, context),
-    prove: (request, context) => prove(serving, request, context).catch((error) => lost(serving, error)),
+    read: (request, context) => reads.read(request, context).catch((error) => lost(context, error)),
+    prove: (request, context) => prove(serving, request, context).catch((error) => lost(context, error)),
 
     async revoke({ id, until }, context) {
       const owned = book.deals().find(({ record }) => isOwner(record, context.remote));
@@ -123,11 +130,21 @@ async function prove(
   return samples.ofDeal(record.slot, deal, chunk);
 }
 
-/** A lost sector is for this provider's log; the peer only has to know that it must ask another one. */
-function lost({ log }: Serving, error: unknown): never {
-  if (!(error instanceof SectorLostError)) throw error;
-  log.error({ deal: error.deal, file: error.file }, error.message);
-  throw new SubletException({ code: "NoSuchSlab", deal: error.deal, slab: error.slab }, { cause: error });
+/**
+ * A lost sector is for this provider's log; the peer only has to know that it must ask another one. However often a file is
+ * asked for, it is an error once.
+ */
+function lossesTold({ log, onLost }: Serving): (context: Context, error: unknown) => never {
+  const told = new Set<string>();
+  return (context, error) => {
+    if (!(error instanceof SectorLostError)) throw error;
+    const { deal, slab, file } = error;
+    const isNew = !told.has(file);
+    told.add(file);
+    log[isNew ? "error" : "debug"]({ ...callOf(context), deal, file }, error.message);
+    if (isNew) onLost();
+    throw new SubletException({ code: "NoSuchSlab", deal, slab }, { cause: error });
+  };
 }
 
 function rootHex(root: Uint8Array): `0x${string}` {

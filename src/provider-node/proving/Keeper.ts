@@ -173,7 +173,7 @@ export class Keeper {
       const items = batch.map(({ deal, receipt }) => ({ slot: deal.record.slot, ...receipt }));
       const { events } = await this.#send(commitCall(provider, items, true));
       const committed = events.filter(({ name }) => name === "Committed").length;
-      log.info({ committed, of: items.length }, "revisions committed");
+      log.info({ committed, deals: batch.map(({ deal }) => deal.record.id) }, "revisions committed");
       for (const { deal } of batch) this.#pendingSince.delete(deal.record.id);
     }
     if (pending.length > 0) await book.update();

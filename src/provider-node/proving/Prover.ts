@@ -28,7 +28,9 @@ export interface ProverOptions {
   readonly finalBlocks: number;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  readonly onProven: (epoch: number, sent: Sent) => void;
+  readonly onProven: (sent: Sent) => void;
+  /** An epoch was found proven on chain, whoever did it. */
+  readonly onSeenProven: (epoch: number) => void;
   readonly onMissed: (epoch: number) => void;
 }
 
@@ -47,12 +49,13 @@ export class Prover {
 
   /** Looks at a new block, and proves the epoch when it can be and is not. Call it again only when it has returned. */
   async step(head: Head): Promise<void> {
-    const { chain, provider, finalBlocks } = this.#options;
+    const { chain, provider, finalBlocks, onSeenProven } = this.#options;
     const epoch = chain.epochs.at(head.number);
     if (epoch !== this.#epoch) await this.#begin(epoch);
     if (this.#final || head.number + 1n < chain.epochs.gapStart(epoch) || head.number >= chain.epochs.end(epoch))
       return;
     if (await chain.proven(provider, epoch)) {
+      onSeenProven(epoch);
       const settled = head.number - BigInt(finalBlocks);
       this.#final = settled >= chain.epochs.start(epoch) && (await chain.proven(provider, epoch, settled));
       return;
@@ -90,7 +93,7 @@ export class Prover {
       if (!billed || block + 1n < chain.epochs.gapStart(epoch)) return;
       const sent = await chain.sendAll([call("prove", [provider, NO_SEED, "0x"])], { signal });
       log.info({ epoch, sectors: 0, transaction: sent.hash }, "epoch proven");
-      return onProven(epoch, sent);
+      return onProven(sent);
     }
     if (block < chain.epochs.challengeBlock(epoch)) return;
     const [recorded, { header, prevRandao }] = await Promise.all([
@@ -104,9 +107,10 @@ export class Prover {
     const proof = ChallengeProof.join(challenges, answers);
     const proving = call("prove", [provider, bytesToHex(seed), bytesToHex(proof)]);
     const calls = recorded.epoch === epoch ? [proving] : [call("recordSeed", [header]), proving];
+    log.debug({ epoch, sectors: set.sectors, bytes: proof.length }, "sending the proof");
     const sent = await chain.sendAll(calls, { signal });
     log.info({ epoch, sectors: set.sectors, transaction: sent.hash }, "epoch proven");
-    onProven(epoch, sent);
+    onProven(sent);
   }
 
   #failed(epoch: number, block: bigint, error: unknown): void {
