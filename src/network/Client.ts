@@ -7,7 +7,7 @@ import { peerIdFromString } from "@libp2p/peer-id";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { type Address, isAddressEqual } from "viem";
 import { SubletException } from "../protocol/Errors.ts";
-import { CLOSE_GRACE_MS, DIAL_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "../protocol/limits.ts";
+import { CLOSE_GRACE_MS, DIAL_TIMEOUT_MS, FOUND_DIAL_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "../protocol/limits.ts";
 import type { Market } from "../protocol/TypedData.ts";
 import { type RequestOf, type ResponseOf, VERBS, type Verb } from "../protocol/Verbs.ts";
 import { ClientSession } from "./ClientSession.ts";
@@ -144,20 +144,35 @@ class Link {
     return orAborted(this.#live, signal);
   }
 
+  /** By the addresses that were announced or, where none serves, by those that others tell of the same peer. */
   async #dial(): Promise<Live> {
     const { peer, addresses } = this.target;
     try {
-      const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
-      const connection = await this.#node.dial(addresses, { signal });
-      const stream = await connection.newStream(PROTOCOL, { signal });
-      return {
-        session: new ClientSession(stream, peer.toString()),
-        peer: connection.remotePeer,
-        abort: (reason) => connection.abort(new Error(reason)),
-      };
+      return await this.#open(addresses, DIAL_TIMEOUT_MS);
     } catch (cause) {
-      throw dialError(this.target, cause);
+      const causes: unknown[] = [cause];
+      const told = (await this.#node.find?.(peer)) ?? [];
+      const found = told.filter((address) => !addresses.some((tried) => tried.equals(address)));
+      for (const address of found) {
+        try {
+          return await this.#open([address], FOUND_DIAL_TIMEOUT_MS);
+        } catch (another) {
+          causes.push(another);
+        }
+      }
+      throw dialError([...addresses, ...found], causes);
     }
+  }
+
+  async #open(addresses: Multiaddr[], limitMs: number): Promise<Live> {
+    const signal = AbortSignal.timeout(limitMs);
+    const connection = await this.#node.dial(addresses, { signal });
+    const stream = await connection.newStream(PROTOCOL, { signal });
+    return {
+      session: new ClientSession(stream, this.target.peer.toString()),
+      peer: connection.remotePeer,
+      abort: (reason) => connection.abort(new Error(reason)),
+    };
   }
 
   #greeted(live: Live, verb: Verb, signal: AbortSignal): Promise<Remote> {
@@ -209,11 +224,11 @@ function parseTarget(target: string | readonly string[]): Target {
   }
 }
 
-function dialError({ addresses }: Target, cause: unknown): SubletException {
-  const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
-  const reason = causes.map((one) => (one instanceof Error ? one.message : String(one))).join("; ");
+function dialError(addresses: readonly Multiaddr[], causes: readonly unknown[]): SubletException {
+  const each: unknown[] = causes.flatMap((cause) => (cause instanceof AggregateError ? cause.errors : [cause]));
+  const reason = each.map((one) => (one instanceof Error ? one.message : String(one))).join("; ");
   const address = addresses.map(String).join(" ");
-  return new SubletException({ code: "DialFailed", address, reason }, { cause });
+  return new SubletException({ code: "DialFailed", address, reason }, { cause: causes[0] });
 }
 
 async function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {

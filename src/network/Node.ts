@@ -1,9 +1,11 @@
 /** A libp2p node as Sublet uses it: TCP, noise, yamux, with windows and counts bounded by protocol/limits.ts. */
 import { identify } from "@libp2p/identify";
-import type { Libp2p } from "@libp2p/interface";
+import type { Libp2p, PeerId } from "@libp2p/interface";
+import type { KadDHTComponents } from "@libp2p/kad-dht";
 import { noise } from "@libp2p/noise";
 import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
+import type { Multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import {
   DIAL_TIMEOUT_MS,
@@ -13,11 +15,15 @@ import {
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
 } from "../protocol/limits.ts";
+import type { Discovery, DiscoveryOptions } from "./Discovery.ts";
 import { originOf } from "./Origin.ts";
 import type { PrivateKey } from "./PeerKey.ts";
 import { boundedYamux } from "./Yamux.ts";
 
-export type Node = Libp2p;
+export interface Node extends Libp2p {
+  /** Addresses that others tell of a peer, best first; only of a node that has whom to ask. */
+  readonly find?: (peer: PeerId) => Promise<Multiaddr[]>;
+}
 
 /** Any time does: the timer is there, and does nothing. */
 const HOLD_MS = 60_000;
@@ -34,12 +40,18 @@ export interface NodeOptions {
   readonly announce?: readonly string[];
   /** Connections that one IP may have open to it. */
   readonly connectionsPerIp?: number;
+  /** How it finds peers of which it has no address that serves; without it, it does not. */
+  readonly discovery?: DiscoveryOptions;
 }
 
-/** A started node; `await node.stop()` ends it and every connection. Its addresses are `node.getMultiaddrs()`. */
+/**
+ * A started node; `await node.stop()` ends it and every connection. Its addresses are `node.getMultiaddrs()`.
+ * @throws SubletException BadArgument when a bootnode is none
+ */
 export async function createNode(options: NodeOptions = {}): Promise<Node> {
   const { privateKey, listen = [], announce = [], connectionsPerIp = MAX_CONNECTIONS_PER_IP } = options;
-  const node: Node = await createLibp2p({
+  const discovery = options.discovery && (await loadDiscovery(options.discovery));
+  const node: Libp2p = await createLibp2p({
     start: false,
     ...(privateKey && { privateKey }),
     addresses: { listen: [...listen], announce: [...announce] },
@@ -63,12 +75,26 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
         return same.length >= connectionsPerIp;
       },
     },
-    services: { identify: identify(), ping: ping() },
+    services: {
+      identify: identify(),
+      ping: ping(),
+      ...(discovery && { dht: (components: KadDHTComponents) => discovery.service(components) }),
+    },
   });
   const stop = node.stop.bind(node);
-  node.stop = () => holdingProcess(stop());
+  node.stop = () => {
+    discovery?.end();
+    return holdingProcess(stop());
+  };
   await node.start();
-  return node;
+  discovery?.begin(node, listen.length > 0);
+  return Object.assign(node, discovery && { find: (peer: PeerId) => discovery.find(peer) });
+}
+
+/** Only for who has whom to ask: the others do without the time and memory that it takes. */
+async function loadDiscovery(options: DiscoveryOptions): Promise<Discovery> {
+  const { Discovery } = await import("./Discovery.ts");
+  return new Discovery(options);
 }
 
 /**

@@ -8,12 +8,16 @@ import type { MessageStream, StreamMuxer, StreamMuxerFactory } from "@libp2p/int
 import { yamux } from "@libp2p/yamux";
 import { Uint8ArrayList } from "uint8arraylist";
 import {
+  MAX_DHT_STREAM_BYTES,
   MAX_LIBP2P_STREAM_BYTES,
   MAX_MUXED_STREAMS,
   MAX_UNREAD_FRAMES,
   READ_BUFFER_BYTES,
   STREAM_WINDOW_BYTES,
 } from "../protocol/limits.ts";
+
+/** Of Sublet's own DHT, which mixes with no other. */
+export const DHT_PROTOCOL = "/sublet/kad/1.0.0";
 
 const HEADER_BYTES = 12;
 const DATA = 0;
@@ -127,15 +131,16 @@ class PieceDecoder {
     if (type !== DATA || length === 0) return;
     const name = `${streamID}`;
     const stream = this.#muxer.streams.find(({ id }) => id === name);
-    if (stream === undefined || !isLibp2p(stream.protocol)) return;
+    const most = stream && mostBytes(stream.protocol);
+    if (stream === undefined || most === undefined) return;
     const bytes = (this.#libp2pBytes.get(stream) ?? 0) + length;
-    if (bytes > MAX_LIBP2P_STREAM_BYTES)
-      throw new Error(`${bytes} bytes on a stream of ${stream.protocol || "nothing"}`);
+    if (bytes > most) throw new Error(`${bytes} bytes on a stream of ${stream.protocol || "nothing"}`);
     this.#libp2pBytes.set(stream, bytes);
   }
 }
 
-/** One of its own, or none yet. */
-function isLibp2p(protocol: string): boolean {
-  return protocol === "" || protocol.startsWith("/ipfs/");
+/** What a stream may carry that libp2p reads by itself, or that has not said yet what it is; undefined: whatever it likes. */
+function mostBytes(protocol: string): number | undefined {
+  if (protocol === "" || protocol.startsWith("/ipfs/")) return MAX_LIBP2P_STREAM_BYTES;
+  return protocol === DHT_PROTOCOL ? MAX_DHT_STREAM_BYTES : undefined;
 }

@@ -82,6 +82,8 @@ export const READ_BUFFER_BYTES = 262_144;
 export const MAX_LIBP2P_STREAM_BYTES = 16_384;
 /** Frames that a peer may send while it takes nothing of what waits for it; the windows let an honest one send fewer. */
 export const MAX_UNREAD_FRAMES = 4_096;
+/** The same on a stream of the DHT: a whole answer, twenty peers with MAX_PEER_ADDRESSES of MAX_ADDRESS_CHARACTERS each. */
+export const MAX_DHT_STREAM_BYTES = 65_536;
 /** A connection whose peer does not answer a ping for this long is dropped. */
 export const PING_INTERVAL_MS = 30_000;
 export const PING_TIMEOUT_MS = 30_000;
@@ -90,6 +92,19 @@ export const PING_TIMEOUT_MS = 30_000;
 
 export const DIAL_TIMEOUT_MS = 10_000;
 export const REQUEST_TIMEOUT_MS = 30_000;
+
+// ---------------------------------------------------------------- finding peers
+
+/** Addresses of one peer that are passed on, or taken from any one who tells of it, and how long each may be as text. */
+export const MAX_PEER_ADDRESSES = 8;
+export const MAX_ADDRESS_CHARACTERS = 256;
+/** Addresses that a lookup may end with, whoever told them, and how long each may take to be dialled. */
+export const MAX_FOUND_ADDRESSES = 8;
+export const FOUND_DIAL_TIMEOUT_MS = 3_000;
+export const LOOKUP_TIMEOUT_MS = 5_000;
+/** How often a node looks whether it is still connected to its bootnodes. */
+export const BOOTNODE_CHECK_MS = 30_000;
+export const MAX_DHT_STREAMS_PER_CONNECTION = 4;
 
 // An operation is at most tag and length (2 + 2), slab (2 + 12), length (1 + 5); a list entry adds a root (2 + 24).
 const MAX_OPERATION_BYTES = 24;
@@ -108,6 +123,10 @@ const relations: ReadonlyArray<readonly [string, boolean]> = [
   ["a header holds any failure", MAX_SENTENCE_BYTES + 2 * MAX_TEXT_BYTES + ENVELOPE_BYTES <= MAX_HEADER_BYTES],
   ["a session may always have one largest frame each way", MAX_IN_FLIGHT_BYTES >= 2 * MAX_FRAME_BYTES],
   ["there are streams left beside the sessions", MAX_MUXED_STREAMS > MAX_STREAMS_PER_CONNECTION],
+  [
+    "a stream of the DHT holds any answer",
+    MAX_DHT_STREAM_BYTES >= 21 * (MAX_PEER_ADDRESSES * MAX_ADDRESS_CHARACTERS + 128) + ENVELOPE_BYTES,
+  ],
   ["a stranger can say hello", MAX_STRANGER_HEADER_BYTES >= ENVELOPE_BYTES],
   ["an idle session outlives a slow frame", IDLE_DEADLINE_MS > FRAME_DEADLINE_MS],
 ];
