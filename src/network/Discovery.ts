@@ -21,10 +21,10 @@ import { DHT_PROTOCOL } from "./Yamux.ts";
 export interface DiscoveryOptions {
   /** Whom to ask first, each ending in /p2p/ and its peer id; of a bootnode: the others. */
   readonly bootnodes: readonly string[];
-  /** Whether it answers others: always, never, or while it has an address that others can reach. */
-  readonly answers: "always" | "never" | "when public";
-  /** Addresses of private networks count too. */
-  readonly privateNetwork: boolean;
+  /** Whether it answers others: always, never, or while it has an address that they can reach. */
+  readonly answers: "always" | "never" | "when reachable";
+  /** Whether addresses of private networks count; as they do for the bootnodes, unless told. */
+  readonly privateNetwork?: boolean;
   /** Milliseconds between two looks at whether it is still connected to them. */
   readonly checkMs?: number;
 }
@@ -34,15 +34,10 @@ type Dialer = Pick<Libp2p, "dial">;
 /** Requests that are answered. The others have a node keep for strangers whatever they send. */
 const ANSWERED: readonly string[] = ["FIND_NODE", "PING"];
 
-/** Whether these are all on private networks, so that what they lead to may be as well. */
-export function arePrivate(addresses: readonly string[]): boolean {
-  const multiaddrs = addresses.map(parsed);
-  return multiaddrs.every((one) => publicOnly([one]).length === 0);
-}
-
 export class Discovery {
   readonly #options: DiscoveryOptions;
   readonly #bootnodes: ReadonlyMap<string, Multiaddr[]>;
+  readonly #private: boolean;
   #dht: KadDHT | undefined;
   #node: Dialer | undefined;
   #keeping: NodeJS.Timeout | undefined;
@@ -50,15 +45,19 @@ export class Discovery {
   /** @throws SubletException BadArgument */
   constructor(options: DiscoveryOptions) {
     this.#options = options;
-    this.#bootnodes = Map.groupBy(options.bootnodes.map(parsed), (address) => peerOf(address));
+    const bootnodes = options.bootnodes.map(parsed);
+    this.#bootnodes = Map.groupBy(bootnodes, (address) => peerOf(address));
+    this.#private = options.privateNetwork ?? publicOnly(bootnodes).length === 0;
   }
 
   /** What libp2p takes as one of its services. */
   service(components: KadDHTComponents): KadDHT {
     const { answers } = this.#options;
+    // Without a word libp2p looks for an address that is public.
+    const clientMode = answers === "when reachable" && this.#private ? false : answers === "never";
     const dht = kadDHT({
       protocol: DHT_PROTOCOL,
-      ...(answers !== "when public" && { clientMode: answers === "never" }),
+      ...((answers !== "when reachable" || this.#private) && { clientMode }),
       maxInboundStreams: MAX_DHT_STREAMS_PER_CONNECTION,
       maxOutboundStreams: MAX_DHT_STREAMS_PER_CONNECTION,
       initialQuerySelfInterval: 0,
@@ -119,7 +118,7 @@ export class Discovery {
 
   #bounded({ multiaddrs }: PeerInfo): Multiaddr[] {
     const short = multiaddrs.filter((address) => address.toString().length <= MAX_ADDRESS_CHARACTERS);
-    return (this.#options.privateNetwork ? short : publicOnly(short)).slice(0, MAX_PEER_ADDRESSES);
+    return (this.#private ? short : publicOnly(short)).slice(0, MAX_PEER_ADDRESSES);
   }
 }
 

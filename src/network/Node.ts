@@ -91,6 +91,11 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
   return Object.assign(node, discovery && { find: (peer: PeerId) => discovery.find(peer) });
 }
 
+/** What makes a node that only dials find peers through these bootnodes, if there are any. */
+export function askingAt(bootnodes: readonly string[] = []): NodeOptions {
+  return bootnodes.length > 0 ? { discovery: { bootnodes, answers: "never" } } : {};
+}
+
 /** Only for who has whom to ask: the others do without the time and memory that it takes. */
 async function loadDiscovery(options: DiscoveryOptions): Promise<Discovery> {
   const { Discovery } = await import("./Discovery.ts");

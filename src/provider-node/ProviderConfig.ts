@@ -27,6 +27,8 @@ export interface ProviderConfig {
   readonly listen: readonly string[];
   /** Multiaddrs to announce, if others than those it listens on. */
   readonly announce?: readonly string[];
+  /** Through whom it is found where what it announced is out of date, each ending in /p2p/ and a peer id. */
+  readonly bootnodes?: readonly string[];
   readonly policy: Policy;
   /** Its rate follows the market's within these; fixed if left out. */
   readonly follow?: Bounds;

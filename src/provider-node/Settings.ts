@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { SECTOR_BYTES } from "../codec/index.ts";
 import { SubletException } from "../protocol/Errors.ts";
+import { peerAddress } from "../protocol/PeerAddress.ts";
 import * as Values from "./Values.ts";
 
 export interface Setting {
@@ -43,6 +44,11 @@ export const SETTINGS = {
   announce: {
     ...{ name: "announce", schema: Values.list(Values.multiaddr, 1).optional(), argument: "<multiaddr...>" },
     ...{ help: "what to tell others, if they reach it elsewhere", example: ["/ip4/203.0.113.7/tcp/4001"] },
+  },
+  bootnodes: {
+    ...{ name: "bootnodes", schema: Values.list(peerAddress, 1).optional(), argument: "<multiaddr...>" },
+    help: "through whom it is found when its address has changed, each ending in /p2p/ and a peer id",
+    example: ["/ip4/203.0.113.7/tcp/4002/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"],
   },
   operator: {
     ...{ name: "operator", schema: Values.text(64), argument: "<name>" },

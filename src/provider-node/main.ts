@@ -187,7 +187,9 @@ async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, 
   const { log, account: signer } = config;
   const network = await loadNetwork();
   const privateKey = await network.loadPeerKey(join(config.dataDir, "peer.key"));
-  const node = await network.createNode({ privateKey, listen: config.listen, announce: config.announce ?? [] });
+  const { listen, announce = [], bootnodes } = config;
+  const discovery = bootnodes && ({ bootnodes, answers: "when reachable" } as const);
+  const node = await network.createNode({ privateKey, listen, announce, ...(discovery && { discovery }) });
   endings.push(async () => node.stop());
   const server = await network.serve(node, {
     ...{ market, handlers: handlersOf({ store, ...deals, log }), provider, signer },

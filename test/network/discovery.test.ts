@@ -1,8 +1,8 @@
 /** Peers that are found by their id alone, through bootnodes that may know better, nothing, or lie. */
 import { multiaddr } from "@multiformats/multiaddr";
 import { expect } from "chai";
-import { arePrivate, type DiscoveryOptions } from "../../src/network/Discovery.ts";
-import { createNode, type Node } from "../../src/network/Node.ts";
+import type { DiscoveryOptions } from "../../src/network/Discovery.ts";
+import { askingAt, createNode, type Node } from "../../src/network/Node.ts";
 import type { PrivateKey } from "../../src/network/PeerKey.ts";
 import { DHT_PROTOCOL } from "../../src/network/Yamux.ts";
 import { MAX_DHT_STREAM_BYTES, MAX_FOUND_ADDRESSES, MAX_PEER_ADDRESSES } from "../../src/protocol/limits.ts";
@@ -138,11 +138,11 @@ describe("finding peers", () => {
     });
 
     it("takes no private address, and tells none, unless the network is private", async () => {
-      const said = ["/ip4/8.8.8.8/tcp/4001", "/ip4/192.168.0.7/tcp/4001", NOWHERE];
+      const said = ["/dns4/provider.invalid/tcp/4001", "/ip4/192.168.0.7/tcp/4001", NOWHERE];
       const publicly = { bootnodes: [], answers: "always", privateNetwork: false } as const;
       const open = await node([LOOPBACK], { discovery: publicly });
       // It says that it is at a public address, or nobody on a public network would ask it.
-      const announce = ["/ip4/8.8.4.4/tcp/4001"];
+      const announce = ["/dns4/boot.invalid/tcp/4001"];
       const boot = await node([LOOPBACK], { announce, discovery: { ...publicly, privateNetwork: true } });
       const { node: meant } = await serving();
       for (const one of [boot, open]) await lie(one, meant, said);
@@ -199,10 +199,17 @@ describe("finding peers", () => {
     }
   });
 
-  it("counts a network as private only when all its bootnodes are", () => {
-    const [near, far] = ["10.0.0.1", "8.8.8.8"].map(
-      (ip) => `/ip4/${ip}/tcp/1/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN`,
-    );
-    expect([arePrivate([near!]), arePrivate([near!, far!]), arePrivate([far!])]).to.deep.equal([true, false, false]);
+  it("counts a network as private, unless told, only when all its bootnodes are", async () => {
+    const boot = await bootnode();
+    const { node: meant } = await serving();
+    await lie(boot, meant, ["/ip4/127.0.0.1/tcp/9"]);
+    const elsewhere = `/dns4/boot.invalid/tcp/1/p2p/${(await serving()).node.peerId}`;
+    for (const [others, count] of [
+      [[], 1],
+      [[elsewhere], 0],
+    ] as const) {
+      const asker = await node([], askingAt([addressOf(boot), ...others]));
+      expect(await asker.find!(meant.peerId)).to.have.lengthOf(count);
+    }
   });
 });

@@ -1,11 +1,12 @@
 /** What a share link leads to: no home, no key, no password. */
-import { bad } from "./Arguments.ts";
+import { bad, bootnodesOf } from "./Arguments.ts";
 import { fetchShown, targetOf, toStandardOutput } from "./Destination.ts";
 import { type IncidentReport, interruptible, remember } from "./Session.ts";
 import type { PrintFlags } from "./Terminal.ts";
 
 interface Flags extends PrintFlags {
   readonly rpc?: string;
+  readonly bootnodes?: string;
   readonly parallel: number;
 }
 
@@ -17,6 +18,7 @@ export async function getShared(link: string, destination: string | undefined, f
     const { SharedFiles } = await import("../share/SharedFiles.ts");
     const shared = await SharedFiles.open(link, {
       ...(flags.rpc !== undefined && { rpcUrl: flags.rpc }),
+      ...bootnodesOf(flags),
       signal,
       onIncident,
     });

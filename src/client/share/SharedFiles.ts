@@ -8,7 +8,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { Market } from "../../chain/Market.ts";
 import { Scope } from "../../chain/MarketReader.ts";
 import { CHUNK_BYTES, Keys, NODE_BYTES, SECTOR_BYTES, Slab } from "../../codec/index.ts";
-import { createNode, type Node } from "../../network/Node.ts";
+import { askingAt, createNode, type Node } from "../../network/Node.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { type Entry, slabName } from "../catalogue/Catalogue.ts";
 import { orClosed } from "../closing.ts";
@@ -28,6 +28,8 @@ import { decodeTree, MAX_TREE_BYTES, type SharedObject, type Tree } from "./Tree
 export interface SharedOptions {
   /** In place of what the link says. */
   readonly rpcUrl?: string;
+  /** Whom to ask where a provider is that is not where it announced, each ending in /p2p/ and a peer id. */
+  readonly bootnodes?: readonly string[];
   readonly signal?: AbortSignal;
   /** Told of every provider that failed or sent wrong bytes while the work went on. */
   readonly onIncident?: (incident: Incident) => void;
@@ -96,7 +98,8 @@ export class SharedFiles {
     }
     const market = await Market.connect({ rpcUrl, market: link.market, chainId: link.chainId });
     const cap = await standing(link, market);
-    const shared = new SharedFiles({ link, market, node: await createNode(), cap }, options.onIncident ?? (() => {}));
+    const node = await createNode(askingAt(options.bootnodes));
+    const shared = new SharedFiles({ link, market, node, cap }, options.onIncident ?? (() => {}));
     options.signal?.addEventListener("abort", () => void shared.close().catch(() => undefined), { once: true });
     try {
       await shared.#learn(options.signal);

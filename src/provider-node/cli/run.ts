@@ -57,7 +57,8 @@ async function run(flags: Flags, shell: Shell): Promise<void> {
 }
 
 async function configOf(home: Home, settings: Settings, account: Hex, log: Logger): Promise<ProviderConfig> {
-  const { rpcUrl, market, chainId, address, listen, announce, quotaBytes, stake, metricsPort } = settings;
+  const { rpcUrl, market, chainId, address, listen, announce, bootnodes, quotaBytes } = settings;
+  const { stake, metricsPort } = settings;
   const chain = await MarketReader.connect({ rpcUrl, market, chainId });
   const decimals = await chain.tokenDecimals();
   const policy = policyOf(settings, chain.parameters, decimals);
@@ -77,6 +78,7 @@ async function configOf(home: Home, settings: Settings, account: Hex, log: Logge
     ...{ quotaBytes, stake: parseUnits(stake, decimals), leaving, log },
     ...{ folders: foldersOf(settings.folders), alerts: alertsOf(settings, decimals), gas: gasLimitsOf(settings) },
     ...(announce && { announce }),
+    ...(bootnodes && { bootnodes }),
     ...(relay && { relay }),
     ...(!isAddressEqual(privateKeyToAddress(account), address) && { owner: address }),
     ...(follow && { follow }),
