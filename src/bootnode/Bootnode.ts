@@ -14,16 +14,18 @@ export interface BootnodeOptions {
   readonly bootnodes: readonly string[];
   /** Tells of private addresses too. */
   readonly privateNetwork: boolean;
+  /** Relays circuits to hosts that nobody can call otherwise. */
+  readonly circuits: boolean;
 }
 
 /** @throws SubletException BadArgument when it cannot listen there, or an address is none */
 export async function start(options: BootnodeOptions): Promise<Node> {
-  const { privateKey, listen, announce, bootnodes, privateNetwork } = options;
+  const { privateKey, listen, announce, bootnodes, privateNetwork, circuits } = options;
   for (const address of announce) attempt("--announce", address, () => multiaddr(address));
   for (const address of listen) attempt("--listen", address, () => multiaddr(address));
   const discovery = { bootnodes, answers: "always", privateNetwork } as const;
   try {
-    return await createNode({ privateKey, listen, announce, discovery });
+    return await createNode({ privateKey, listen, announce, discovery, ...(circuits && { circuitRelay: {} }) });
   } catch (cause) {
     throw SubletException.is(cause) ? cause : bad("--listen", listen.join(" "), cause);
   }

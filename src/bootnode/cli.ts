@@ -13,6 +13,7 @@ interface Flags {
   readonly announce?: readonly string[];
   readonly bootnodes?: readonly string[];
   readonly localNetwork?: boolean;
+  readonly circuits?: boolean;
 }
 
 const LISTEN = ["/ip4/0.0.0.0/tcp/4002"];
@@ -25,12 +26,13 @@ export function bootnodeCommand(): Command {
     .option("--announce <multiaddr...>", "what to tell others, if they reach it elsewhere")
     .option("--bootnodes <multiaddr...>", "others, each ending in /p2p/ and its peer id")
     .option("--local-network", "tell private addresses too, as on a network of one's own")
+    .option("--circuits", "also bring callers to providers that nobody can reach (their circuit-relays)")
     .option("--json", "print one JSON document")
     .action(run);
 }
 
 async function run(flags: Flags): Promise<void> {
-  const { listen, announce = [], bootnodes = [], localNetwork = false } = flags;
+  const { listen, announce = [], bootnodes = [], localNetwork = false, circuits = false } = flags;
   for (const value of bootnodes) {
     const { error } = peerAddress.safeParse(value);
     if (error) throw bad("--bootnodes", value, error.issues[0]!.message);
@@ -39,11 +41,16 @@ async function run(flags: Flags): Promise<void> {
   const [{ start }, { loadPeerKey }] = await Promise.all([import("./Bootnode.ts"), import("../network/PeerKey.ts")]);
   const home = resolve(flags.home ?? join(process.env.SUBLET_HOME ?? join(homedir(), ".sublet"), "bootnode"));
   const privateKey = await loadPeerKey(join(home, "peer.key"));
-  const node = await start({ privateKey, listen, announce, bootnodes, privateNetwork: localNetwork });
+  const node = await start({ privateKey, listen, announce, bootnodes, privateNetwork: localNetwork, circuits });
   const stopped = new Promise<void>((done) => {
     for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => done());
   });
-  const document = { peerId: `${node.peerId}`, multiaddrs: node.getMultiaddrs().map(String), pid: process.pid };
+  const document = {
+    peerId: `${node.peerId}`,
+    multiaddrs: node.getMultiaddrs().map(String),
+    circuits,
+    pid: process.pid,
+  };
   print(flags, document, () => `Bootnode at ${document.multiaddrs.join(" ")}. Stop it with Ctrl-C.`);
   await stopped;
   await node.stop();

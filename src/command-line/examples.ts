@@ -139,6 +139,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       "behind a router that passes a port on",
       "sublet provider run --listen /ip4/0.0.0.0/tcp/4001 --announce /dns4/disk.example.org/tcp/4001",
     ),
+    example("behind one that does not", `sublet provider run --circuit-relays ${BOOTNODE}`),
   ],
   "sublet provider enroll": [
     example(
@@ -178,6 +179,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "sublet relay collect": [example("what was tipped so far, to its own wallet", `sublet relay collect ${PLACE}`)],
   "sublet bootnode": [
     example("for everybody", "sublet bootnode --announce /dns4/boot.example.org/tcp/4002"),
+    example("which also brings callers to providers behind routers", "sublet bootnode --circuits"),
     example("beside another one, on a network of one's own", `sublet bootnode --local-network --bootnodes ${BOOTNODE}`),
   ],
   "sublet audit": [

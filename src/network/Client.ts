@@ -166,8 +166,12 @@ class Link {
 
   async #open(addresses: Multiaddr[], limitMs: number): Promise<Live> {
     const signal = AbortSignal.timeout(limitMs);
-    const connection = await this.#node.dial(addresses, { signal });
-    const stream = await connection.newStream(PROTOCOL, { signal });
+    // libp2p keeps circuits for whoever asks for them, and would open another each time.
+    const circuit = this.#node
+      .getConnections(this.target.peer)
+      .find(({ status, limits }) => status === "open" && limits);
+    const connection = circuit ?? (await this.#node.dial(addresses, { signal }));
+    const stream = await connection.newStream(PROTOCOL, { signal, runOnLimitedConnection: true });
     return {
       session: new ClientSession(stream, this.target.peer.toString()),
       peer: connection.remotePeer,

@@ -11,6 +11,7 @@ import {
   MAX_DHT_STREAM_BYTES,
   MAX_LIBP2P_STREAM_BYTES,
   MAX_MUXED_STREAMS,
+  MAX_SESSIONS_PER_IP,
   MAX_UNREAD_FRAMES,
   READ_BUFFER_BYTES,
   STREAM_WINDOW_BYTES,
@@ -29,16 +30,32 @@ interface Frame {
   readonly data?: Uint8ArrayList;
 }
 
-const make = yamux({
-  maxInboundStreams: MAX_MUXED_STREAMS,
-  maxOutboundStreams: MAX_MUXED_STREAMS,
-  streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: READ_BUFFER_BYTES },
-});
+/** What a peer may open, where that is not the usual. */
+export interface MuxerBounds {
+  /** Streams of circuits besides the others, on connections that the peer opened. */
+  readonly accepted?: number;
+  /** The same on connections that this node opened. */
+  readonly dialled?: number;
+  /** What may be on its way on one stream. */
+  readonly windowBytes?: number;
+}
 
 /** The muxer of Sublet's nodes. */
-export function boundedYamux(): StreamMuxerFactory {
-  const factory = make();
+export function boundedYamux({ accepted = 0, dialled = 0, windowBytes }: MuxerBounds = {}): StreamMuxerFactory {
+  const streamOptions = {
+    maxStreamWindowSize: windowBytes ?? STREAM_WINDOW_BYTES,
+    maxReadBufferLength: READ_BUFFER_BYTES,
+  };
+  const muxers = (circuits: number): StreamMuxerFactory =>
+    yamux({
+      maxInboundStreams: MAX_MUXED_STREAMS + circuits,
+      // These are this node's own doing.
+      maxOutboundStreams: MAX_MUXED_STREAMS + MAX_SESSIONS_PER_IP,
+      streamOptions,
+    })();
+  const factories = { inbound: muxers(accepted), outbound: muxers(dialled) };
   const create: StreamMuxerFactory["createStreamMuxer"] = (connection) => {
+    const factory = factories[connection.direction];
     const muxer = factory.createStreamMuxer(connection) as unknown as StreamMuxer & { decoder?: unknown };
     // The decoder is private to the package; a version without it must not go unnoticed.
     if (typeof (muxer.decoder as { emitFrames?: unknown })?.emitFrames !== "function") {
@@ -47,7 +64,7 @@ export function boundedYamux(): StreamMuxerFactory {
     muxer.decoder = new PieceDecoder(connection, muxer);
     return muxer;
   };
-  return { protocol: factory.protocol, createStreamMuxer: create };
+  return { protocol: factories.inbound.protocol, createStreamMuxer: create };
 }
 
 /** Emits data frames in the pieces they come in; the other frames have no body. Whatever it throws ends the connection. */

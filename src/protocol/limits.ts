@@ -106,6 +106,23 @@ export const LOOKUP_TIMEOUT_MS = 5_000;
 export const BOOTNODE_CHECK_MS = 30_000;
 export const MAX_DHT_STREAMS_PER_CONNECTION = 4;
 
+// ---------------------------------------------------------------- circuits
+
+/** Hosts that a relay of circuits keeps a place for, and how many of one IP; each asks again before its hour is over. */
+export const MAX_RESERVATIONS = 128;
+export const MAX_RESERVATIONS_PER_IP = 8;
+export const RESERVATION_MS = 3_600_000;
+/** Circuits through a relay at once, and those that one IP may have opened. A host counts as many as sessions of an IP. */
+export const MAX_CIRCUITS = 256;
+export const MAX_CIRCUITS_PER_IP = 32;
+/** Bytes both ways, and time, after which a circuit ends: sectors by the hundred, and a session of an hour. */
+export const CIRCUIT_BYTES = 2 ** 30;
+export const CIRCUIT_MS = 3_600_000;
+/** What a relay holds of a circuit in each direction while the far end does not read, besides what the window lets in. */
+export const CIRCUIT_BUFFER_BYTES = 262_144;
+/** How often a host looks whether it still has its place at its relays. */
+export const RELAY_CHECK_MS = 15_000;
+
 // An operation is at most tag and length (2 + 2), slab (2 + 12), length (1 + 5); a list entry adds a root (2 + 24).
 const MAX_OPERATION_BYTES = 24;
 const MAX_ENTRY_BYTES = 50;
@@ -128,6 +145,7 @@ const relations: ReadonlyArray<readonly [string, boolean]> = [
     MAX_DHT_STREAM_BYTES >= 21 * (MAX_PEER_ADDRESSES * MAX_ADDRESS_CHARACTERS + 128) + ENVELOPE_BYTES,
   ],
   ["a stranger can say hello", MAX_STRANGER_HEADER_BYTES >= ENVELOPE_BYTES],
+  ["a host's relay may carry more circuits than one caller opens", MAX_SESSIONS_PER_IP > MAX_CIRCUITS_PER_IP],
   ["an idle session outlives a slow frame", IDLE_DEADLINE_MS > FRAME_DEADLINE_MS],
 ];
 for (const [relation, holds] of relations) if (!holds) throw new Error(`limits.ts contradicts itself: ${relation}`);

@@ -21,7 +21,14 @@ describe("a drive whose providers have moved", function () {
 
   before(async () => {
     const privateKey = await newPeerKey();
-    boot = await start({ privateKey, listen: LISTEN, announce: [], bootnodes: [], privateNetwork: true });
+    boot = await start({
+      privateKey,
+      listen: LISTEN,
+      announce: [],
+      bootnodes: [],
+      privateNetwork: true,
+      circuits: false,
+    });
     bootnodes = boot.getMultiaddrs().map(String);
     world = await World.create(4, { bootnodes });
     home = await world.home();
