@@ -49,6 +49,8 @@ export function boundedYamux({ accepted = 0, dialled = 0, windowBytes }: MuxerBo
   const muxers = (circuits: number): StreamMuxerFactory =>
     yamux({
       maxInboundStreams: MAX_MUXED_STREAMS + circuits,
+      // Also while this end is not done with the handshake, and the other is: it may open all of them at once.
+      maxEarlyStreams: MAX_MUXED_STREAMS + circuits,
       // These are this node's own doing.
       maxOutboundStreams: MAX_MUXED_STREAMS + MAX_SESSIONS_PER_IP,
       streamOptions,
