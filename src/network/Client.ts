@@ -166,7 +166,7 @@ class Link {
 
   async #open(addresses: Multiaddr[], limitMs: number): Promise<Live> {
     const signal = AbortSignal.timeout(limitMs);
-    // libp2p keeps circuits for whoever asks for them, and would open another each time.
+    // libp2p would open another circuit, only to find that it has one.
     const circuit = this.#node
       .getConnections(this.target.peer)
       .find(({ status, limits }) => status === "open" && limits);

@@ -66,6 +66,17 @@ describe("circuits", () => {
     }
   });
 
+  it("are one for all sessions of a caller with a host", async () => {
+    const { host, address } = await hidden([await relay({ circuitsPerIp: 1 })]);
+    const caller = await node();
+    for (let turn = 0; turn < 3; turn++) {
+      const connection = await strangerOf(caller, address);
+      expect(await connection.ask({})).to.deep.equal(ASK);
+      if (turn === 1) await connection.close();
+    }
+    expect(host.getConnections(caller.peerId)).to.have.lengthOf(1);
+  });
+
   it("lead from one caller to many hosts, and to one host from many callers", async () => {
     const through = await relay({ reservationsPerIp: 10 });
     const hosts = await Promise.all(Array.from({ length: 10 }, () => hidden([through])));
