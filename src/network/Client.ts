@@ -7,10 +7,17 @@ import { peerIdFromString } from "@libp2p/peer-id";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { type Address, isAddressEqual } from "viem";
 import { SubletException } from "../protocol/Errors.ts";
-import { CLOSE_GRACE_MS, DIAL_TIMEOUT_MS, FOUND_DIAL_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "../protocol/limits.ts";
+import {
+  CLOSE_GRACE_MS,
+  DIAL_TIMEOUT_MS,
+  FOUND_DIAL_TIMEOUT_MS,
+  LINGER_MS,
+  REQUEST_TIMEOUT_MS,
+} from "../protocol/limits.ts";
 import type { Market } from "../protocol/TypedData.ts";
 import { type RequestOf, type ResponseOf, VERBS, type Verb } from "../protocol/Verbs.ts";
 import { ClientSession } from "./ClientSession.ts";
+import { within } from "./Deadline.ts";
 import { type Caller, checkAnswer, greet } from "./Greeting.ts";
 import type { ServedVerb } from "./Handlers.ts";
 import { type Node, PROTOCOL } from "./Node.ts";
@@ -100,9 +107,13 @@ class Link {
   }
 
   async close(): Promise<void> {
-    const live = await this.#live?.catch(() => undefined);
-    this.#live = undefined;
-    await live?.session.finish(CLOSE_GRACE_MS);
+    const dialled = this.#live?.catch(() => undefined);
+    const finished = dialled?.then((live) => {
+      this.#live = undefined;
+      return live?.session.finish(CLOSE_GRACE_MS);
+    });
+    // A dial that still goes on is not waited for: with a lookup it takes a while. What comes of it is closed then.
+    if (finished) await within(CLOSE_GRACE_MS + LINGER_MS, finished);
   }
 
   /** Gives `work` a signal for its timeout and the caller's; a peer that was silent all along is hung up on. */

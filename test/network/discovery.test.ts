@@ -104,6 +104,14 @@ describe("finding peers", () => {
     });
   });
 
+  it("holds nobody up who hangs up meanwhile", async () => {
+    const asker = Object.assign(await node(), { find: () => new Promise<never>(() => {}) });
+    const { peerId } = (await serving()).node;
+    const connection = await strangerOf(asker, `${NOWHERE}/p2p/${peerId}`);
+    void connection.ask({}).catch(() => {});
+    await connection.close();
+  });
+
   describe("given a bootnode that lies", () => {
     it("does not take the peer at another's address for the one that was meant", async () => {
       const boot = await bootnode();
