@@ -5,8 +5,9 @@
 
 import { type CircuitRelayTransportComponents, circuitRelayTransport } from "@libp2p/circuit-relay-v2";
 import type { Connection, Libp2p, PeerId, Stream, TopologyFilter, Transport } from "@libp2p/interface";
-import { multiaddr } from "@multiformats/multiaddr";
+import type { Multiaddr } from "@multiformats/multiaddr";
 import { DIAL_TIMEOUT_MS, MAX_SESSIONS_PER_IP, RELAY_CHECK_MS } from "../protocol/limits.ts";
+import { peerMultiaddr, peerOf } from "./PeerMultiaddr.ts";
 
 export interface CircuitOptions {
   /** Through whom it is called, each ending in /p2p/ and its peer id; none: it only calls. */
@@ -28,12 +29,15 @@ const EVERYBODY: TopologyFilter = { has: () => true, add: () => {}, remove: () =
 
 export class Circuits {
   readonly #options: CircuitOptions;
+  readonly #relays: readonly Multiaddr[];
   #transport: Inner | undefined;
   readonly #held = new Map<string, boolean>();
   #keeping: NodeJS.Timeout | undefined;
 
+  /** @throws SubletException BadArgument when a relay is none */
   constructor(options: CircuitOptions) {
     this.#options = options;
+    this.#relays = options.relays.map((relay) => peerMultiaddr("circuit-relays", relay));
   }
 
   /** What libp2p takes as one of its transports. */
@@ -49,7 +53,7 @@ export class Circuits {
     if (!onStop || !reservationStore?.addRelay) {
       throw new Error("@libp2p/circuit-relay-v2 no longer has what Circuits replaces and calls");
     }
-    const relays = new Set(this.#options.relays.map((relay) => relay.split("/p2p/")[1]));
+    const relays = new Set(this.#relays.map(peerOf));
     inner.onStop = async (stream, connection) => {
       if (relays.has(`${connection.remotePeer}`)) await onStop.call(transport, stream, connection);
       else stream.abort(new Error("it is none of this node's relays"));
@@ -60,9 +64,9 @@ export class Circuits {
 
   /** Asks the relays for a place each, and again whenever one is lost. Resolves when each has answered or not. */
   async begin(node: Pick<Libp2p, "dial">): Promise<void> {
-    const { relays, checkMs = RELAY_CHECK_MS } = this.#options;
-    if (relays.length === 0) return;
-    const look = (): Promise<unknown> => Promise.all(relays.map((relay) => this.#reserve(node, relay)));
+    const { checkMs = RELAY_CHECK_MS } = this.#options;
+    if (this.#relays.length === 0) return;
+    const look = (): Promise<unknown> => Promise.all(this.#relays.map((relay) => this.#reserve(node, relay)));
     this.#keeping = setInterval(() => void look(), checkMs).unref();
     await look();
   }
@@ -71,14 +75,14 @@ export class Circuits {
     clearInterval(this.#keeping);
   }
 
-  async #reserve(node: Pick<Libp2p, "dial">, relay: string): Promise<void> {
+  async #reserve(node: Pick<Libp2p, "dial">, relay: Multiaddr): Promise<void> {
     try {
-      const { remotePeer } = await node.dial(multiaddr(relay), { signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) });
+      const { remotePeer } = await node.dial(relay, { signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) });
       // It answers at once while there is one that lasts.
       await this.#transport!.reservationStore!.addRelay!(remotePeer, "configured");
-      this.#tell(relay);
+      this.#tell(`${relay}`);
     } catch (error) {
-      this.#tell(relay, error);
+      this.#tell(`${relay}`, error);
     }
   }
 

@@ -4,9 +4,7 @@
  */
 import type { Libp2p, PeerId, PeerInfo } from "@libp2p/interface";
 import { type KadDHT, type KadDHTComponents, kadDHT, removePrivateAddressesMapper } from "@libp2p/kad-dht";
-import { peerIdFromString } from "@libp2p/peer-id";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
-import { SubletException } from "../protocol/Errors.ts";
 import {
   BOOTNODE_CHECK_MS,
   DIAL_TIMEOUT_MS,
@@ -16,6 +14,7 @@ import {
   MAX_FOUND_ADDRESSES,
   MAX_PEER_ADDRESSES,
 } from "../protocol/limits.ts";
+import { peerMultiaddr, peerOf } from "./PeerMultiaddr.ts";
 import { DHT_PROTOCOL } from "./Yamux.ts";
 
 export interface DiscoveryOptions {
@@ -45,7 +44,7 @@ export class Discovery {
   /** @throws SubletException BadArgument */
   constructor(options: DiscoveryOptions) {
     this.#options = options;
-    const bootnodes = options.bootnodes.map(parsed);
+    const bootnodes = options.bootnodes.map((one) => peerMultiaddr("bootnodes", one));
     this.#bootnodes = Map.groupBy(bootnodes, (address) => peerOf(address));
     this.#private = options.privateNetwork ?? publicOnly(bootnodes).length === 0;
   }
@@ -69,6 +68,7 @@ export class Discovery {
       throw new Error("@libp2p/kad-dht no longer has the handlers that Discovery takes out");
     }
     for (const name of Object.keys(handlers!)) if (!ANSWERED.includes(name)) delete handlers![name];
+    believeItself(dht, components);
     this.#dht = dht;
     return dht;
   }
@@ -122,6 +122,16 @@ export class Discovery {
   }
 }
 
+/** Of a peer that it is connected to, a node takes nobody's word but the peer's own, which the others would hear then. */
+function believeItself(dht: KadDHT, { connectionManager }: KadDHTComponents): void {
+  const target = dht as unknown as EventTarget;
+  const dispatch = target.dispatchEvent.bind(target);
+  target.dispatchEvent = (event) => {
+    const { detail } = event as CustomEvent<PeerInfo>;
+    return event.type === "peer" && connectionManager.getConnections(detail.id).length > 0 ? true : dispatch(event);
+  };
+}
+
 function inTurn(lists: readonly Multiaddr[][]): Multiaddr[] {
   return Array.from({ length: MAX_PEER_ADDRESSES }, (_, at) => lists.flatMap((list) => list[at] ?? [])).flat();
 }
@@ -136,19 +146,4 @@ function endingIn(peer: PeerId, address: Multiaddr): string | undefined {
 function publicOnly(multiaddrs: Multiaddr[]): Multiaddr[] {
   // It looks at addresses only.
   return removePrivateAddressesMapper({ multiaddrs } as PeerInfo).multiaddrs;
-}
-
-function parsed(text: string): Multiaddr {
-  try {
-    const address = multiaddr(text);
-    peerIdFromString(peerOf(address));
-    return address;
-  } catch (cause) {
-    const reason = `it must be a multiaddr that ends in /p2p/ and a peer id (${cause instanceof Error ? cause.message : cause})`;
-    throw new SubletException({ code: "BadArgument", name: "bootnodes", value: text, reason }, { cause });
-  }
-}
-
-function peerOf(address: Multiaddr): string {
-  return address.getComponents().findLast(({ name }) => name === "p2p")?.value ?? "";
 }

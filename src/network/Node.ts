@@ -56,7 +56,7 @@ export interface NodeOptions {
 
 /**
  * A started node; `await node.stop()` ends it and every connection. Its addresses are `node.getMultiaddrs()`.
- * @throws SubletException BadArgument when a bootnode is none
+ * @throws SubletException BadArgument when a bootnode or a relay is none
  */
 export async function createNode(options: NodeOptions = {}): Promise<Node> {
   const { privateKey, listen = [], announce = [], connectionsPerIp = MAX_CONNECTIONS_PER_IP } = options;

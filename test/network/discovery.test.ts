@@ -2,6 +2,7 @@
 import type { KadDHT } from "@libp2p/kad-dht";
 import { multiaddr } from "@multiformats/multiaddr";
 import { expect } from "chai";
+import { connect } from "../../src/network/Client.ts";
 import type { DiscoveryOptions } from "../../src/network/Discovery.ts";
 import { askingAt, createNode, type Node } from "../../src/network/Node.ts";
 import type { PrivateKey } from "../../src/network/PeerKey.ts";
@@ -13,6 +14,7 @@ import {
   cleanUp,
   failure,
   LOOPBACK,
+  MARKET,
   node,
   type Serving,
   serving,
@@ -105,10 +107,16 @@ describe("finding peers", () => {
   });
 
   it("holds nobody up who hangs up meanwhile", async () => {
-    const asker = Object.assign(await node(), { find: () => new Promise<never>(() => {}) });
+    const { promise: asked, resolve } = Promise.withResolvers<void>();
+    const find = (): Promise<never> => {
+      resolve();
+      return new Promise(() => {});
+    };
+    const asker = Object.assign(await node(), { find });
     const { peerId } = (await serving()).node;
-    const connection = await strangerOf(asker, `${NOWHERE}/p2p/${peerId}`);
+    const connection = connect(asker, `${NOWHERE}/p2p/${peerId}`, { market: MARKET });
     void connection.ask({}).catch(() => {});
+    await asked;
     await connection.close();
   });
 
@@ -143,6 +151,16 @@ describe("finding peers", () => {
         expect(event.peer.multiaddrs).to.have.lengthOf(MAX_PEER_ADDRESSES);
         break;
       }
+    });
+
+    it("is not believed by another one about a peer that is there itself", async () => {
+      const liar = await bootnode();
+      const honest = await bootnode([addressOf(liar)]);
+      const { node: meant } = await known(honest);
+      const many = Array.from({ length: 50 }, (_, at) => `/ip4/127.0.0.1/tcp/${at + 1}`);
+      await lie(liar, meant, many);
+      for await (const _ of (honest.services.dht as KadDHT).findPeer(meant.peerId, { useCache: false }));
+      expect((await (await asking(honest)).find!(meant.peerId)).map(String)).to.deep.equal([addressOf(meant)]);
     });
 
     it("takes no address that is too long", async () => {
@@ -208,10 +226,12 @@ describe("finding peers", () => {
     });
   });
 
-  it("is refused with a bootnode that is none", async () => {
+  it("is refused with a bootnode that is none, as are circuits with a relay", async () => {
     for (const text of ["nonsense", "/ip4/300.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/1"]) {
       const discovery = { bootnodes: [text], answers: "never", privateNetwork: true } as const;
       expect(await failure(createNode({ discovery }))).to.include({ code: "BadArgument", name: "bootnodes" });
+      const circuits = { relays: [text] };
+      expect(await failure(createNode({ circuits }))).to.include({ code: "BadArgument", name: "circuit-relays" });
     }
   });
 

@@ -157,7 +157,10 @@ describe("a provider's settings", () => {
       "/ip4/2.2.2.2/tcp/2",
     ]);
     expect(refusal(() => fromEnvironment({ SUBLET_PROVIDER_LISTEN: "here" }))).to.match(/each begins with a slash/);
-    expect(refusal(() => fromEnvironment({ SUBLET_PROVIDER_LISTEN: "," }))).to.match(/a list of 1 or more/);
+    expect(refusal(() => fromEnvironment({ SUBLET_PROVIDER_ANNOUNCE: "," }))).to.match(/a list of 1 to/);
+    expect(parse({ listen: [""] }, String).listen).to.deep.equal([]);
+    const relay = "/ip4/203.0.113.7/tcp/1/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
+    expect(refusal(() => parse({ "circuit-relays": [relay, relay, relay] }, String))).to.match(/a list of 1 to 2/);
   });
 
   for (const [written, bytes] of [
