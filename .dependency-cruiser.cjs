@@ -19,9 +19,10 @@ const ROOMS = {
   client: ["chain", "network", "protocol", "codec"],
   "provider-node": ["alerts", "chain", "network", "protocol", "codec"],
   relay: ["chain", "network", "protocol", "codec"],
+  bootnode: ["network", "protocol"],
   // Its judgement must not rest on the code it judges: it has trees, seeds and positions of its own.
   auditor: ["alerts", "chain", "network", "protocol"],
-  "command-line": ["client", "provider-node", "relay", "auditor", "alerts", "chain", "network", "protocol", "codec"],
+  "command-line": ["client", "provider-node", "relay", "bootnode", "auditor", "alerts", "chain", "network", "protocol", "codec"],
 };
 
 const arrows = Object.entries(ROOMS).map(([room, allowed]) => ({

@@ -4,7 +4,7 @@ import { type Address, type Hex, hexToBytes, isAddressEqual, type LocalAccount }
 import { readKeystore } from "../chain/Keystore.ts";
 import { Market } from "../chain/Market.ts";
 import { Keys } from "../codec/index.ts";
-import { createNode, type Node } from "../network/Node.ts";
+import { askingAt, createNode, type Node } from "../network/Node.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import { newTrace, requireTrace, type TraceId } from "../protocol/TraceId.ts";
 import { Catalogue } from "./catalogue/Catalogue.ts";
@@ -35,6 +35,8 @@ export interface OpenOptions {
   /** In place of what the home's config.json says. */
   readonly rpcUrl?: string;
   readonly market?: Address;
+  /** Whom to ask where a provider is that is not where it announced, each ending in /p2p/ and a peer id. */
+  readonly bootnodes?: readonly string[];
   /** Ends everything that is under way; the drive is closed then. */
   readonly signal?: AbortSignal;
   /** Told of every provider that failed or sent wrong bytes while the work went on. */
@@ -93,7 +95,8 @@ export async function assemble(options: OpenOptions): Promise<Parts> {
   });
   await mkdir(home.path, { recursive: true, mode: 0o700 });
   const database = new Database(home.databaseFile);
-  const node = await createNode({ trace }).catch((error: unknown) => {
+  const asking = askingAt(options.bootnodes ?? config.bootnodes);
+  const node = await createNode({ ...asking, trace }).catch((error: unknown) => {
     database.close();
     throw error;
   });

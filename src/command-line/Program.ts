@@ -10,6 +10,7 @@ type Room = () => Promise<readonly Command[]>;
 const ROOMS: Readonly<Record<string, Room>> = {
   provider: async () => [(await import("../provider-node/main.ts")).providerCommand()],
   relay: async () => [(await import("../relay/cli.ts")).relayCommand()],
+  bootnode: async () => [(await import("../bootnode/cli.ts")).bootnodeCommand()],
   audit: async () => [(await import("../auditor/cli.ts")).auditCommand()],
 };
 const client: Room = async () => (await import("../client/cli/index.ts")).clientCommands();
@@ -22,6 +23,7 @@ export async function program(name: string | undefined): Promise<Command> {
     ...(await client()),
     new Command("provider").description("store other people's data for tokens"),
     new Command("relay").description("send calls for hosts without gas, for their tips"),
+    new Command("bootnode").description("tell clients and providers where other providers are"),
     new Command("audit").description("replay the whole market from the chain, and compare"),
   ]);
 }

@@ -9,6 +9,7 @@ export interface Example {
 
 const MARKET = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
 const PROVIDER = "0x90F79bf6EB2c4f870365E785982E1f101E93b906";
+const BOOTNODE = "/ip4/10.0.0.5/tcp/4002/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
 const PLACE = `--rpc http://127.0.0.1:8545 --market ${MARKET}`;
 
 const example = (why: string, line: string): Example => ({ why, line });
@@ -151,6 +152,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       "behind a router that passes a port on",
       "sublet provider run --listen /ip4/0.0.0.0/tcp/4001 --announce /dns4/disk.example.org/tcp/4001",
     ),
+    example("behind one that does not", `sublet provider run --circuit-relays ${BOOTNODE}`),
   ],
   "sublet provider enroll": [
     example(
@@ -188,6 +190,11 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ),
   ],
   "sublet relay collect": [example("what was tipped so far, to its own wallet", `sublet relay collect ${PLACE}`)],
+  "sublet bootnode": [
+    example("for everybody", "sublet bootnode --announce /dns4/boot.example.org/tcp/4002"),
+    example("which also brings callers to providers behind routers", "sublet bootnode --circuits"),
+    example("beside another one, on a network of one's own", `sublet bootnode --local-network --bootnodes ${BOOTNODE}`),
+  ],
   "sublet audit": [
     example("a market from its beginning, with a page for browsers", `sublet audit ${PLACE} --html audit.html`),
     example(

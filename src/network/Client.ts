@@ -7,11 +7,17 @@ import { peerIdFromString } from "@libp2p/peer-id";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { type Address, isAddressEqual } from "viem";
 import { SubletException } from "../protocol/Errors.ts";
-import { CLOSE_GRACE_MS, DIAL_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "../protocol/limits.ts";
+import {
+  CLOSE_GRACE_MS,
+  DIAL_TIMEOUT_MS,
+  FOUND_DIAL_TIMEOUT_MS,
+  LINGER_MS,
+  REQUEST_TIMEOUT_MS,
+} from "../protocol/limits.ts";
 import type { Market } from "../protocol/TypedData.ts";
 import { type RequestOf, type ResponseOf, VERBS, type Verb } from "../protocol/Verbs.ts";
 import { ClientSession } from "./ClientSession.ts";
-import { orAborted } from "./Deadline.ts";
+import { orAborted, within } from "./Deadline.ts";
 import { type Caller, checkAnswer, greet } from "./Greeting.ts";
 import type { ServedVerb } from "./Handlers.ts";
 import { type Node, PROTOCOL } from "./Node.ts";
@@ -101,9 +107,13 @@ class Link {
   }
 
   async close(): Promise<void> {
-    const live = await this.#live?.catch(() => undefined);
-    this.#live = undefined;
-    await live?.session.finish(CLOSE_GRACE_MS);
+    const dialled = this.#live?.catch(() => undefined);
+    const finished = dialled?.then((live) => {
+      this.#live = undefined;
+      return live?.session.finish(CLOSE_GRACE_MS);
+    });
+    // A dial that still goes on is not waited for: with a lookup it takes a while. What comes of it is closed then.
+    if (finished) await within(CLOSE_GRACE_MS + LINGER_MS, finished);
   }
 
   /** Gives `work` a signal for its timeout and the caller's; a peer that was silent all along is hung up on. */
@@ -145,20 +155,39 @@ class Link {
     return orAborted(this.#live, signal);
   }
 
+  /** By the addresses that were announced or, where none serves, by those that others tell of the same peer. */
   async #dial(): Promise<Live> {
     const { peer, addresses } = this.target;
     try {
-      const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
-      const connection = await this.#node.dial(addresses, { signal });
-      const stream = await connection.newStream(PROTOCOL, { signal });
-      return {
-        session: new ClientSession(stream, peer.toString(), this.#node.trace),
-        peer: connection.remotePeer,
-        abort: (reason) => connection.abort(new Error(reason)),
-      };
+      return await this.#open(addresses, DIAL_TIMEOUT_MS);
     } catch (cause) {
-      throw dialError(this.target, cause);
+      const causes: unknown[] = [cause];
+      const told = (await this.#node.find?.(peer)) ?? [];
+      const found = told.filter((address) => !addresses.some((tried) => tried.equals(address)));
+      for (const address of found) {
+        try {
+          return await this.#open([address], FOUND_DIAL_TIMEOUT_MS);
+        } catch (another) {
+          causes.push(another);
+        }
+      }
+      throw dialError([...addresses, ...found], causes);
     }
+  }
+
+  async #open(addresses: Multiaddr[], limitMs: number): Promise<Live> {
+    const signal = AbortSignal.timeout(limitMs);
+    // libp2p would open another circuit, only to find that it has one.
+    const circuit = this.#node
+      .getConnections(this.target.peer)
+      .find(({ status, limits }) => status === "open" && limits);
+    const connection = circuit ?? (await this.#node.dial(addresses, { signal }));
+    const stream = await connection.newStream(PROTOCOL, { signal, runOnLimitedConnection: true });
+    return {
+      session: new ClientSession(stream, this.target.peer.toString(), this.#node.trace),
+      peer: connection.remotePeer,
+      abort: (reason) => connection.abort(new Error(reason)),
+    };
   }
 
   #greeted(live: Live, verb: Verb, signal: AbortSignal): Promise<Remote> {
@@ -210,9 +239,9 @@ function parseTarget(target: string | readonly string[]): Target {
   }
 }
 
-function dialError({ addresses }: Target, cause: unknown): SubletException {
-  const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
-  const reason = causes.map((one) => (one instanceof Error ? one.message : String(one))).join("; ");
+function dialError(addresses: readonly Multiaddr[], causes: readonly unknown[]): SubletException {
+  const each: unknown[] = causes.flatMap((cause) => (cause instanceof AggregateError ? cause.errors : [cause]));
+  const reason = each.map((one) => (one instanceof Error ? one.message : String(one))).join("; ");
   const address = addresses.map(String).join(" ");
-  return new SubletException({ code: "DialFailed", address, reason }, { cause });
+  return new SubletException({ code: "DialFailed", address, reason }, { cause: causes[0] });
 }

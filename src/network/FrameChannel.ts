@@ -48,7 +48,10 @@ export class FrameChannel {
         if (this.#isReading && this.#reader.pendingBytes > 0) this.#startDeadline();
       });
     });
-    stream.addEventListener("end", () => this.#guarded(() => this.#finishReading()));
+    // Of a connection that is lost it ends too; what was on its way then is nobody's fault.
+    stream.addEventListener("end", () => {
+      if (stream.status === "open") this.#guarded(() => this.#finishReading());
+    });
     stream.addEventListener("close", ({ error }) => {
       this.#stopReading();
       this.#events.closed(error);

@@ -1,26 +1,37 @@
 /** A libp2p node as Sublet uses it: TCP, noise, yamux, with windows and counts bounded by protocol/limits.ts. */
+import type { CircuitRelayServerComponents, CircuitRelayTransportComponents } from "@libp2p/circuit-relay-v2";
 import { identify } from "@libp2p/identify";
-import type { Libp2p } from "@libp2p/interface";
+import type { Libp2p, PeerId } from "@libp2p/interface";
+import type { KadDHTComponents } from "@libp2p/kad-dht";
 import { noise } from "@libp2p/noise";
 import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
+import type { Multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import {
   DIAL_TIMEOUT_MS,
+  MAX_CIRCUITS_PER_IP,
   MAX_CONNECTIONS,
   MAX_CONNECTIONS_PER_IP,
   MAX_CONNECTIONS_PER_SECOND,
+  MAX_SESSIONS_PER_IP,
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
+  READ_BUFFER_BYTES,
 } from "../protocol/limits.ts";
 import type { TraceId } from "../protocol/TraceId.ts";
+import type { CircuitLimits } from "./CircuitRelay.ts";
+import type { CircuitOptions } from "./Circuits.ts";
+import type { DiscoveryOptions } from "./Discovery.ts";
 import { originOf } from "./Origin.ts";
 import type { PrivateKey } from "./PeerKey.ts";
-import { boundedYamux } from "./Yamux.ts";
+import { boundedYamux, type MuxerBounds } from "./Yamux.ts";
 
 export interface Node extends Libp2p {
   /** What those who are called by this node find its calls by in their logs. */
   readonly trace?: TraceId;
+  /** Addresses that others tell of a peer, best first; only of a node that has whom to ask. */
+  readonly find?: (peer: PeerId) => Promise<Multiaddr[]>;
 }
 
 /** Any time does: the timer is there, and does nothing. */
@@ -34,24 +45,38 @@ export interface NodeOptions {
   readonly privateKey?: PrivateKey;
   /** Multiaddrs to listen on, such as `/ip4/127.0.0.1/tcp/0`; none: it only dials. */
   readonly listen?: readonly string[];
-  /** Multiaddrs to tell others instead of those it listens on. */
+  /** Multiaddrs to tell others instead of those it listens on; those of its circuits are told besides. */
   readonly announce?: readonly string[];
   /** Connections that one IP may have open to it. */
   readonly connectionsPerIp?: number;
   /** Sent with all of its calls; without one they bear none. */
   readonly trace?: TraceId;
+  /** How it finds peers of which it has no address that serves; without it, it does not. */
+  readonly discovery?: DiscoveryOptions;
+  /** Whether it calls through circuits and is called through some; one that does not listen calls only, unless told. */
+  readonly circuits?: CircuitOptions;
+  /** Makes it a relay of circuits for others. */
+  readonly circuitRelay?: Partial<CircuitLimits>;
 }
 
-/** A started node; `await node.stop()` ends it and every connection. Its addresses are `node.getMultiaddrs()`. */
+/**
+ * A started node; `await node.stop()` ends it and every connection. Its addresses are `node.getMultiaddrs()`.
+ * @throws SubletException BadArgument when a bootnode or a relay is none
+ */
 export async function createNode(options: NodeOptions = {}): Promise<Node> {
   const { privateKey, listen = [], announce = [], connectionsPerIp = MAX_CONNECTIONS_PER_IP, trace } = options;
-  const libp2p: Libp2p = await createLibp2p({
+  const { discovery, circuits, relay } = await loadParts(options);
+  const through = options.circuits?.relays ?? [];
+  const node: Libp2p = await createLibp2p({
     start: false,
     ...(privateKey && { privateKey }),
-    addresses: { listen: [...listen], announce: [...announce] },
-    transports: [tcp()],
+    addresses: { listen: [...listen], announce: [...announce, ...through.map((one) => `${one}/p2p-circuit`)] },
+    transports: [
+      tcp(),
+      ...(circuits ? [(components: CircuitRelayTransportComponents) => circuits.transport(components)] : []),
+    ],
     connectionEncrypters: [noise()],
-    streamMuxers: [boundedYamux],
+    streamMuxers: [() => boundedYamux(muxerBounds(options))],
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
       inboundConnectionThreshold: MAX_CONNECTIONS_PER_SECOND,
@@ -65,16 +90,56 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
     connectionGater: {
       denyInboundConnection({ remoteAddr }) {
         const origin = originOf(remoteAddr);
-        const same = libp2p.getConnections().filter((open) => originOf(open.remoteAddr) === origin);
+        const same = node.getConnections().filter((open) => originOf(open.remoteAddr) === origin);
         return same.length >= connectionsPerIp;
       },
+      ...relay?.gates(() => node),
     },
-    services: { identify: identify(), ping: ping() },
+    services: {
+      identify: identify(),
+      ping: ping(),
+      ...(discovery && { dht: (components: KadDHTComponents) => discovery.service(components) }),
+      ...(relay && { circuitRelay: (components: CircuitRelayServerComponents) => relay.service(components) }),
+    },
   });
-  const stop = libp2p.stop.bind(libp2p);
-  const node = Object.assign(libp2p, { stop: () => holdingProcess(stop()), ...(trace && { trace }) });
+  const stop = node.stop.bind(node);
+  node.stop = () => {
+    discovery?.end();
+    circuits?.end();
+    return holdingProcess(stop());
+  };
   await node.start();
-  return node;
+  await circuits?.begin(node);
+  discovery?.begin(node, listen.length > 0 || through.length > 0);
+  return Object.assign(
+    node,
+    discovery && { find: (peer: PeerId) => discovery.find(peer) },
+    trace !== undefined && { trace },
+  );
+}
+
+/** What makes a node that only dials find peers through these bootnodes, if there are any. */
+export function askingAt(bootnodes: readonly string[] = []): NodeOptions {
+  return bootnodes.length > 0 ? { discovery: { bootnodes, answers: "never" } } : {};
+}
+
+/** Each only for who needs it: the others do without the time and memory that it takes. */
+async function loadParts({ listen = [], discovery, circuits, circuitRelay }: NodeOptions) {
+  const calls = circuits ?? (listen.length === 0 ? { relays: [] } : undefined);
+  return {
+    discovery: discovery && new (await import("./Discovery.ts")).Discovery(discovery),
+    circuits: calls && new (await import("./Circuits.ts")).Circuits(calls),
+    relay: circuitRelay && new (await import("./CircuitRelay.ts")).CircuitRelay(circuitRelay),
+  };
+}
+
+/** A circuit is a stream of its own: on connections to a host's relays, and on those that a relay accepts. */
+function muxerBounds({ circuits, circuitRelay }: NodeOptions): MuxerBounds {
+  return {
+    ...(circuits && circuits.relays.length > 0 && { dialled: MAX_SESSIONS_PER_IP }),
+    // A relay pauses those whose far end does not read, and has to hold what is on its way by then.
+    ...(circuitRelay && { accepted: MAX_CIRCUITS_PER_IP, windowBytes: READ_BUFFER_BYTES }),
+  };
 }
 
 /**

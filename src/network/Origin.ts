@@ -2,9 +2,12 @@
 import { isIPv6 } from "node:net";
 import type { Multiaddr } from "@multiformats/multiaddr";
 
-/** The IP of a peer; of IPv6 the /64, since a host has all of one to call from. A relayed caller counts as its relay. */
+/**
+ * The IP of a peer; of IPv6 the /64, since a host has all of one to call from. A relayed caller counts as its relay, by the
+ * name of that where it was dialled by name.
+ */
 export function originOf(remote: Multiaddr): string {
-  const host = remote.getComponents().find(({ name }) => name === "ip4" || name === "ip6")?.value ?? "";
+  const host = remote.getComponents().find(({ name }) => /^(ip[46]|dns[46]?)$/.test(name))?.value ?? "";
   return isIPv6(host) ? network64(host) : host;
 }
 

@@ -90,7 +90,11 @@ export async function serve(node: Node, options: ServeOptions): Promise<Server> 
       visitor.sessions -= 1;
     });
   };
-  await node.handle(PROTOCOL, admit, { maxInboundStreams: MAX_STREAMS_PER_CONNECTION });
+  await node.handle(PROTOCOL, admit, {
+    maxInboundStreams: MAX_STREAMS_PER_CONNECTION,
+    // Through a circuit too: it ends when its relay has had enough of it, and the caller opens another.
+    runOnLimitedConnection: true,
+  });
 
   return {
     get sessions() {

@@ -8,12 +8,17 @@ import type { MessageStream, StreamMuxer, StreamMuxerFactory } from "@libp2p/int
 import { yamux } from "@libp2p/yamux";
 import { Uint8ArrayList } from "uint8arraylist";
 import {
+  MAX_DHT_STREAM_BYTES,
   MAX_LIBP2P_STREAM_BYTES,
   MAX_MUXED_STREAMS,
+  MAX_SESSIONS_PER_IP,
   MAX_UNREAD_FRAMES,
   READ_BUFFER_BYTES,
   STREAM_WINDOW_BYTES,
 } from "../protocol/limits.ts";
+
+/** Of Sublet's own DHT, which mixes with no other. */
+export const DHT_PROTOCOL = "/sublet/kad/1.0.0";
 
 const HEADER_BYTES = 12;
 const DATA = 0;
@@ -25,16 +30,34 @@ interface Frame {
   readonly data?: Uint8ArrayList;
 }
 
-const make = yamux({
-  maxInboundStreams: MAX_MUXED_STREAMS,
-  maxOutboundStreams: MAX_MUXED_STREAMS,
-  streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: READ_BUFFER_BYTES },
-});
+/** What a peer may open, where that is not the usual. */
+export interface MuxerBounds {
+  /** Streams of circuits besides the others, on connections that the peer opened. */
+  readonly accepted?: number;
+  /** The same on connections that this node opened. */
+  readonly dialled?: number;
+  /** What may be on its way on one stream. */
+  readonly windowBytes?: number;
+}
 
 /** The muxer of Sublet's nodes. */
-export function boundedYamux(): StreamMuxerFactory {
-  const factory = make();
+export function boundedYamux({ accepted = 0, dialled = 0, windowBytes }: MuxerBounds = {}): StreamMuxerFactory {
+  const streamOptions = {
+    maxStreamWindowSize: windowBytes ?? STREAM_WINDOW_BYTES,
+    maxReadBufferLength: READ_BUFFER_BYTES,
+  };
+  const muxers = (circuits: number): StreamMuxerFactory =>
+    yamux({
+      maxInboundStreams: MAX_MUXED_STREAMS + circuits,
+      // Also while this end is not done with the handshake, and the other is: it may open all of them at once.
+      maxEarlyStreams: MAX_MUXED_STREAMS + circuits,
+      // These are this node's own doing.
+      maxOutboundStreams: MAX_MUXED_STREAMS + MAX_SESSIONS_PER_IP,
+      streamOptions,
+    })();
+  const factories = { inbound: muxers(accepted), outbound: muxers(dialled) };
   const create: StreamMuxerFactory["createStreamMuxer"] = (connection) => {
+    const factory = factories[connection.direction];
     const muxer = factory.createStreamMuxer(connection) as unknown as StreamMuxer & { decoder?: unknown };
     // The decoder is private to the package; a version without it must not go unnoticed.
     if (typeof (muxer.decoder as { emitFrames?: unknown })?.emitFrames !== "function") {
@@ -43,7 +66,7 @@ export function boundedYamux(): StreamMuxerFactory {
     muxer.decoder = new PieceDecoder(connection, muxer);
     return muxer;
   };
-  return { protocol: factory.protocol, createStreamMuxer: create };
+  return { protocol: factories.inbound.protocol, createStreamMuxer: create };
 }
 
 /** Emits data frames in the pieces they come in; the other frames have no body. Whatever it throws ends the connection. */
@@ -127,15 +150,16 @@ class PieceDecoder {
     if (type !== DATA || length === 0) return;
     const name = `${streamID}`;
     const stream = this.#muxer.streams.find(({ id }) => id === name);
-    if (stream === undefined || !isLibp2p(stream.protocol)) return;
+    const most = stream && mostBytes(stream.protocol);
+    if (stream === undefined || most === undefined) return;
     const bytes = (this.#libp2pBytes.get(stream) ?? 0) + length;
-    if (bytes > MAX_LIBP2P_STREAM_BYTES)
-      throw new Error(`${bytes} bytes on a stream of ${stream.protocol || "nothing"}`);
+    if (bytes > most) throw new Error(`${bytes} bytes on a stream of ${stream.protocol || "nothing"}`);
     this.#libp2pBytes.set(stream, bytes);
   }
 }
 
-/** One of its own, or none yet. */
-function isLibp2p(protocol: string): boolean {
-  return protocol === "" || protocol.startsWith("/ipfs/");
+/** What a stream may carry that libp2p reads by itself, or that has not said yet what it is; undefined: whatever it likes. */
+function mostBytes(protocol: string): number | undefined {
+  if (protocol === "" || protocol.startsWith("/ipfs/")) return MAX_LIBP2P_STREAM_BYTES;
+  return protocol === DHT_PROTOCOL ? MAX_DHT_STREAM_BYTES : undefined;
 }

@@ -82,6 +82,8 @@ export const READ_BUFFER_BYTES = 262_144;
 export const MAX_LIBP2P_STREAM_BYTES = 16_384;
 /** Frames that a peer may send while it takes nothing of what waits for it; the windows let an honest one send fewer. */
 export const MAX_UNREAD_FRAMES = 4_096;
+/** The same on a stream of the DHT: a whole answer, twenty peers with MAX_PEER_ADDRESSES of MAX_ADDRESS_CHARACTERS each. */
+export const MAX_DHT_STREAM_BYTES = 65_536;
 /** A connection whose peer does not answer a ping for this long is dropped. */
 export const PING_INTERVAL_MS = 30_000;
 export const PING_TIMEOUT_MS = 30_000;
@@ -90,6 +92,36 @@ export const PING_TIMEOUT_MS = 30_000;
 
 export const DIAL_TIMEOUT_MS = 10_000;
 export const REQUEST_TIMEOUT_MS = 30_000;
+
+// ---------------------------------------------------------------- finding peers
+
+/** Addresses of one peer that are passed on, or taken from any one who tells of it, and how long each may be as text. */
+export const MAX_PEER_ADDRESSES = 8;
+export const MAX_ADDRESS_CHARACTERS = 256;
+/** Addresses that a lookup may end with, whoever told them, and how long each may take to be dialled. */
+export const MAX_FOUND_ADDRESSES = 8;
+export const FOUND_DIAL_TIMEOUT_MS = 3_000;
+export const LOOKUP_TIMEOUT_MS = 5_000;
+/** How often a node looks whether it is still connected to its bootnodes. */
+export const BOOTNODE_CHECK_MS = 30_000;
+export const MAX_DHT_STREAMS_PER_CONNECTION = 4;
+
+// ---------------------------------------------------------------- circuits
+
+/** Hosts that a relay of circuits keeps a place for, and how many of one IP; each asks again before its hour is over. */
+export const MAX_RESERVATIONS = 128;
+export const MAX_RESERVATIONS_PER_IP = 8;
+export const RESERVATION_MS = 3_600_000;
+/** Circuits through a relay at once, and those that one IP may have opened. A host counts as many as sessions of an IP. */
+export const MAX_CIRCUITS = 256;
+export const MAX_CIRCUITS_PER_IP = 32;
+/** Bytes both ways, and time, after which a circuit ends: sectors by the hundred, and a session of an hour. */
+export const CIRCUIT_BYTES = 2 ** 30;
+export const CIRCUIT_MS = 3_600_000;
+/** What a relay holds of a circuit in each direction while the far end does not read, besides what the window lets in. */
+export const CIRCUIT_BUFFER_BYTES = 262_144;
+/** How often a host looks whether it still has its place at its relays. */
+export const RELAY_CHECK_MS = 15_000;
 
 // An operation is at most tag and length (2 + 2), slab (2 + 12), length (1 + 5); a list entry adds a root (2 + 24).
 const MAX_OPERATION_BYTES = 24;
@@ -108,7 +140,12 @@ const relations: ReadonlyArray<readonly [string, boolean]> = [
   ["a header holds any failure", MAX_SENTENCE_BYTES + 2 * MAX_TEXT_BYTES + ENVELOPE_BYTES <= MAX_HEADER_BYTES],
   ["a session may always have one largest frame each way", MAX_IN_FLIGHT_BYTES >= 2 * MAX_FRAME_BYTES],
   ["there are streams left beside the sessions", MAX_MUXED_STREAMS > MAX_STREAMS_PER_CONNECTION],
+  [
+    "a stream of the DHT holds any answer",
+    MAX_DHT_STREAM_BYTES >= 21 * (MAX_PEER_ADDRESSES * MAX_ADDRESS_CHARACTERS + 128) + ENVELOPE_BYTES,
+  ],
   ["a stranger can say hello", MAX_STRANGER_HEADER_BYTES >= ENVELOPE_BYTES],
+  ["a host's relay may carry more circuits than one caller opens", MAX_SESSIONS_PER_IP > MAX_CIRCUITS_PER_IP],
   ["an idle session outlives a slow frame", IDLE_DEADLINE_MS > FRAME_DEADLINE_MS],
 ];
 for (const [relation, holds] of relations) if (!holds) throw new Error(`limits.ts contradicts itself: ${relation}`);

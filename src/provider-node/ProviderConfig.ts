@@ -1,6 +1,7 @@
 /** What a provider is started with. */
 import type { Logger } from "pino";
 import type { Address, EIP1193RequestFn, Hex, LocalAccount } from "viem";
+import type { NodeOptions } from "../network/Node.ts";
 import type { AlertChannels } from "./alerts/Alerts.ts";
 import type { Limits, WatchOptions } from "./alerts/Watch.ts";
 import type { GasLimits } from "./Gas.ts";
@@ -25,8 +26,12 @@ export interface ProviderConfig {
   readonly owner?: Address;
   /** Multiaddrs to listen on. */
   readonly listen: readonly string[];
-  /** Multiaddrs to announce, if others than those it listens on. */
+  /** Multiaddrs to announce, if others than those it listens on; with relays, besides theirs. */
   readonly announce?: readonly string[];
+  /** Through whom it is found where what it announced is out of date, each ending in /p2p/ and a peer id. */
+  readonly bootnodes?: readonly string[];
+  /** Relays that bring it callers where nobody can reach it, each ending in /p2p/ and a peer id. */
+  readonly circuitRelays?: readonly string[];
   readonly policy: Policy;
   /** Its rate follows the market's within these; fixed if left out. */
   readonly follow?: Bounds;
@@ -57,6 +62,21 @@ export interface ProviderConfig {
 /** Where alerts go besides the log, and from when on; see {@link WatchOptions}. */
 export interface AlertsConfig extends AlertChannels, Pick<WatchOptions, "lookMs" | "silentMs"> {
   readonly limits?: Limits;
+}
+
+/** Where it is called, and how it is found. */
+export function reachedBy(config: ProviderConfig): NodeOptions {
+  const { listen, announce = [], bootnodes, circuitRelays: relays, log } = config;
+  const answers = listen.length > 0 ? "when reachable" : "never";
+  const onRelay = (relay: string, failure?: unknown): void => {
+    if (failure === undefined) log.info({ relay }, "a relay brings callers");
+    else log.warn({ relay, err: failure }, "a relay brings no callers; tried again");
+  };
+  return {
+    ...{ listen, announce },
+    ...(bootnodes && { discovery: { bootnodes, answers } as const }),
+    ...(relays && { circuits: { relays, onRelay } }),
+  };
 }
 
 const MOST_FINAL_BLOCKS = 64;

@@ -6,7 +6,11 @@
 import { z } from "zod";
 import { SECTOR_BYTES } from "../codec/index.ts";
 import { SubletException } from "../protocol/Errors.ts";
+import { peerAddress } from "../protocol/PeerAddress.ts";
 import * as Values from "./Values.ts";
+
+/** An announcement has room for so many, and for other addresses. */
+const MOST_RELAYS = 2;
 
 export interface Setting {
   readonly name: string;
@@ -37,12 +41,26 @@ export const SETTINGS = {
   address: { name: "address", schema: Values.address, help: "the provider's account, which the stake belongs to" },
   listen: {
     part: "How it is reached",
-    ...{ name: "listen", schema: Values.list(Values.multiaddr, 1), argument: "<multiaddr...>" },
-    help: "where to listen",
+    ...{ name: "listen", schema: Values.list(Values.multiaddr, 0), argument: "<multiaddr...>" },
+    help: "where to listen; nowhere, if relays of circuits bring all callers",
   },
   announce: {
     ...{ name: "announce", schema: Values.list(Values.multiaddr, 1).optional(), argument: "<multiaddr...>" },
     ...{ help: "what to tell others, if they reach it elsewhere", example: ["/ip4/203.0.113.7/tcp/4001"] },
+  },
+  bootnodes: {
+    ...{ name: "bootnodes", schema: Values.list(peerAddress, 1).optional(), argument: "<multiaddr...>" },
+    help: "through whom it is found when its address has changed, each ending in /p2p/ and a peer id",
+    example: ["/ip4/203.0.113.7/tcp/4002/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"],
+  },
+  circuitRelays: {
+    ...{
+      name: "circuit-relays",
+      schema: Values.list(peerAddress, 1, MOST_RELAYS).optional(),
+      argument: "<multiaddr...>",
+    },
+    help: "bootnodes with circuits, which bring it callers where nobody can reach it; announced in place of its own",
+    example: ["/ip4/203.0.113.7/tcp/4002/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"],
   },
   operator: {
     ...{ name: "operator", schema: Values.text(64), argument: "<name>" },

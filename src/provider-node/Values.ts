@@ -61,13 +61,14 @@ export const market = z.transform((value: unknown, context): Address => {
 
 export const multiaddr = z.string().startsWith("/", "each begins with a slash, such as /ip4/0.0.0.0/tcp/4001");
 
-/** A list, of which a flag or the environment gives the items between commas. */
-export function list<Item extends z.ZodType>(item: Item, least: number) {
-  const message = `it is a list of ${least} or more`;
-  const split = (value: string): string[] => value.split(",").map((one) => one.trim());
+/** A list, of which a flag or the environment gives the items between commas; `""` is one of none. */
+export function list<Item extends z.ZodType>(item: Item, least: number, most = 64) {
+  const message = `it is a list of ${least} to ${most}`;
+  const items = (value: string | unknown[]): unknown[] =>
+    (typeof value === "string" ? value.split(",").map((one) => one.trim()) : value).filter((one) => one !== "");
   return z.preprocess(
-    (value) => (typeof value === "string" ? split(value).filter(Boolean) : value),
-    z.array(item, message).min(least, message),
+    (value) => (typeof value === "string" || Array.isArray(value) ? items(value) : value),
+    z.array(item, message).min(least, message).max(most, message),
   );
 }
 

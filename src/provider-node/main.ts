@@ -24,7 +24,7 @@ import { Gas } from "./Gas.ts";
 import { INCOME_FILE, Income } from "./Income.ts";
 import { announce, enroll, leastPenaltyRate, tipFor, unlessItCanWait } from "./Membership.ts";
 import { Metrics } from "./Metrics.ts";
-import { type ProviderConfig, usualFinalBlocks } from "./ProviderConfig.ts";
+import { type ProviderConfig, reachedBy, usualFinalBlocks } from "./ProviderConfig.ts";
 import { Following } from "./pricing/Following.ts";
 import { Keeper } from "./proving/Keeper.ts";
 import { Proofs } from "./proving/Proofs.ts";
@@ -204,7 +204,7 @@ async function serveDeals(config: ProviderConfig, ground: Ground, deals: Deals, 
   const { log, account: signer } = config;
   const network = await loadNetwork();
   const privateKey = await network.loadPeerKey(join(config.dataDir, "peer.key"));
-  const node = await network.createNode({ privateKey, listen: config.listen, announce: config.announce ?? [] });
+  const node = await network.createNode({ privateKey, ...reachedBy(config) });
   endings.push(async () => node.stop());
   const server = await network.serve(node, {
     ...{ market, handlers: handlersOf({ store, ...deals, log, onLost: () => metrics.lost() }), provider, signer },

@@ -29,6 +29,7 @@ import {
   SLAB,
   serving,
   stranger,
+  until,
 } from "./fixtures.ts";
 import { frameOf, prefix, RawSession } from "./raw.ts";
 
@@ -340,7 +341,7 @@ describe("attacks at the wire", () => {
     });
 
     it("takes no more connections of an IP than its limit, and others when some are gone", async () => {
-      const { node: listening, address } = await serving({}, {}, 2);
+      const { node: listening, address } = await serving({}, {}, { connectionsPerIp: 2 });
       const first = await (await node()).dial(multiaddr(address));
       await (await node()).dial(multiaddr(address));
       await until(() => listening.getConnections().length === 2);
@@ -381,9 +382,4 @@ function muxerFrame(type: number, flag: number, stream: number | string, length:
   bytes.writeUInt32BE(Number(stream), 4);
   bytes.writeUInt32BE(length, 8);
   return bytes;
-}
-
-/** Waits for what must come; mocha's own limit ends the test if it does not. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
 }

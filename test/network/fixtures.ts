@@ -3,7 +3,7 @@ import type { Address, Hex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { type Connection, type ConnectOptions, connect } from "../../src/network/Client.ts";
 import type { Fault, Handlers } from "../../src/network/Handlers.ts";
-import { createNode, type Node } from "../../src/network/Node.ts";
+import { createNode, type Node, type NodeOptions } from "../../src/network/Node.ts";
 import { type ServeLimits, type Server, serve } from "../../src/network/Server.ts";
 import type { Answered, SessionFacts, SessionSum } from "../../src/network/SessionRecord.ts";
 import { SubletException } from "../../src/protocol/Errors.ts";
@@ -28,8 +28,10 @@ export function onCleanUp(end: () => Promise<unknown>): void {
   endings.push(end);
 }
 
-export async function node(listen: readonly string[] = [], connectionsPerIp?: number, trace?: string): Promise<Node> {
-  const made = await createNode({ listen, ...(connectionsPerIp && { connectionsPerIp }), ...(trace && { trace }) });
+export const LOOPBACK = "/ip4/127.0.0.1/tcp/0";
+
+export async function node(listen: readonly string[] = [], options: Omit<NodeOptions, "listen"> = {}): Promise<Node> {
+  const made = await createNode({ listen, ...options });
   onCleanUp(async () => made.stop());
   return made;
 }
@@ -99,9 +101,9 @@ export interface Heard {
 export async function serving(
   replaced: Partial<Handlers> = {},
   limits: Partial<ServeLimits> = {},
-  connectionsPerIp?: number,
+  options: Omit<NodeOptions, "listen"> = {},
 ): Promise<Serving> {
-  const listening = await node(["/ip4/127.0.0.1/tcp/0"], connectionsPerIp);
+  const listening = await node([LOOPBACK], options);
   const faults: Fault[] = [];
   const heard: Heard = { greeted: [], answered: [], refused: [], ended: [] };
   const server = await serve(listening, {
@@ -129,7 +131,16 @@ export async function client(target: string, options: Partial<ConnectOptions> = 
 }
 
 export async function stranger(target: string, options: Partial<ConnectOptions> = {}): Promise<Connection> {
-  const connection = connect(await node(), target, { market: MARKET, ...options });
+  return strangerOf(await node(), target, options);
+}
+
+/** One that calls from a node of its own choice. */
+export async function strangerOf(
+  from: Node,
+  target: string,
+  options: Partial<ConnectOptions> = {},
+): Promise<Connection> {
+  const connection = connect(from, target, { market: MARKET, ...options });
   onCleanUp(() => connection.close());
   return connection;
 }
@@ -143,6 +154,11 @@ export async function failure(work: Promise<unknown>): Promise<SubletException["
     throw error;
   }
   throw new Error("it did not fail");
+}
+
+/** Waits for what must come; mocha's own limit ends the test if it does not. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
 export function read(firstChunk: number, endChunk: number) {

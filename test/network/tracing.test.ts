@@ -157,7 +157,7 @@ describe("a server's witness", () => {
 /** A connection whose calls bear a trace. */
 async function traced(target: string, trace = TRACE): Promise<Connection> {
   const caller = { account: CLIENT_KEY };
-  const connection = connect(await node([], undefined, trace), target, { market: MARKET, caller });
+  const connection = connect(await node([], trace ? { trace } : {}), target, { market: MARKET, caller });
   onCleanUp(() => connection.close());
   return connection;
 }

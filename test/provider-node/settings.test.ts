@@ -137,6 +137,14 @@ describe("a provider's settings", () => {
       `SUBLET_PROVIDER_EGRESS_PRICE cannot be "-1" (${wrong}): ${advice}`,
     );
     expect(refusal(() => fromEnvironment({ SUBLET_PROVIDER_QUOTE: "1GB" }))).to.match(/QUOTE.*did you mean quota\?/);
+    for (const bootnode of [
+      "/ip4/203.0.113.7/tcp/1",
+      "203.0.113.7/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN",
+    ]) {
+      expect(refusal(() => fromEnvironment({ SUBLET_PROVIDER_BOOTNODES: bootnode }))).to.match(
+        /^SUBLET_PROVIDER_BOOTNODES cannot be .*ends in \/p2p\/ and a peer id/,
+      );
+    }
     const { market: _, ...rest } = PLACE;
     expect(refusal(() => complete(rest))).to.match(
       /^--market .* \(it is needed: give --market or SUBLET_PROVIDER_MARKET\): /,
@@ -149,7 +157,10 @@ describe("a provider's settings", () => {
       "/ip4/2.2.2.2/tcp/2",
     ]);
     expect(refusal(() => fromEnvironment({ SUBLET_PROVIDER_LISTEN: "here" }))).to.match(/each begins with a slash/);
-    expect(refusal(() => fromEnvironment({ SUBLET_PROVIDER_LISTEN: "," }))).to.match(/a list of 1 or more/);
+    expect(refusal(() => fromEnvironment({ SUBLET_PROVIDER_ANNOUNCE: "," }))).to.match(/a list of 1 to/);
+    expect(parse({ listen: [""] }, String).listen).to.deep.equal([]);
+    const relay = "/ip4/203.0.113.7/tcp/1/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
+    expect(refusal(() => parse({ "circuit-relays": [relay, relay, relay] }, String))).to.match(/a list of 1 to 2/);
   });
 
   for (const [written, bytes] of [

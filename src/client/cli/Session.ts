@@ -9,12 +9,14 @@ import { Home } from "../home/Home.ts";
 import type { Failure } from "../Parallel.ts";
 import type { Incident } from "../retrieve/ShardReader.ts";
 import type { Sublet } from "../Sublet.ts";
+import { bootnodesOf } from "./Arguments.ts";
 import { note, type PrintFlags } from "./Terminal.ts";
 
 export interface HomeFlags extends PrintFlags {
   readonly home?: string;
   readonly rpc?: string;
   readonly market?: string;
+  readonly bootnodes?: string;
   readonly passwordFile?: string;
 }
 
@@ -39,6 +41,12 @@ export function withHome(command: Command): Command {
     .addOption(new Option("--home <folder>", "where the drive lives (~/.sublet)").env("SUBLET_HOME"))
     .option("--rpc <url>", "the chain's JSON-RPC address, if another than the home's")
     .option("--market <address>", "the market's address or deployment file, if another than the home's")
+    .addOption(
+      new Option(
+        "--bootnodes <multiaddr,...>",
+        "whom to ask where a provider is that is not where it announced, if others than the home's",
+      ).env("SUBLET_BOOTNODES"),
+    )
     .option("--password-file <file>", "the keystore's password; else SUBLET_PASSWORD, else it is asked for")
     .option("--json", "print one JSON document");
 }
@@ -67,6 +75,7 @@ export async function withDrive<Result>(
 ): Promise<Result> {
   // Before anybody is asked for a password.
   await new Home(flags.home).readConfig();
+  const bootnodes = bootnodesOf(flags);
   return interruptible(async (signal) => {
     const incidents: IncidentReport[] = [];
     // Only now: the network takes a second to load, and a wrong argument should not wait for it.
@@ -76,6 +85,7 @@ export async function withDrive<Result>(
       ...(flags.rpc !== undefined && { rpcUrl: flags.rpc }),
       ...(flags.market !== undefined && { market: marketAddress("--market", flags.market) }),
       ...(flags.trace !== undefined && { trace: flags.trace }),
+      ...bootnodes,
       password: await readPassword(flags.passwordFile, false),
       signal,
       onIncident: (incident) => remember(incidents, incident),

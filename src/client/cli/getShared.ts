@@ -1,11 +1,12 @@
 /** What a share link leads to: no home, no key, no password. */
-import { bad } from "./Arguments.ts";
+import { bad, bootnodesOf } from "./Arguments.ts";
 import { fetchShown, targetOf, toStandardOutput } from "./Destination.ts";
 import { type IncidentReport, interruptible, remember } from "./Session.ts";
 import type { PrintFlags } from "./Terminal.ts";
 
 interface Flags extends PrintFlags {
   readonly rpc?: string;
+  readonly bootnodes?: string;
   readonly parallel: number;
 }
 
@@ -18,6 +19,7 @@ export async function getShared(link: string, destination: string | undefined, f
     const shared = await SharedFiles.open(link, {
       ...(flags.rpc !== undefined && { rpcUrl: flags.rpc }),
       ...(flags.trace !== undefined && { trace: flags.trace }),
+      ...bootnodesOf(flags),
       signal,
       onIncident,
     });

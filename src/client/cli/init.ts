@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { marketAddress } from "../../chain/MarketAddress.ts";
 import { readPassword } from "../../chain/Password.ts";
-import { bad } from "./Arguments.ts";
+import { bad, bootnodesOf } from "./Arguments.ts";
 import { type HomeFlags, localCommand } from "./Session.ts";
 import { print } from "./Terminal.ts";
 
@@ -26,6 +26,7 @@ async function init(flags: Flags): Promise<void> {
     market: marketAddress("--market", flags.market),
     password: await readPassword(flags.passwordFile, true),
     localNetwork: flags.localNetwork ?? false,
+    ...bootnodesOf(flags),
   });
   const { account, ...rest } = config;
   print(flags, { address: account, ...(home !== undefined && { home }), ...rest }, () => [

@@ -9,7 +9,7 @@ import { SubletException } from "../../protocol/Errors.ts";
 import { Home } from "../home/Home.ts";
 import { accountOf } from "../home/Keystore.ts";
 import { keyOf } from "../home/Words.ts";
-import { bad } from "./Arguments.ts";
+import { bad, bootnodesOf } from "./Arguments.ts";
 import { command, type HomeFlags, type IncidentReport, remember } from "./Session.ts";
 import { print } from "./Terminal.ts";
 
@@ -33,6 +33,7 @@ export function restoreCommand(): Command {
 
 /** Into a home of the same key it goes on: a restore that met too few providers is repeated. */
 async function restore(flags: Flags): Promise<void> {
+  const bootnodes = bootnodesOf(flags);
   const { key, password } = await secretOf(flags);
   const { address: account } = accountOf(key);
   const home = flags.home === undefined ? {} : { home: flags.home };
@@ -42,7 +43,7 @@ async function restore(flags: Flags): Promise<void> {
     if (!flags.market) throw bad("--market", "", "the market's address is needed");
     const place = { rpcUrl: flags.rpc, market: marketAddress("--market", flags.market) };
     const { setUp } = await import("../home/Setup.ts");
-    await setUp({ ...home, ...place, password, key, localNetwork: flags.localNetwork ?? false });
+    await setUp({ ...home, ...place, ...bootnodes, password, key, localNetwork: flags.localNetwork ?? false });
   } else if (!isAddressEqual(config.account, account)) {
     throw bad("--home", flags.home ?? "", `the drive in it is that of ${config.account}, not of ${account}`);
   }
@@ -50,7 +51,7 @@ async function restore(flags: Flags): Promise<void> {
   const onIncident = remember.bind(undefined, incidents);
   const { Sublet } = await import("../Sublet.ts");
   const { drive, recovered } = await Sublet.restore({
-    ...{ ...home, key, onIncident },
+    ...{ ...home, ...bootnodes, key, onIncident },
     ...(flags.trace !== undefined && { trace: flags.trace }),
   });
   await drive.close();

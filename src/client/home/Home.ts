@@ -8,6 +8,7 @@ import { dirname, join, resolve } from "node:path";
 import { getAddress, isAddress } from "viem";
 import { z } from "zod";
 import { SubletException } from "../../protocol/Errors.ts";
+import { peerAddress } from "../../protocol/PeerAddress.ts";
 
 const address = z
   .string()
@@ -65,6 +66,8 @@ const schema = z.object({
   /** Lifts the rule of one position an operator and subnet: for networks on one machine. */
   localNetwork: z.boolean().default(false),
   keep: keep.default(USUAL_KEEP),
+  /** Whom to ask where a provider is that is not where it announced. */
+  bootnodes: z.array(peerAddress).default([]),
   /** Left out: deals end when they end. */
   renewal: renewal.optional(),
   /** Left out: what does not fit is refused. */

@@ -14,6 +14,8 @@ export interface SetupOptions {
   readonly key?: Uint8Array;
   /** Everything on one machine: lifts the rule of one position an operator and subnet. */
   readonly localNetwork?: boolean;
+  /** Whom to ask where a provider is that is not where it announced, each ending in /p2p/ and a peer id. */
+  readonly bootnodes?: readonly string[];
   /** Lower than the default for throw-away networks only. */
   readonly scryptN?: number;
 }
@@ -25,6 +27,7 @@ export async function setUp(options: SetupOptions): Promise<Config> {
   const home = new Home(options.home);
   await home.requireNew();
   const { rpcUrl, market: address, password, key: master = newMasterKey(), localNetwork = false } = options;
+  const { bootnodes = [] } = options;
   const { chainId, token } = await Market.connect({ rpcUrl, market: address });
   const { address: account } = accountOf(master);
   const config = {
@@ -34,6 +37,7 @@ export async function setUp(options: SetupOptions): Promise<Config> {
     token,
     account,
     localNetwork,
+    bootnodes: [...bootnodes],
     keep: USUAL_KEEP,
     health: USUAL_HEALTH,
   };

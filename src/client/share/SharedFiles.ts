@@ -9,7 +9,7 @@ import { Market } from "../../chain/Market.ts";
 import { Scope } from "../../chain/MarketReader.ts";
 import { CHUNK_BYTES, Keys, NODE_BYTES, SECTOR_BYTES, Slab } from "../../codec/index.ts";
 import { orAborted } from "../../network/Deadline.ts";
-import { createNode, type Node } from "../../network/Node.ts";
+import { askingAt, createNode, type Node } from "../../network/Node.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { newTrace, requireTrace } from "../../protocol/TraceId.ts";
 import { type Entry, slabName } from "../catalogue/Catalogue.ts";
@@ -32,6 +32,8 @@ import { decodeTree, MAX_TREE_BYTES, type SharedObject, type Tree } from "./Tree
 export interface SharedOptions {
   /** In place of what the link says. */
   readonly rpcUrl?: string;
+  /** Whom to ask where a provider is that is not where it announced, each ending in /p2p/ and a peer id. */
+  readonly bootnodes?: readonly string[];
   readonly signal?: AbortSignal;
   /** Told of every provider that failed or sent wrong bytes while the work went on. */
   readonly onIncident?: (incident: Incident) => void;
@@ -110,10 +112,8 @@ export class SharedFiles {
     }
     const market = await Market.connect({ rpcUrl, market: link.market, chainId: link.chainId });
     const cap = await standing(link, market);
-    const shared = new SharedFiles(
-      { link, market, node: await createNode({ trace }), cap },
-      options.onIncident ?? (() => {}),
-    );
+    const node = await createNode({ ...askingAt(options.bootnodes), trace });
+    const shared = new SharedFiles({ link, market, node, cap }, options.onIncident ?? (() => {}));
     const close = (): void => {
       // What is under way ends with the reason that its caller gave.
       shared.#closing.abort(options.signal?.reason);

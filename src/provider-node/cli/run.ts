@@ -57,7 +57,12 @@ async function run(flags: Flags, shell: Shell): Promise<void> {
 }
 
 async function configOf(home: Home, settings: Settings, account: Hex, log: Logger): Promise<ProviderConfig> {
-  const { rpcUrl, market, chainId, address, listen, announce, quotaBytes, stake, metricsPort } = settings;
+  const { rpcUrl, market, chainId, address, listen, announce, bootnodes, circuitRelays, quotaBytes } = settings;
+  const { stake, metricsPort } = settings;
+  if (listen.length === 0 && !circuitRelays) {
+    const reason = "without circuit-relays it would be reached nowhere";
+    throw new SubletException({ code: "BadArgument", name: "listen", value: "", reason });
+  }
   const chain = await MarketReader.connect({ rpcUrl, market, chainId });
   const decimals = await chain.tokenDecimals();
   const policy = policyOf(settings, chain.parameters, decimals);
@@ -77,6 +82,8 @@ async function configOf(home: Home, settings: Settings, account: Hex, log: Logge
     ...{ quotaBytes, stake: parseUnits(stake, decimals), leaving, log },
     ...{ folders: foldersOf(settings.folders), alerts: alertsOf(settings, decimals), gas: gasLimitsOf(settings) },
     ...(announce && { announce }),
+    ...(bootnodes && { bootnodes }),
+    ...(circuitRelays && { circuitRelays }),
     ...(relay && { relay }),
     ...(!isAddressEqual(privateKeyToAddress(account), address) && { owner: address }),
     ...(follow && { follow }),
