@@ -13,6 +13,7 @@ import type { Entry, StoredObject } from "./catalogue/Catalogue.ts";
 import { normalize, normalizeFolder } from "./catalogue/Path.ts";
 import type { Version } from "./catalogue/Versions.ts";
 import { orClosed } from "./closing.ts";
+import { Devices } from "./devices/Devices.ts";
 import type { Keep } from "./home/Home.ts";
 import { WriterLock } from "./home/WriterLock.ts";
 import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
@@ -271,6 +272,11 @@ export class Sublet {
    */
   unshare(id: string): Promise<{ id: Address; path?: string }> {
     return revokeShare(this.#writable(), id);
+  }
+
+  /** Other machines of the drive's owner. */
+  get devices(): Devices {
+    return new Devices(this.#parts, () => this.#writable());
   }
 
   // ---------------------------------------------------------------- volumes

@@ -1,6 +1,8 @@
 /** The client library: `import { Sublet } from "sublet"`. */
 export type { Entry } from "./catalogue/Catalogue.ts";
 export type { Version } from "./catalogue/Versions.ts";
+export type { DeviceOptions, DeviceStatus, Devices, NewDevice, RevokedDevice } from "./devices/Devices.ts";
+export { type JoinOptions, joinDevice } from "./devices/Joining.ts";
 export { keyOf, wordsOf } from "./home/Words.ts";
 export type { Failure } from "./Parallel.ts";
 export type { OpenOptions } from "./Parts.ts";

@@ -65,7 +65,7 @@ describe("warnings", function () {
     const { deal } = await Tenant.open(
       world.ground,
       world.hosts[0]!,
-      { rate: 2_000n * LEDGER_ONE, capacity: 500 },
+      { rate: 2_000n * LEDGER_ONE, capacity: 500, clientSigner: signerOf(Keys.driveKey(master)).address },
       0n,
       bytesToHex(Keys.accountKey(master)),
     );

@@ -48,8 +48,15 @@ export function slabName({ lane, sequence }: Slab.SlabId): string {
   return `${lane.toString(16).padStart(16, "0")}-${sequence}`;
 }
 
-/** The folder of what share links lead to: it is kept beside the files, and shows where it is named. */
+/** The folder of what share links lead to, and that of the devices' names: kept beside the files, they show where they are named. */
 export const SHARES = ".shares";
+export const DEVICES = ".devices";
+/** What the listing of a whole drive shows: all but these. */
+const SHOWN = [
+  ["", `${DEVICES}/`],
+  [`${DEVICES}0`, `${SHARES}/`],
+  [`${SHARES}0`, "\u{10ffff}"],
+] as const;
 
 interface ExtentRow {
   slab: Uint8Array;
@@ -95,12 +102,11 @@ export class Catalogue {
     return row && this.object(row.object);
   }
 
-  /** Files at or below `folder` (the whole drive: empty; but not what share links lead to), in the order of their paths. */
+  /** Files at or below `folder` (the whole drive: empty; but neither what share links lead to nor names of devices), in the order of their paths. */
   *list(folder: string): Generator<Entry> {
     const sql = `SELECT path, stamp, length AS bytes, sha256 FROM (${NEWEST}) JOIN object ON object.id = object ORDER BY path`;
     if (folder === "") {
-      yield* this.#database.each<Entry>(sql, "", `${SHARES}/`);
-      yield* this.#database.each<Entry>(sql, `${SHARES}0`, "\u{10ffff}");
+      for (const [from, to] of SHOWN) yield* this.#database.each<Entry>(sql, from, to);
       return;
     }
     yield* this.#database.each<Entry>(sql, folder, `${folder}\0`);

@@ -40,12 +40,12 @@ export interface Composed {
 export class Segments {
   readonly #database: Database;
   readonly #catalogue: Catalogue;
-  readonly #master: Uint8Array;
+  readonly #drive: Uint8Array;
 
-  constructor(database: Database, catalogue: Catalogue, master: Uint8Array) {
+  constructor(database: Database, catalogue: Catalogue, drive: Uint8Array) {
     this.#database = database;
     this.#catalogue = catalogue;
-    this.#master = master;
+    this.#drive = drive;
   }
 
   /** Whether there are changes for `volume` that no segment has yet. */
@@ -62,7 +62,7 @@ export class Segments {
     const { level, replaced } = this.#merging(lane, volume);
     const salt = new Uint8Array(randomBytes(Keys.SALT_BYTES));
     const message = toBinary(SegmentSchema, this.#rows(volume, replaced));
-    return { salt, lane, volume, level, replaced, sealed: Cipher.seal(Keys.segmentKey(this.#master, salt), message) };
+    return { salt, lane, volume, level, replaced, sealed: Cipher.seal(Keys.segmentKey(this.#drive, salt), message) };
   }
 
   /** The composed segment lies at `extents`: in the transaction that records the slabs themselves. */
@@ -136,10 +136,10 @@ export class Segments {
 
   /**
    * Takes in a segment of a lane, as fetched from providers.
-   * @throws CodecError when it was not sealed under this master key
+   * @throws CodecError when it was not sealed under this drive key
    */
   apply(lane: bigint, reference: SegmentReference, sealed: Uint8Array): void {
-    const message = fromBinary(SegmentSchema, Cipher.open(Keys.segmentKey(this.#master, reference.salt), sealed));
+    const message = fromBinary(SegmentSchema, Cipher.open(Keys.segmentKey(this.#drive, reference.salt), sealed));
     const { salt, ordinal, level, volume, length } = reference;
     this.#database.transaction(() => {
       this.#database.run(

@@ -44,7 +44,7 @@ const MISSED_EPOCHS = 2;
  * NotDurable
  */
 export async function repairVolume(parts: Parts, volume: Volume, signal?: AbortSignal): Promise<RepairReport> {
-  await learnOpenings(parts);
+  await learnOpenings(parts, parts.signer.address);
   const standing = await refreshDeals(parts, volume);
   const deals = newestByPosition(parts.volumes.deals(volume.id));
   const health = await Promise.all(

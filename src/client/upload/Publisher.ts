@@ -14,7 +14,7 @@ export interface PublisherSurroundings {
   readonly database: Database;
   readonly lanes: Lanes;
   readonly segments: Segments;
-  readonly master: Uint8Array;
+  readonly drive: Uint8Array;
   writing(volume: Volume): Promise<Writing>;
   /** Work on the catalogue and the open slabs, one at a time. */
   exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
@@ -51,7 +51,7 @@ export class Publisher {
   }
 
   async #publish(volume: Volume): Promise<Published> {
-    const { database, lanes, segments, master } = this.#around;
+    const { database, lanes, segments, drive } = this.#around;
     const { upload } = await this.#around.writing(volume);
     const salts = await this.#around.exclusively(() => this.#writeSegment(volume));
     await upload.durable(upload.target.version);
@@ -60,7 +60,7 @@ export class Publisher {
         segments.markDurable(salts);
         const lane = lanes.own();
         const sequence = lanes.sequence() + 1;
-        lanes.advance(sealListing(master, { lane, sequence, segments: segments.live(lane) }));
+        lanes.advance(sealListing(drive, { lane, sequence, segments: segments.live(lane) }));
       });
       upload.setHead(lanes.head());
     }

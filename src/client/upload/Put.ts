@@ -189,7 +189,7 @@ async function lay(
   for await (const { path, content } of ahead(batch, parallel)) {
     signal?.throwIfAborted();
     try {
-      const object = await storeObject(parts.master, volume, writer, content, onProgress ?? (() => {}), signal);
+      const object = await storeObject(parts.drive, volume, writer, content, onProgress ?? (() => {}), signal);
       stored.push(object);
       waiting.push({ path, object });
     } catch (error) {

@@ -31,6 +31,8 @@ export interface UploadSurroundings {
   readonly providers: Providers;
   readonly market: Market;
   readonly account: LocalAccount;
+  readonly client: Address;
+  readonly signer: LocalAccount;
   /** Named in errors. */
   readonly databaseFile: string;
   readonly signal: AbortSignal;
@@ -190,9 +192,9 @@ export class Uploads {
 
   /** Never a number twice: one whose revision was given up may be out there, countersigned, for ever. */
   async #sign(mirror: DealMirror, change: Change, headBytes: Uint8Array): Promise<Pending> {
-    const { account, lanes } = this.#around;
+    const { signer, lanes } = this.#around;
     const revision = mirror.next(change, headBytes, nextNumber(mirror.highest, laneTag(lanes.own())));
-    const signature = await signDigest(account, revisionDigest(this.#identity, revision));
+    const signature = await signDigest(signer, revisionDigest(this.#identity, revision));
     mirror.begin(revision, change, headBytes, signature);
     return mirror.pending()!;
   }
@@ -205,8 +207,8 @@ export class Uploads {
 
   async #adopt(mirror: DealMirror, connection: Connection, newest: SignedRevision): Promise<void> {
     const { deal } = mirror;
-    const { lanes, catalogue, account, learnHead } = this.#around;
-    await requireOwn(this.#identity, account.address, newest);
+    const { lanes, catalogue, signer, learnHead } = this.#around;
+    await requireOwn(this.#identity, signer.address, newest);
     await this.#requireCountersigned(deal.provider, newest);
     this.#requireKnown(mirror, newest);
     const { newest: now, headBytes } = await connection.head({ deal: deal.id });
@@ -216,8 +218,10 @@ export class Uploads {
       throw new SubletException({ code: "BadReply", provider: deal.provider, verb: "head", reason });
     }
     const before = mirror.slabs;
-    mirror.adopt(newest, await listed(connection, deal.id, newest.revision.number));
+    const list = await listed(connection, deal.id, newest.revision.number);
+    // First: a mirror that has come so far is not looked at again, and what the head says would be lost on the next one.
     learnHead(headBytes);
+    mirror.adopt(newest, list);
     const dropped = before.filter((slab) => slab.lane !== lanes.own() && !mirror.held(slab));
     catalogue.forgetSlabs(dropped);
     // From now on nobody is told less of other devices than this provider knew.
@@ -270,14 +274,14 @@ export async function listed(
   return entries;
 }
 
-/** @throws SubletException BadSignature unless `owner` signed the revision */
+/** @throws SubletException BadSignature unless the drive's signer signed the revision */
 export async function requireOwn(
   market: { chainId: number; address: Address },
-  owner: Address,
+  expected: Address,
   { revision, clientSignature }: SignedRevision,
 ): Promise<void> {
   const signer = await recoverSigner(revisionDigest(market, revision), clientSignature);
-  if (!signer || !isAddressEqual(signer, owner)) throw badSignature("client's revision", signer);
+  if (!signer || !isAddressEqual(signer, expected)) throw badSignature("client's revision", signer);
 }
 
 function badSignature(what: string, actual: Address | undefined): SubletException {

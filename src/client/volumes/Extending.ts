@@ -4,6 +4,7 @@ import { call, compact } from "../../chain/Calls.ts";
 import { baseUnits, type Deal as ChainDeal, DealState } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { type Extension, extensionDigest, requireSigner } from "../../protocol/TypedData.ts";
+import { requireOwner } from "../home/Identity.ts";
 import { type Failure, failureOf } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
 import { DEFAULT_EPOCHS, requireWithin } from "./Creation.ts";
@@ -56,7 +57,7 @@ const AT_ONCE = 16;
 
 /**
  * @param paying told what it will cost, before any of it is paid
- * @throws SubletException OverBudget, InsufficientFunds: nothing was changed
+ * @throws SubletException OverBudget, InsufficientFunds, OwnerOnly: nothing was changed
  */
 export async function extendVolume(
   parts: Parts,
@@ -64,6 +65,7 @@ export async function extendVolume(
   options: ExtendOptions,
   paying: (cost: bigint) => Promise<void> = async () => {},
 ): Promise<ExtensionReport> {
+  requireOwner(parts, "extending deals");
   const { market, volumes } = parts;
   const { epochs = DEFAULT_EPOCHS, within = Number.POSITIVE_INFINITY, budget, dryRun = false, signal } = options;
   requireWithin("epochs", epochs, 1, market.parameters.maxDealEpochs - 1);
