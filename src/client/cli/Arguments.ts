@@ -38,6 +38,12 @@ export function tokens(name: string, value: string, decimals: number): bigint {
   return BigInt(match[1]! + fraction.padEnd(decimals, "0"));
 }
 
+/** Where others reach the chain. */
+export function hint(value: string): string {
+  if (/^https?:\/\/./.test(value) && URL.canParse(value)) return value;
+  throw bad("--hint", value, "it is an address that begins with http:// or https://, or none");
+}
+
 export function bad(name: string, value: string, reason: string): SubletException {
   return new SubletException({ code: "BadArgument", name, value, reason });
 }

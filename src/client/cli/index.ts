@@ -1,5 +1,6 @@
 /** The commands of a drive. */
 import type { Command } from "commander";
+import { deviceCommand } from "./device.ts";
 import { getCommand } from "./get.ts";
 import { initCommand } from "./init.ts";
 import { keepCommand } from "./keep.ts";
@@ -31,6 +32,7 @@ export function clientCommands(): Command[] {
     rmCommand(),
     keepCommand(),
     shareCommand(),
+    deviceCommand(),
     statusCommand(),
     repairCommand(),
     topupCommand(),
