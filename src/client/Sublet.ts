@@ -20,6 +20,7 @@ import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
 import { repairAll } from "./repair/Housekeeping.ts";
 import type { RepairReport } from "./repair/Repair.ts";
 import { type Recovered, recover } from "./restore/Recovery.ts";
+import { hasOthers, learnOthers, sync } from "./restore/Sync.ts";
 import { download } from "./retrieve/Download.ts";
 import { type Fetched, type FetchOptions, fetch } from "./retrieve/Fetching.ts";
 import {
@@ -87,6 +88,7 @@ export class Sublet {
   readonly #publisher: Publisher;
   #lock: WriterLock | undefined;
   #exclusive: Promise<unknown> = Promise.resolve();
+  #syncing: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
@@ -94,6 +96,7 @@ export class Sublet {
     this.#publisher = new Publisher({
       ...parts,
       writing: (volume) => parts.uploads.of(volume),
+      learnOthers: (volume) => learnOthers(parts, volume.id, parts.closing.signal),
       exclusively: (work) => this.#exclusively(work),
     });
   }
@@ -140,7 +143,7 @@ export class Sublet {
    * what was put is in the journal and goes on with the next change), HomeBusy
    */
   async put(path: string, source: Source, options: PutOptions = {}): Promise<Receipt> {
-    return put(this.#writable(), path, source, options);
+    return put(await this.#current(), path, source, options);
   }
 
   /**
@@ -204,7 +207,7 @@ export class Sublet {
    * @throws SubletException NoSuchPath, NotDurable
    */
   async forget(path: string): Promise<number> {
-    return forget(this.#writable(), path);
+    return forget(await this.#current(), path);
   }
 
   /** Whether `path` names a file, a folder (something is stored below it), or nothing. */
@@ -218,7 +221,7 @@ export class Sublet {
    * @throws SubletException NoSuchPath, BadArgument (a folder without `recursive`), NotDurable
    */
   async remove(path: string, options: Removal = {}): Promise<number> {
-    return remove(this.#writable(), path, options);
+    return remove(await this.#current(), path, options);
   }
 
   /**
@@ -227,12 +230,12 @@ export class Sublet {
    * @throws SubletException NoSuchPath, PathTaken, BadArgument (into itself, onto a folder, below a file), NotDurable
    */
   async move(from: string, to: string, { force = false }: { force?: boolean } = {}): Promise<number> {
-    return rename(this.#writable(), from, to, { force, keep: false });
+    return rename(await this.#current(), from, to, { force, keep: false });
   }
 
   /** {@link move}, but what was there stays; both names have the same content in the same place, and it is paid once. */
   async copy(from: string, to: string, { force = false }: { force?: boolean } = {}): Promise<number> {
-    return rename(this.#writable(), from, to, { force, keep: true });
+    return rename(await this.#current(), from, to, { force, keep: true });
   }
 
   /**
@@ -272,6 +275,17 @@ export class Sublet {
    */
   unshare(id: string): Promise<{ id: Address; path?: string }> {
     return revokeShare(this.#writable(), id);
+  }
+
+  /** Whether other devices may write to the drive: what they did is learned before each change, and with {@link sync}. */
+  get shared(): boolean {
+    return hasOthers(this.#parts);
+  }
+
+  /** Learns what other devices did. @throws SubletException TooFewProviders (all that they tell is learned), HomeBusy */
+  async sync(signal?: AbortSignal): Promise<void> {
+    this.#writable();
+    await sync(this.#parts, orClosed(this.#parts.closing, signal));
   }
 
   /** Other machines of the drive's owner. */
@@ -411,6 +425,19 @@ export class Sublet {
       publisher: this.#publisher,
       exclusively: (work) => this.#exclusively(work),
     };
+  }
+
+  /** {@link #writable}, with what others did as far as providers tell: a change that too few of them take says so itself. */
+  async #current(): Promise<Writable> {
+    const writable = this.#writable();
+    if (!this.shared) return writable;
+    this.#syncing ??= this.sync().finally(() => {
+      this.#syncing = undefined;
+    });
+    await this.#syncing.catch((error: unknown) => {
+      if (!SubletException.is(error, "TooFewProviders")) throw error;
+    });
+    return writable;
   }
 
   #exclusively<Result>(work: () => Promise<Result>): Promise<Result> {

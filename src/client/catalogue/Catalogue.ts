@@ -28,6 +28,9 @@ export interface Name {
   readonly object: Uint8Array | null;
 }
 
+/** Names of a path up to a stamp are kept no longer. */
+export type Forgetting = Pick<Name, "path" | "stamp">;
+
 export interface Entry {
   readonly path: string;
   readonly bytes: number;
@@ -185,11 +188,38 @@ export class Catalogue {
     }
   }
 
-  /** Drops versions that are forgotten where it counts, and objects that no name leads to any more. */
-  prune(): void {
+  /** Whether slabs of another lane hold some of an object: its writer gives them back once nothing is in them. */
+  isElsewhere(object: Uint8Array, lane: bigint): boolean {
+    return this.extents(object).some(({ slab }) => slab.lane !== lane);
+  }
+
+  /** All names of an object. */
+  namesOf(object: Uint8Array): Forgetting[] {
+    return this.#database.all<Forgetting>("SELECT path, stamp FROM name WHERE object = ?", object);
+  }
+
+  /** Whether a writer of another lane had a name forgotten, as far as is known here. */
+  isForgottenElsewhere({ path, stamp }: Forgetting, lane: Uint8Array): boolean {
+    const sql = `SELECT 1 FROM forgotten JOIN segment ON segment.salt = forgotten.segment
+      WHERE forgotten.path = ? AND forgotten.stamp >= ? AND segment.lane <> ?`;
+    return this.#database.get(sql, path, stamp, lane) !== undefined;
+  }
+
+  /** What is forgotten and still held: as others told, or as the segments of these salts will. */
+  forgettings(salts: readonly Uint8Array[]): Forgetting[] {
+    const own = salts.flatMap((salt) =>
+      this.#database.all<Forgetting>("SELECT path, stamp FROM forgotten WHERE segment = ? AND visible = 0", salt),
+    );
+    return [...own, ...this.#database.all<Forgetting>("SELECT path, stamp FROM forgotten WHERE visible = 1")];
+  }
+
+  /** Drops what is forgotten where it counts, and objects that no name leads to any more. */
+  settle(forgettings: readonly Forgetting[]): void {
+    for (const { path, stamp } of forgettings)
+      this.#database.run("UPDATE forgotten SET visible = 2 WHERE path = ? AND stamp = ?", path, stamp);
     this.#database.run(`
       DELETE FROM name WHERE (path, stamp) IN (SELECT name.path, name.stamp FROM forgotten
-        JOIN name ON name.path = forgotten.path AND name.stamp <= forgotten.stamp WHERE forgotten.visible = 1)`);
+        JOIN name ON name.path = forgotten.path AND name.stamp <= forgotten.stamp WHERE forgotten.visible = 2)`);
     const orphans = "SELECT id FROM object WHERE id NOT IN (SELECT object FROM name WHERE object IS NOT NULL)";
     this.#database.run(`DELETE FROM extent WHERE owner IN (${orphans})`);
     this.#database.run(`DELETE FROM object WHERE id IN (${orphans})`);

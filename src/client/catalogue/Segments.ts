@@ -6,6 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { bytesToHex } from "viem";
 import { Cipher, Keys, Slab } from "../../codec/index.ts";
 import type { Database } from "../home/Database.ts";
 import type { Catalogue, Extent } from "./Catalogue.ts";
@@ -114,12 +115,11 @@ export class Segments {
     for (const salt of salts) {
       this.#database.run("UPDATE segment SET state = 'published' WHERE salt = ?", salt);
       for (const table of ["name", "forgotten"])
-        this.#database.run(`UPDATE ${table} SET visible = 1 WHERE segment = ?`, salt);
+        this.#database.run(`UPDATE ${table} SET visible = max(visible, 1) WHERE segment = ?`, salt);
       const replaced = "SELECT salt FROM segment WHERE replaced_by = ?";
       this.#database.run(`DELETE FROM extent WHERE owner IN (${replaced})`, salt);
       this.#database.run("DELETE FROM segment WHERE replaced_by = ?", salt);
     }
-    this.#catalogue.prune();
   }
 
   /** What the lane's next head names: every segment that is durable and not taken over by another durable one. */
@@ -218,18 +218,25 @@ export class Segments {
       ...this.#database.all<Shape>(`${sql} WHERE segment IS NULL AND volume = ?`, `${volume}`),
       ...replaced.flatMap((salt) => this.#database.all<Shape>(`${sql} WHERE segment = ?`, salt)),
     ];
+    const names = rows<{ path: string; stamp: number; object: Uint8Array | null }>(
+      "SELECT path, stamp, object FROM name",
+    );
+    const objects = new Map(
+      rows<{ id: Uint8Array }>("SELECT id FROM object").map(({ id }) => [bytesToHex(id), id] as const),
+    );
+    // Of another writer too: whoever reads this may have let go of it, since no name led there any more.
+    for (const { object } of names) if (object) objects.set(bytesToHex(object), object);
     return create(SegmentSchema, {
-      names: rows<{ path: string; stamp: number; object: Uint8Array | null }>(
-        "SELECT path, stamp, object FROM name",
-      ).map(({ path, stamp, object }) => ({ path, stamp: BigInt(stamp), object: object ?? new Uint8Array(0) })),
-      objects: rows<{ id: Uint8Array; length: number; sha256: Uint8Array }>(
-        "SELECT id, length, sha256 FROM object",
-      ).map(({ id, length, sha256 }) => ({
-        id,
-        length: BigInt(length),
-        sha256,
-        extents: this.#catalogue.extents(id).map(encodeExtent),
+      names: names.map(({ path, stamp, object }) => ({
+        path,
+        stamp: BigInt(stamp),
+        object: object ?? new Uint8Array(0),
       })),
+      objects: [...objects.values()].flatMap((id) => {
+        const object = this.#catalogue.object(id);
+        if (!object) return [];
+        return [{ ...object, length: BigInt(object.length), extents: object.extents.map(encodeExtent) }];
+      }),
       slabs: rows<{ id: Uint8Array; volume: string; length: number; roots: Uint8Array }>(
         "SELECT id, volume, length, roots FROM slab",
       ).map((slab) => ({ ...slab, volume: BigInt(slab.volume) })),

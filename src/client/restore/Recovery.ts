@@ -51,7 +51,7 @@ export async function recover(parts: Parts, signal?: AbortSignal): Promise<Recov
   }
   parts.lanes.own();
   await learnSegments(parts, signal);
-  parts.database.transaction(() => parts.catalogue.prune());
+  parts.database.transaction(() => parts.catalogue.settle(parts.catalogue.forgettings([])));
   for (const volume of volumes) await completeSlabs(parts, volume, signal);
   let files = 0;
   for (const _ of parts.catalogue.list("")) files++;
