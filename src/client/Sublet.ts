@@ -88,6 +88,8 @@ export class Sublet {
   readonly #publisher: Publisher;
   #lock: WriterLock | undefined;
   #exclusive: Promise<unknown> = Promise.resolve();
+  /** Something was changed, or is being: the lock is kept until the drive is closed. */
+  #writes = false;
   #syncing: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -284,8 +286,13 @@ export class Sublet {
 
   /** Learns what other devices did. @throws SubletException TooFewProviders (all that they tell is learned), HomeBusy */
   async sync(signal?: AbortSignal): Promise<void> {
-    this.#writable();
-    await sync(this.#parts, orClosed(this.#parts.closing, signal));
+    this.#locked();
+    try {
+      await sync(this.#parts, orClosed(this.#parts.closing, signal));
+    } finally {
+      // Who only reads holds up no other process.
+      if (!this.#writes) this.#unlock();
+    }
   }
 
   /** Other machines of the drive's owner. */
@@ -405,7 +412,7 @@ export class Sublet {
   close(): Promise<void> {
     this.#closed ??= (async () => {
       await dismantle(this.#parts, this.#exclusive);
-      this.#lock?.release();
+      this.#unlock();
     })();
     return this.#closed;
   }
@@ -418,8 +425,8 @@ export class Sublet {
 
   /** @throws SubletException HomeBusy */
   #writable(): Writable {
-    this.#parts.closing.signal.throwIfAborted();
-    this.#lock ??= new WriterLock(this.#parts.home);
+    this.#locked();
+    this.#writes = true;
     return {
       parts: this.#parts,
       publisher: this.#publisher,
@@ -438,6 +445,16 @@ export class Sublet {
       if (!SubletException.is(error, "TooFewProviders")) throw error;
     });
     return writable;
+  }
+
+  #locked(): void {
+    this.#parts.closing.signal.throwIfAborted();
+    this.#lock ??= new WriterLock(this.#parts.home);
+  }
+
+  #unlock(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
   }
 
   #exclusively<Result>(work: () => Promise<Result>): Promise<Result> {

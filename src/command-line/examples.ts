@@ -90,6 +90,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   "sublet device list": [example("who there is, and what they may spend yet", "sublet device list")],
   "sublet device revoke": [example("one that was stolen", "sublet device revoke laptop")],
+  "sublet sync": [example("what other devices did", "sublet sync")],
   "sublet watch": [
     example("a folder, kept as it is now and changes", "sublet watch ~/notes /notes"),
     example("for a program: one document a line", "sublet watch photos /photos --quiet 10 --json"),

@@ -126,6 +126,15 @@ describe("a device", function () {
       expect(Buffer.compare(await read(third.get("copy.bin")), film)).to.equal(0);
     });
 
+    it("is kept where the name is in a volume that who forgets it has not heard of", async () => {
+      const { drive: second } = await world.restore(await world.keyOf(home));
+      await second.createVolume({ k: 1, n: 3, bytes: 8 * MIB, epochs: 40 });
+      await second.copy("film.bin", "copy.bin");
+      await owner.remove("film.bin", { forget: true });
+      expect(paths(owner)).to.deep.equal(["copy.bin"]);
+      expect(Buffer.compare(await read(owner.get("copy.bin")), film)).to.equal(0);
+    });
+
     it("is refused to who names it too late", async () => {
       const { drive: laptop } = await joined();
       // It has looked, and then waits behind a put: meanwhile the owner forgets.

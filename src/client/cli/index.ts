@@ -14,6 +14,7 @@ import { restoreCommand } from "./restore.ts";
 import { rmCommand } from "./rm.ts";
 import { shareCommand } from "./share.ts";
 import { statusCommand } from "./status.ts";
+import { syncCommand } from "./sync.ts";
 import { topupCommand } from "./topup.ts";
 import { volumeCommand } from "./volume.ts";
 import { watchCommand } from "./watch.ts";
@@ -33,6 +34,7 @@ export function clientCommands(): Command[] {
     keepCommand(),
     shareCommand(),
     deviceCommand(),
+    syncCommand(),
     statusCommand(),
     repairCommand(),
     topupCommand(),

@@ -44,9 +44,7 @@ export async function learnOthers(parts: Parts, published?: bigint, signal?: Abo
     const need = quorum(volume);
     // To one that is over nobody can have published.
     if ((await refreshDeals(parts, volume)).size < need) continue;
-    await parts.uploads.join(volume);
-    const { upload } = await parts.uploads.of(volume);
-    const have = await upload.look(signal, need);
+    const have = await parts.uploads.look(volume, need, signal);
     if (have < need) throw new SubletException({ code: "TooFewProviders", have, need });
   }
   await learnSegments(parts, signal);

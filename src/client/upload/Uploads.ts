@@ -105,6 +105,39 @@ export class Uploads {
     for (const { id, length } of this.#around.catalogue.slabs(volume.id)) upload.want({ slab: id, length });
   }
 
+  /**
+   * Sees what other devices did to the deals of a volume, of `enough` positions if so many answer. Nothing is begun for it.
+   * @returns how many were seen
+   */
+  async look(volume: Volume, enough: number, signal?: AbortSignal): Promise<number> {
+    if (this.#writings.has(volume.id)) {
+      await this.join(volume);
+      return (await this.of(volume)).upload.look(signal, enough);
+    }
+    const stop = new AbortController();
+    const either = AbortSignal.any([stop.signal, this.#around.signal, ...(signal ? [signal] : [])]);
+    let seen = 0;
+    const looks = this.#around.volumes.serving(volume.id).map(async (deal) => {
+      await this.#see(deal, either);
+      if (++seen >= enough) stop.abort();
+    });
+    await Promise.allSettled(looks);
+    this.#around.signal.throwIfAborted();
+    signal?.throwIfAborted();
+    return seen;
+  }
+
+  async #see(deal: Deal, signal: AbortSignal): Promise<void> {
+    const { database, providers } = this.#around;
+    const mirror = new DealMirror(database, deal);
+    await providers.call(deal.provider, async (connection) => {
+      const { newest } = await connection.head({ deal: deal.id }, { signal });
+      const underWay = mirror.pending()?.revision.number;
+      if (newest && newest.revision.number > mirror.number && newest.revision.number !== underWay)
+        await this.#adopt(mirror, connection, newest);
+    });
+  }
+
   /** Pumps for deals that were opened since. */
   async join(volume: Volume): Promise<void> {
     const { upload } = await this.of(volume);

@@ -109,6 +109,8 @@ export class VolumeUpload {
 
   /** Waits as long as the providers that do not cover the version yet are answering. */
   async complete(version: number, signal?: AbortSignal): Promise<Reach> {
+    // What was learned since may have changed the head: that is countersigned now, too.
+    this.#hurry(version);
     await this.#until(signal, () => this.#pumps.every((pump) => pump.covered >= version || pump.failure || pump.ended));
     return this.covered(version).length === this.volume.n ? "complete" : "durable";
   }
