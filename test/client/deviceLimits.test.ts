@@ -120,6 +120,8 @@ describe("what a device may", function () {
     const budget = (total * 3n) / 2n;
     const { id, drive: device } = await joined({ budget });
     await world.fund(id, market.token, 0n);
+    // Of which the device hears only after it has opened its own.
+    const another = await owner.createVolume({ ...VOLUME, bytes: MIB });
     const before = await market.tokenBalance(owner.account);
     const volume = await device.createVolume(VOLUME);
     await device.put("in-it.bin", randomBytes(MIB), { volume: volume.id });
@@ -127,7 +129,10 @@ describe("what a device may", function () {
     const left = (await owner.devices.list()).find((one) => one.id === id)!.budget;
     expect(left < total && left >= budget - total).to.equal(true);
     const over = await expectError(device.createVolume(VOLUME), "OverBudget");
-    expect(over.budget).to.equal(left);
+    // What the owner has in the market pays for the owner's own volumes first.
+    expect(over.budget <= left && over.need > over.budget).to.equal(true);
+    await device.sync();
+    expect((await device.status()).volumes.map(({ volume: one }) => one)).to.include(another.id);
     // Its owner learns of the volume and reads what is in it.
     await owner.sync();
     expect((await read(owner.get("in-it.bin"))).length).to.equal(MIB);

@@ -13,6 +13,7 @@ describe("sublet device", function () {
   let desk: string[];
   let laptop: string[];
   let source: string;
+  let id: string;
 
   before(async () => {
     source = join(network.directory, "film.bin");
@@ -23,7 +24,7 @@ describe("sublet device", function () {
     await done(["put", source, "/film.bin", ...desk]);
   });
 
-  it("lets another machine in, which writes beside the first, and takes it back", async () => {
+  it("lets another machine in, by a link that is shown to nobody", async () => {
     const link = join(network.directory, "laptop.link");
     const added = await done(["device", "add", "laptop", "--epochs", "90", "--reads", "1.5", "--to", link, ...desk]);
     expect(added).to.include({ name: "laptop", reads: "1500000", budget: "0", to: link });
@@ -38,9 +39,12 @@ describe("sublet device", function () {
 
     const joined = await done(["device", "join", link, "--local-network", ...laptop]);
     expect(joined).to.include({ address: added.id, files: 1, volumes: 1, strange: 0 });
+    id = added.id;
     const got = await network.command(["get", "/film.bin", "-", ...laptop]);
     expect(Buffer.compare(got.stdout, film)).to.equal(0);
+  });
 
+  it("writes on both at once, and each has what the other wrote", async () => {
     await Promise.all([
       done(["put", source, "/from/laptop.bin", ...laptop]),
       done(["put", source, "/from/desk.bin", ...desk]),
@@ -57,13 +61,12 @@ describe("sublet device", function () {
     const moved = await network.command(["get", "/moved.bin", "-", ...desk]);
     expect(Buffer.compare(moved.stdout, film)).to.equal(0);
     expect(await done(["sync", ...desk])).to.include({ files: 3, changed: 0, removed: 0 });
+  });
 
+  it("does nothing that takes the owner's key, and is taken back", async () => {
     for (const command of [
       ["share", "create", "/film.bin"],
-      ["topup", "1"],
-      ["volume", "extend"],
       ["volume", "renew", "--budget", "1"],
-      ["device", "add", "third"],
       ["key", "export"],
     ])
       expect(await fails([...command, ...laptop]), command.join(" ")).to.include({ code: "OwnerOnly" });
@@ -73,10 +76,9 @@ describe("sublet device", function () {
     expect(restoring).to.include({ code: "BadArgument", name: "--from-key" });
 
     const [device] = (await done(["device", "list", ...desk])).devices;
-    expect(device).to.include({ id: added.id, name: "laptop", state: "live", budget: "0" });
-    const revoked = await done(["device", "revoke", "laptop", ...desk]);
-    expect(revoked).to.include({ id: added.id, name: "laptop" });
+    expect(device).to.include({ id, name: "laptop", state: "live", budget: "0" });
+    expect(await done(["device", "revoke", "laptop", ...desk])).to.include({ id, name: "laptop" });
     for (let over = false; !over; ) over = (await done(["device", "list", ...desk])).devices[0].state === "over";
-    expect(await fails(["ls", ...laptop])).to.include({ code: "DeviceOver", device: added.id });
+    expect(await fails(["ls", ...laptop])).to.include({ code: "DeviceOver", device: id });
   });
 });

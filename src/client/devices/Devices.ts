@@ -24,7 +24,10 @@ import { encodeDeviceLink } from "./DeviceLink.ts";
 export interface DeviceOptions {
   /** For so many epochs, this one among them; 365 unless told. */
   readonly epochs?: number;
-  /** For deals that it opens: a volume, or fresh providers in a repair. Nothing unless told; paid into the market now. */
+  /**
+   * For deals that it opens: a volume, or fresh providers in a repair. Nothing unless told. It is paid into the market now,
+   * where it stays the owner's, whose own next volume takes of it first.
+   */
   readonly budget?: bigint;
   /** What deals may pay for reading by it; as much as they all have for reading now, unless told. */
   readonly reads?: bigint;

@@ -17,7 +17,7 @@ const ATTEMPTS = 3;
 /** Whether anybody else may write to the drive. */
 export function hasOthers(parts: Parts): boolean {
   if (!isOwner(parts) || parts.lanes.entries().some(({ lane }) => lane !== parts.lanes.drawn())) return true;
-  return !parts.catalogue.list(DEVICES).next().done;
+  return parts.catalogue.isFolder(DEVICES);
 }
 
 /** All of it. @throws SubletException TooFewProviders: what could be learned is */

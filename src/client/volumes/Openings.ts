@@ -82,9 +82,10 @@ export async function learnOpenings(
   { market, client, volumes }: Pick<SearchSurroundings, "market" | "client" | "volumes">,
   signer: Address | undefined,
 ): Promise<number> {
-  const known = volumes.newestOpening();
+  const known = volumes.openingsLearned();
   const found: Opened[] = [];
-  if (Number(await market.lastOpening(client)) <= known) return 0;
+  const last = Number(await market.lastOpening(client));
+  if (last <= known) return 0;
   for await (const event of market.openings(client)) {
     if (Number(event.block) < known) break;
     found.push(event);
@@ -94,5 +95,6 @@ export async function learnOpenings(
     const { volume: id, k, n, capacity } = event.args;
     volumes.record({ id, k, n, capacity }, [dealOf(event)]);
   }
+  volumes.learnedOpenings(last);
   return found.length - own.length;
 }
