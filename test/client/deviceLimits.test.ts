@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { type Address, bytesToHex, getAddress, type Hash } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
@@ -84,6 +85,8 @@ describe("what a device may", function () {
     expect(fromEpoch).to.equal(market.epochs.at(await world.ground.block()) + 2);
     await device.put("until.txt", Buffer.from("until"));
     await nextEpochs(2);
+    // A provider believes what the chain last said of a delegate for two seconds.
+    await sleep(2_100);
     await world.ground.mine(2);
     const { code, have } = await expectError(device.put("after.txt", Buffer.from("after")), "NotDurable");
     expect([code, have]).to.deep.equal(["NotDurable", 0]);
