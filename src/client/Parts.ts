@@ -1,6 +1,6 @@
 /** What a drive is made of, put together once; nothing here does anything by itself. */
 import { mkdir } from "node:fs/promises";
-import { type Address, type Hex, hexToBytes, isAddressEqual, type LocalAccount } from "viem";
+import { type Address, type Hex, hexToBytes } from "viem";
 import { readKeystore } from "../chain/Keystore.ts";
 import { Market } from "../chain/Market.ts";
 import { Keys } from "../codec/index.ts";
@@ -11,9 +11,10 @@ import { Catalogue } from "./catalogue/Catalogue.ts";
 import { decodeHead, Lanes } from "./catalogue/Heads.ts";
 import { Segments } from "./catalogue/Segments.ts";
 import { Versions } from "./catalogue/Versions.ts";
+import { leftToRead, requireInForce } from "./devices/Delegations.ts";
 import { Database } from "./home/Database.ts";
 import { type Config, Home } from "./home/Home.ts";
-import { accountOf } from "./home/Keystore.ts";
+import { callerOf, type Identity, identityOf, isOwner, payerOf } from "./home/Identity.ts";
 import { type DownloadSurroundings, rebuild } from "./retrieve/Download.ts";
 import { type Incident, ShardReader } from "./retrieve/ShardReader.ts";
 import { Vouchers } from "./retrieve/Vouchers.ts";
@@ -30,7 +31,7 @@ export interface OpenOptions {
   readonly home?: string;
   /** Opens the home's keystore. */
   readonly password?: string;
-  /** The master key itself, 32 bytes, in place of keystore and password. */
+  /** The master key itself (of a device: its secret), 32 bytes, in place of the password. */
   readonly key?: Uint8Array | Hex;
   /** In place of what the home's config.json says. */
   readonly rpcUrl?: string;
@@ -50,11 +51,9 @@ export interface OpenOptions {
   readonly trace?: string;
 }
 
-export interface Parts {
+export interface Parts extends Identity {
   readonly home: Home;
   readonly config: Config;
-  readonly master: Uint8Array;
-  readonly account: LocalAccount;
   readonly market: Market;
   readonly node: Node;
   readonly trace: TraceId;
@@ -75,24 +74,21 @@ export interface Parts {
 }
 
 /**
- * @throws SubletException NotInitialized, WrongPassword, StateCorrupt, ChainUnavailable, WrongChain, NotAMarket
+ * @throws SubletException NotInitialized, WrongPassword, StateCorrupt, ChainUnavailable, WrongChain, NotAMarket, DeviceOver
  */
 export async function assemble(options: OpenOptions): Promise<Parts> {
   const trace = options.trace === undefined ? newTrace() : requireTrace("trace", options.trace);
   const home = new Home(options.home);
   const config = await home.readConfig();
-  const master = await masterKey(home, options);
-  const account = accountOf(master);
-  if (!isAddressEqual(account.address, config.account)) {
-    const reason = `it is the home of ${config.account}, and this key is that of ${account.address}`;
-    throw new SubletException({ code: "BadArgument", name: "key", value: home.path, reason });
-  }
+  const identity = await identityOf(home, config, await secretOf(home, options));
+  const { account } = identity;
   const market = await Market.connect({
     rpcUrl: options.rpcUrl ?? config.rpcUrl,
     market: options.market ?? config.market,
     chainId: config.chainId,
     account,
   });
+  if (!isOwner(identity)) await requireInForce({ ...identity, market });
   await mkdir(home.path, { recursive: true, mode: 0o700 });
   const database = new Database(home.databaseFile);
   const asking = askingAt(options.bootnodes ?? config.bootnodes);
@@ -100,41 +96,42 @@ export async function assemble(options: OpenOptions): Promise<Parts> {
     database.close();
     throw error;
   });
-  return connectParts(options, { home, config, master, account, market, database, node, trace });
+  return connectParts(options, { ...identity, home, config, market, database, node, trace });
 }
 
-type Foundations = Pick<Parts, "home" | "config" | "master" | "account" | "market" | "database" | "node" | "trace">;
+type Foundations = Identity & Pick<Parts, "home" | "config" | "market" | "database" | "node" | "trace">;
 
 function connectParts(options: OpenOptions, foundations: Foundations): Parts {
-  const { home, config, master, account, market, database, node } = foundations;
+  const { home, config, account, client, drive, signer, market, database, node } = foundations;
   const closing = new AbortController();
   const catalogue = new Catalogue(database);
   const lanes = new Lanes(database);
-  const segments = new Segments(database, catalogue, master);
+  const segments = new Segments(database, catalogue, drive);
   const volumes = new Volumes(database);
   const versions = new Versions(database, catalogue, volumes, config.keep);
-  const providers = new Providers(node, market, account, database);
+  const providers = new Providers(node, market, callerOf(foundations), database);
   const journal = new Journal(home.journalFolder);
-  const shards = new Shards(journal, master);
-  const vouchers = new Vouchers(market, account, volumes);
+  const shards = new Shards(journal, drive);
+  const cap = isOwner(foundations) ? undefined : () => leftToRead({ ...foundations, volumes });
+  const vouchers = new Vouchers(market, payerOf(foundations), volumes, cap);
   const report = options.onIncident ?? (() => {});
   const reader = new ShardReader({ database, providers, volumes, vouchers, report });
   const reading: DownloadSurroundings = {
     reader,
-    contentKey: ({ id }) => Keys.objectKey(master, id),
+    contentKey: ({ id }) => Keys.objectKey(drive, id),
     place: (slab) => {
       const volume = volumes.require(catalogue.slab(slab)!.volume, home.path);
       return { volume, maskKeys: shards.maskKeys(volume, slab) };
     },
   };
   const uploads = new Uploads({
-    ...{ database, catalogue, lanes, journal, shards, volumes, providers, market, account },
+    ...{ database, catalogue, lanes, journal, shards, volumes, providers, market, account, client, signer },
     databaseFile: home.databaseFile,
     signal: closing.signal,
     patienceMs: options.patienceMs ?? PATIENCE_MS,
     rebuild: (slab, position, from, to) => rebuild(reading, slab, position, from, to, closing.signal),
     learnHead: (bytes) => {
-      for (const entry of decodeHead(master, bytes)) lanes.learn(entry);
+      for (const entry of decodeHead(drive, bytes)) lanes.learn(entry);
     },
   });
   return {
@@ -153,11 +150,11 @@ export async function dismantle(parts: Parts, last: Promise<unknown>): Promise<v
   parts.database.close();
 }
 
-async function masterKey(home: Home, { key, password }: OpenOptions): Promise<Uint8Array> {
+async function secretOf(home: Home, { key, password }: OpenOptions): Promise<Uint8Array> {
   if (key !== undefined) {
     const bytes = typeof key === "string" ? hexToBytes(key) : key;
     if (bytes.length === Keys.KEY_BYTES) return bytes;
-    const reason = `a master key has ${Keys.KEY_BYTES} bytes`;
+    const reason = `a key has ${Keys.KEY_BYTES} bytes`;
     throw new SubletException({ code: "BadArgument", name: "key", value: `${bytes.length} bytes`, reason });
   }
   if (password === undefined) {

@@ -8,16 +8,19 @@
  */
 import type { Address } from "viem";
 import { orAborted, within } from "../network/Deadline.ts";
+import { SubletException } from "../protocol/Errors.ts";
 import type { Entry } from "./catalogue/Catalogue.ts";
 import { normalize, normalizeFolder } from "./catalogue/Path.ts";
 import type { Version } from "./catalogue/Versions.ts";
 import { orClosed } from "./closing.ts";
+import { Devices } from "./devices/Devices.ts";
 import type { Keep } from "./home/Home.ts";
 import { WriterLock } from "./home/WriterLock.ts";
 import { assemble, dismantle, type OpenOptions, type Parts } from "./Parts.ts";
 import { repairAll } from "./repair/Housekeeping.ts";
 import type { RepairReport } from "./repair/Repair.ts";
 import { type Recovered, recover } from "./restore/Recovery.ts";
+import { hasOthers, learnOthers, sync } from "./restore/Sync.ts";
 import { type Fetched, type FetchOptions, fetch } from "./retrieve/Fetching.ts";
 import { type GetOptions, read, streamOf } from "./retrieve/Reading.ts";
 import { type Status, statusOf } from "./Status.ts";
@@ -67,6 +70,9 @@ export class Sublet {
   #exclusive: Promise<unknown> = Promise.resolve();
   /** Changes that are not over, though their callers may have given them up. */
   readonly #changing = new Set<Promise<unknown>>();
+  /** Something was changed, or is being: the lock is kept until the drive is closed. */
+  #writes = false;
+  #syncing: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
@@ -75,6 +81,7 @@ export class Sublet {
       ...parts,
       writing: (volume) => parts.uploads.of(volume),
       volume: (id) => parts.volumes.require(id, parts.home.path),
+      learnOthers: (volume) => learnOthers(parts, volume.id, parts.closing.signal),
       exclusively: (work) => this.#exclusively(work),
     });
   }
@@ -139,7 +146,7 @@ export class Sublet {
    * failed with, as it is
    */
   put(path: string, source: Source, options: PutOptions = {}): Promise<Receipt> {
-    return this.#change(options.signal, (drive) => put(drive, path, source, options));
+    return this.#changeNames(options.signal, (drive) => put(drive, path, source, options));
   }
 
   /**
@@ -204,7 +211,7 @@ export class Sublet {
    * @throws SubletException NoSuchPath, NotDurable
    */
   forget(path: string, { signal }: Waiting = {}): Promise<number> {
-    return this.#change(signal, (drive) => forget(drive, path));
+    return this.#changeNames(signal, (drive) => forget(drive, path));
   }
 
   /** Whether `path` names a file, a folder (something is stored below it), or nothing. */
@@ -218,7 +225,7 @@ export class Sublet {
    * @throws SubletException NoSuchPath, BadArgument (a folder without `recursive`), NotDurable
    */
   remove(path: string, options: Removal = {}): Promise<number> {
-    return this.#change(options.signal, (drive) => remove(drive, path, options));
+    return this.#changeNames(options.signal, (drive) => remove(drive, path, options));
   }
 
   /**
@@ -227,12 +234,12 @@ export class Sublet {
    * @throws SubletException NoSuchPath, PathTaken, BadArgument (into itself, onto a folder, below a file), NotDurable
    */
   move(from: string, to: string, { force = false, signal }: Waiting & { force?: boolean } = {}): Promise<number> {
-    return this.#change(signal, (drive) => rename(drive, from, to, { force, keep: false }));
+    return this.#changeNames(signal, (drive) => rename(drive, from, to, { force, keep: false }));
   }
 
   /** {@link move}, but what was there stays; both names have the same content in the same place, and it is paid once. */
   copy(from: string, to: string, { force = false, signal }: Waiting & { force?: boolean } = {}): Promise<number> {
-    return this.#change(signal, (drive) => rename(drive, from, to, { force, keep: true }));
+    return this.#changeNames(signal, (drive) => rename(drive, from, to, { force, keep: true }));
   }
 
   /**
@@ -274,6 +281,27 @@ export class Sublet {
    */
   unshare(id: string, { signal }: Waiting = {}): Promise<{ id: Address; path?: string }> {
     return this.#change(signal, (drive) => revokeShare(drive, id));
+  }
+
+  /** Whether other devices may write to the drive: what they did is learned before each change, and with {@link sync}. */
+  get shared(): boolean {
+    return hasOthers(this.#parts);
+  }
+
+  /** Learns what other devices did. @throws SubletException TooFewProviders (all that they tell is learned), HomeBusy */
+  async sync(signal?: AbortSignal): Promise<void> {
+    this.#locked();
+    try {
+      await sync(this.#parts, orClosed(this.#parts.closing, signal));
+    } finally {
+      // Who only reads holds up no other process.
+      if (!this.#writes) this.#unlock();
+    }
+  }
+
+  /** Other machines of the drive's owner. */
+  get devices(): Devices {
+    return new Devices(this.#parts, () => this.#writable(this.#parts.closing.signal));
   }
 
   // ---------------------------------------------------------------- volumes
@@ -376,7 +404,7 @@ export class Sublet {
       this.#parts.closing.abort();
       await within(RECORD_MS, Promise.allSettled(this.#changing));
       await dismantle(this.#parts, this.#exclusive);
-      this.#lock?.release();
+      this.#unlock();
     })();
     return this.#closed;
   }
@@ -411,7 +439,8 @@ export class Sublet {
   /** @throws SubletException HomeBusy */
   #writable(signal: AbortSignal): Writable {
     signal.throwIfAborted();
-    this.#lock ??= new WriterLock(this.#parts.home);
+    this.#locked();
+    this.#writes = true;
     return {
       parts: this.#parts,
       publisher: this.#publisher,
@@ -421,6 +450,33 @@ export class Sublet {
           return work();
         }),
     };
+  }
+
+  /** {@link #change}, after what others did as far as providers tell: a change that too few of them take says so itself. */
+  #changeNames<Result>(signal: AbortSignal | undefined, work: (drive: Writable) => Promise<Result>): Promise<Result> {
+    return this.#change(signal, async (drive) => {
+      if (this.shared) await this.#catchUp();
+      return work(drive);
+    });
+  }
+
+  async #catchUp(): Promise<void> {
+    this.#syncing ??= this.sync().finally(() => {
+      this.#syncing = undefined;
+    });
+    await this.#syncing.catch((error: unknown) => {
+      if (!SubletException.is(error, "TooFewProviders")) throw error;
+    });
+  }
+
+  #locked(): void {
+    this.#parts.closing.signal.throwIfAborted();
+    this.#lock ??= new WriterLock(this.#parts.home);
+  }
+
+  #unlock(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
   }
 
   #exclusively<Result>(work: () => Promise<Result>): Promise<Result> {

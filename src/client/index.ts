@@ -2,6 +2,8 @@
 export { type ErrorCode, type SubletError, SubletException } from "../protocol/Errors.ts";
 export type { Entry } from "./catalogue/Catalogue.ts";
 export type { Version } from "./catalogue/Versions.ts";
+export type { DeviceOptions, DeviceStatus, Devices, NewDevice, RevokedDevice } from "./devices/Devices.ts";
+export { type JoinOptions, joinDevice } from "./devices/Joining.ts";
 export type { Keep } from "./home/Home.ts";
 export { keyOf, wordsOf } from "./home/Words.ts";
 export type { Failure } from "./Parallel.ts";

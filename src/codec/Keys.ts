@@ -1,7 +1,11 @@
 /**
  * Every key of an owner, from one 32-byte master key:
  *
- *   master -> account | volume -> mask -> slab -> position | content -> object | catalogue -> segment | head -> entry
+ *   master -> account | drive
+ *   drive -> signer | volume -> mask -> slab -> position | content -> object | catalogue -> segment | head -> entry
+ *
+ * The account has the money; the drive key has all that is stored and none of the money, so another device of the owner is
+ * given that and an account of its own.
  *
  * Each arrow is one HKDF-SHA256 (no salt) whose info is an ASCII label and then fixed-width big-endian fields, so no two
  * arrows share an input and no key leads back up. docs/CODEC.md lists the labels.
@@ -18,18 +22,38 @@ export const SALT_BYTES = 16;
 
 const SECP256K1_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
-/** The owner's account on chain: a secp256k1 private key of 32 bytes, never zero and below the order. */
+/** The owner's account on chain, or from a device's secret the device's: a secp256k1 private key of 32 bytes. */
 export function accountKey(master: Uint8Array): Uint8Array {
+  return privateKey(master, "account");
+}
+
+/** All that is stored in the owner's name, and nothing of the money: what another device is given. */
+export function driveKey(master: Uint8Array): Uint8Array {
+  return derive(master, "drive");
+}
+
+/** Signs what the deals of a drive hold: the clientSigner of each, a private key as {@link accountKey}. */
+export function signerKey(drive: Uint8Array): Uint8Array {
+  return privateKey(drive, "signer");
+}
+
+/** What a device's secret keeps its drive key under, at rest. It seals that one key only. */
+export function deviceKey(secret: Uint8Array): Uint8Array {
+  return derive(secret, "device");
+}
+
+/** Never zero and below the order. */
+function privateKey(parent: Uint8Array, label: string): Uint8Array {
   // 48 bytes reduced, as FIPS 186-5 A.2.1 asks: the bias is below 2^-128 and no derivation can fail.
-  const wide = derive(master, "account", [], 48);
+  const wide = derive(parent, label, [], 48);
   const scalar = (BigInt(`0x${Buffer.from(wide).toString("hex")}`) % (SECP256K1_ORDER - 1n)) + 1n;
   return new Uint8Array(Buffer.from(scalar.toString(16).padStart(64, "0"), "hex"));
 }
 
 /** All a caretaker needs to unmask one volume, and nothing else: no content key and no other volume follows from it. */
-export function maskRoot(master: Uint8Array, volume: bigint): Uint8Array {
+export function maskRoot(drive: Uint8Array, volume: bigint): Uint8Array {
   requireUint("a volume id", volume, 64);
-  return derive(derive(master, "volume", [uint(volume, 8)]), "mask");
+  return derive(derive(drive, "volume", [uint(volume, 8)]), "mask");
 }
 
 /** The key masking one position of one slab. */
@@ -55,21 +79,21 @@ export function positionKeys(slabKey: Uint8Array, n: number): Uint8Array[] {
 }
 
 /** The content key of one object, which is what a share link gives away. */
-export function objectKey(master: Uint8Array, objectId: Uint8Array): Uint8Array {
+export function objectKey(drive: Uint8Array, objectId: Uint8Array): Uint8Array {
   requireLength("an object id", objectId, OBJECT_ID_BYTES);
-  return derive(derive(master, "content"), "object", [objectId]);
+  return derive(derive(drive, "content"), "object", [objectId]);
 }
 
 /** The key of one catalogue segment. */
-export function segmentKey(master: Uint8Array, salt: Uint8Array): Uint8Array {
+export function segmentKey(drive: Uint8Array, salt: Uint8Array): Uint8Array {
   requireLength("a salt", salt, SALT_BYTES);
-  return derive(derive(master, "catalogue"), "segment", [salt]);
+  return derive(derive(drive, "catalogue"), "segment", [salt]);
 }
 
 /** The key of one head entry. */
-export function entryKey(master: Uint8Array, salt: Uint8Array): Uint8Array {
+export function entryKey(drive: Uint8Array, salt: Uint8Array): Uint8Array {
   requireLength("a salt", salt, SALT_BYTES);
-  return derive(derive(master, "head"), "entry", [salt]);
+  return derive(derive(drive, "head"), "entry", [salt]);
 }
 
 function positionKey(slabKey: Uint8Array, position: number): Uint8Array {

@@ -87,6 +87,24 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   "sublet share list": [example("for a program", "sublet share list --json")],
   "sublet share revoke": [example("by the beginning of its id", "sublet share revoke 0x90F79bf6")],
+  "sublet device": [
+    example("another machine, with its link in a file to be carried over", "sublet device add laptop --to laptop.link"),
+    example("on that machine", "sublet device join laptop.link"),
+  ],
+  "sublet device add": [
+    example(
+      "for a month, with five tokens for volumes and repairs",
+      "sublet device add laptop --epochs 30 --budget 5 --to laptop.link",
+    ),
+    example("that only reads and writes what is there, with the link printed", "sublet device add desk"),
+  ],
+  "sublet device join": [
+    example("from the file that was carried over", "sublet device join laptop.link"),
+    example("pasted; it ends with Ctrl-D", "sublet device join - --home ./drive"),
+  ],
+  "sublet device list": [example("who there is, and what they may spend yet", "sublet device list")],
+  "sublet device revoke": [example("one that was stolen", "sublet device revoke laptop")],
+  "sublet sync": [example("what other devices did", "sublet sync")],
   "sublet watch": [
     example("a folder, kept as it is now and changes", "sublet watch ~/notes /notes"),
     example("for a program: one document a line", "sublet watch photos /photos --quiet 10 --json"),

@@ -83,6 +83,14 @@ export interface Local {
   /** Ledger units: what a provider is owed, and what the link may still be charged. */
   LinkSpent: { owed: bigint; left: bigint };
 
+  // ---- devices
+  /** What takes the key of the drive's owner, asked of a device. */
+  OwnerOnly: { what: string; owner: Address };
+  /** The owner took the device back, or its time is over. */
+  DeviceOver: { device: Address; owner: Address; untilEpoch: number; epoch: number };
+  /** Another device had the content forgotten while this one gave it a name. */
+  Forgotten: { path: string };
+
   // ---- audits
   NotProven: { provider: Address; epoch: number; reason: string };
 }
@@ -250,11 +258,11 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
     advice: () => "let another provider be asked, and repair the volume where this goes on",
   },
   LinkMalformed: {
-    happened: (e) => `this is no whole share link (${e.reason})`,
+    happened: (e) => `this is no whole link (${e.reason})`,
     advice: () => "copy all of it, in quotes, or ask for it again",
   },
   LinkVersion: {
-    happened: (e) => `the share link is of version ${e.found}, and this program knows ${e.known}`,
+    happened: (e) => `the link is of version ${e.found}, and this program knows ${e.known}`,
     advice: () => "update this program, or ask for another link",
   },
   LinkExpired: {
@@ -269,6 +277,19 @@ export const LOCAL: { readonly [Code in keyof Local]: Wording<Local[Code]> } = {
     happened: (e) =>
       `reading by this share link is not paid any more, since ${e.owed} ledger units are owed to a provider and its own budget has ${e.left} left`,
     advice: () => "ask its owner for one with a larger budget, or to top up the egress of the deals",
+  },
+  OwnerOnly: {
+    happened: (e) => `${e.what} takes the key of ${e.owner}, whose drive this is a device of; nothing was changed`,
+    advice: () => "do it where the drive's own key is",
+  },
+  DeviceOver: {
+    happened: (e) =>
+      `${e.owner} lets the device ${e.device} do nothing since epoch ${e.untilEpoch}, and this is epoch ${e.epoch}`,
+    advice: () => "have its owner add it anew, with device add, and join in another home",
+  },
+  Forgotten: {
+    happened: (e) => `another device had what is at ${e.path} forgotten meanwhile, and the name was taken back`,
+    advice: () => "put the content again, where you have it",
   },
   NotProven: {
     happened: (e) => `provider ${e.provider} has not proven epoch ${e.epoch} (${e.reason})`,

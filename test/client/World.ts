@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Address, bytesToHex, encodeFunctionData, parseAbi } from "viem";
 import { readKeystore } from "../../src/chain/Keystore.ts";
 import { setUp } from "../../src/client/home/Setup.ts";
-import { type OpenOptions, Sublet } from "../../src/client/index.ts";
+import { joinDevice, type OpenOptions, Sublet } from "../../src/client/index.ts";
 import { type ProviderConfig, ProviderNode } from "../../src/provider-node/main.ts";
 import { RpcServer } from "../chain/RpcServer.ts";
 import { Ground, type Host, PARAMETERS } from "../provider-node/Ground.ts";
@@ -137,6 +137,15 @@ export class World {
     const drive = await Sublet.open({ home, password: PASSWORD, patienceMs: 2_000, ...options });
     this.#drives.push(drive);
     return drive;
+  }
+
+  /** A second machine: its home, and the drive that it made of a device's link. */
+  async join(link: string, home?: string) {
+    const folder = home ?? join(await this.folder(), "device");
+    const options = { home: folder, password: PASSWORD, localNetwork: true, scryptN: SCRYPT_N, patienceMs: 2_000 };
+    const joined = await joinDevice({ ...options, link });
+    this.#drives.push(joined.drive);
+    return { ...joined, home: folder };
   }
 
   keyOf(home: string): Promise<Uint8Array> {

@@ -61,7 +61,9 @@ describe("the catalogue", () => {
     segments.record(composed, [{ slab: { lane, sequence: 0 }, offset: 0, length: composed.sealed.length }]);
     segments.markDurable([composed.salt]);
     lanes.advance(sealListing(master, { lane, sequence: lanes.sequence() + 1, segments: segments.live(lane) }));
+    const named = catalogue.forgettings([composed.salt]);
     segments.markPublished(VOLUME);
+    catalogue.settle(named);
     return composed;
   }
 
@@ -104,7 +106,7 @@ describe("the catalogue", () => {
     open("two.sqlite");
     lanes.own();
     for (const reference of live.toReversed()) segments.apply(entry!.lane, reference, sealed.get(key(reference.salt))!);
-    catalogue.prune();
+    catalogue.settle(catalogue.forgettings([]));
     expect([...catalogue.list("")]).to.deep.equal(before);
     expect(catalogue.object(catalogue.find(before[0]!.path)!.object!)!.extents).to.have.length(1);
   });
@@ -115,7 +117,7 @@ describe("the catalogue", () => {
     const older = catalogue.find("a")!.stamp - 1;
     expect(versions.forget("", VOLUME)).to.equal(1);
     expect(versions.expire(VOLUME), "asked for already").to.equal(0);
-    catalogue.prune();
+    expect(catalogue.forgettings([])).to.deep.equal([]);
     expect([...versions.list("")].map(({ version }) => version)).to.deep.equal([1, 2]);
     expect(segments.pending(VOLUME)).to.equal(true);
     expect(segments.unfinishedVolumes()).to.deep.equal([VOLUME]);
@@ -133,8 +135,12 @@ describe("the catalogue", () => {
       const reference = live.find(({ salt }) => Buffer.compare(salt, one.salt) === 0)!;
       segments.apply(entry!.lane, reference, one.sealed);
     }
-    catalogue.prune();
+    // Hidden at once, and held until a head of its own has said so too.
     expect([...versions.list("")]).to.deep.equal(before);
+    expect(database.get("SELECT count(*) AS count FROM object")).to.deep.include({ count: 3 });
+    catalogue.settle(catalogue.forgettings([]));
+    expect([...versions.list("")]).to.deep.equal(before);
+    expect(database.get("SELECT count(*) AS count FROM object")).to.deep.include({ count: 2 });
   });
 
   it("takes over a drive of version 1, where a removal had everything before it forgotten", () => {

@@ -64,10 +64,10 @@ describe("a share link", function () {
     const object = catalogue.object(catalogue.find(path)!.object!)!;
     const slabs = object.extents.map(({ slab }) => {
       const record = catalogue.slab(slab)!;
-      return { ...record, maskKey: Keys.slabMaskKey(Keys.maskRoot(key, record.volume), slab) };
+      return { ...record, maskKey: Keys.slabMaskKey(Keys.maskRoot(Keys.driveKey(key), record.volume), slab) };
     });
     database.close();
-    return { object, slabs, key: Keys.objectKey(key, object.id) };
+    return { object, slabs, key: Keys.objectKey(Keys.driveKey(key), object.id) };
   }
 
   async function nextEpochs(count: number): Promise<void> {

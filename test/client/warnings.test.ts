@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { expect } from "chai";
 import { bytesToHex } from "viem";
 import { LEDGER_ONE } from "../../src/chain/MarketReader.ts";
+import { signerOf } from "../../src/client/home/Keystore.ts";
 import { Keys } from "../../src/codec/index.ts";
 import { PARAMETERS, policy, Tenant } from "../provider-node/Ground.ts";
 import { expectError } from "./failures.ts";
@@ -65,7 +66,7 @@ describe("warnings", function () {
     const { deal } = await Tenant.open(
       world.ground,
       world.hosts[0]!,
-      { rate: 2_000n * LEDGER_ONE, capacity: 500 },
+      { rate: 2_000n * LEDGER_ONE, capacity: 500, clientSigner: signerOf(Keys.driveKey(master)).address },
       0n,
       bytesToHex(Keys.accountKey(master)),
     );

@@ -18,33 +18,43 @@ describe("Keys", () => {
     const id = content(2, 16);
     const slab = { lane: 0x0102030405060708n, sequence: 9 };
     const slabBytes = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 9);
-    const root = step(step(master, "volume", Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2)), "mask");
+    const drive = step(master, "drive");
+    const root = step(step(drive, "volume", Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2)), "mask");
     const cases: [Uint8Array, Uint8Array][] = [
-      [Keys.maskRoot(master, 258n), root],
+      [Keys.driveKey(master), drive],
+      [Keys.deviceKey(master), step(master, "device")],
+      [Keys.maskRoot(drive, 258n), root],
       [Keys.maskKey(root, slab, 11), step(step(root, "slab", slabBytes), "position", Uint8Array.of(11))],
-      [Keys.objectKey(master, id), step(step(master, "content"), "object", id)],
-      [Keys.segmentKey(master, id), step(step(master, "catalogue"), "segment", id)],
-      [Keys.entryKey(master, id), step(step(master, "head"), "entry", id)],
+      [Keys.objectKey(drive, id), step(step(drive, "content"), "object", id)],
+      [Keys.segmentKey(drive, id), step(step(drive, "catalogue"), "segment", id)],
+      [Keys.entryKey(drive, id), step(step(drive, "head"), "entry", id)],
     ];
     for (const [actual, expected] of cases) expect(hex(actual)).to.equal(hex(expected));
   });
 
-  it("reduce the account key to a private key the curve accepts", () => {
-    const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
-    const wide = hkdf(sha256, master, new Uint8Array(0), new TextEncoder().encode("sublet/1/account"), 48);
-    const key = Keys.accountKey(master);
-    expect(BigInt(hex(key))).to.equal((BigInt(hex(wide)) % (order - 1n)) + 1n);
-    for (let seed = 0; seed < 20; seed++) {
-      const ecdh = createECDH("secp256k1");
-      ecdh.setPrivateKey(Keys.accountKey(content(seed, 32)));
-      expect(ecdh.getPublicKey().length).to.equal(65);
-    }
-  });
+  for (const [label, of] of [
+    ["account", Keys.accountKey],
+    ["signer", Keys.signerKey],
+  ] as const) {
+    it(`reduce the ${label}'s to a private key the curve accepts`, () => {
+      const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+      const wide = hkdf(sha256, master, new Uint8Array(0), new TextEncoder().encode(`sublet/1/${label}`), 48);
+      expect(BigInt(hex(of(master)))).to.equal((BigInt(hex(wide)) % (order - 1n)) + 1n);
+      for (let seed = 0; seed < 20; seed++) {
+        const ecdh = createECDH("secp256k1");
+        ecdh.setPrivateKey(of(content(seed, 32)));
+        expect(ecdh.getPublicKey().length).to.equal(65);
+      }
+    });
+  }
 
   it("are all different, whatever differs: purpose, volume, slab, position, id or master", () => {
     const other = content(3, 32);
     const keys = [master, other].flatMap((key) => [
       Keys.accountKey(key),
+      Keys.driveKey(key),
+      Keys.signerKey(key),
+      Keys.deviceKey(key),
       ...[0n, 1n, 2n ** 64n - 1n].flatMap((volume) => [
         Keys.maskRoot(key, volume),
         ...[0n, 1n].flatMap((lane) =>

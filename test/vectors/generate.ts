@@ -51,15 +51,19 @@ export function vectorFiles(): Map<string, string> {
 
 function keys() {
   const master = content(1, 32);
-  const root = Keys.maskRoot(master, 258n);
+  const drive = Keys.driveKey(master);
+  const root = Keys.maskRoot(drive, 258n);
   const slab = { lane: 0x0102030405060708n, sequence: 9 };
   const [id, salt] = [content(2, Keys.OBJECT_ID_BYTES), content(3, Keys.SALT_BYTES)];
   return {
     master: hex(master),
     accountKey: hex(Keys.accountKey(master)),
+    driveKey: hex(drive),
+    signerKey: hex(Keys.signerKey(drive)),
+    deviceKey: hex(Keys.deviceKey(master)),
     maskRoots: [0n, 258n, 2n ** 64n - 1n].map((volume) => ({
       volume: String(volume),
-      maskRoot: hex(Keys.maskRoot(master, volume)),
+      maskRoot: hex(Keys.maskRoot(drive, volume)),
     })),
     maskKeys: [0, 1, 29, 254].map((position) => ({
       maskRoot: hex(root),
@@ -67,9 +71,9 @@ function keys() {
       position,
       maskKey: hex(Keys.maskKey(root, slab, position)),
     })),
-    objectKey: { objectId: hex(id), key: hex(Keys.objectKey(master, id)) },
-    segmentKey: { salt: hex(salt), key: hex(Keys.segmentKey(master, salt)) },
-    entryKey: { salt: hex(salt), key: hex(Keys.entryKey(master, salt)) },
+    objectKey: { objectId: hex(id), key: hex(Keys.objectKey(drive, id)) },
+    segmentKey: { salt: hex(salt), key: hex(Keys.segmentKey(drive, salt)) },
+    entryKey: { salt: hex(salt), key: hex(Keys.entryKey(drive, salt)) },
   };
 }
 

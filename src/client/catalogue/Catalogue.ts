@@ -28,6 +28,9 @@ export interface Name {
   readonly object: Uint8Array | null;
 }
 
+/** Names of a path up to a stamp are kept no longer. */
+export type Forgetting = Pick<Name, "path" | "stamp">;
+
 /** A file as it is listed: its path, `bytes` and SHA-256 of its content, and when it was put, in microseconds since 1970. */
 export interface Entry {
   readonly path: string;
@@ -49,8 +52,15 @@ export function slabName({ lane, sequence }: Slab.SlabId): string {
   return `${lane.toString(16).padStart(16, "0")}-${sequence}`;
 }
 
-/** The folder of what share links lead to: it is kept beside the files, and shows where it is named. */
+/** The folder of what share links lead to, and that of the devices' names: kept beside the files, they show where they are named. */
 export const SHARES = ".shares";
+export const DEVICES = ".devices";
+/** What the listing of a whole drive shows: all but these. */
+const SHOWN = [
+  ["", `${DEVICES}/`],
+  [`${DEVICES}0`, `${SHARES}/`],
+  [`${SHARES}0`, "\u{10ffff}"],
+] as const;
 
 interface ExtentRow {
   slab: Uint8Array;
@@ -96,12 +106,11 @@ export class Catalogue {
     return row && this.object(row.object);
   }
 
-  /** Files at or below `folder` (the whole drive: empty; but not what share links lead to), in the order of their paths. */
+  /** Files at or below `folder` (the whole drive: empty; but neither what share links lead to nor names of devices), in the order of their paths. */
   *list(folder: string): Generator<Entry> {
     const sql = `SELECT path, stamp, length AS bytes, sha256 FROM (${NEWEST}) JOIN object ON object.id = object ORDER BY path`;
     if (folder === "") {
-      yield* this.#database.each<Entry>(sql, "", `${SHARES}/`);
-      yield* this.#database.each<Entry>(sql, `${SHARES}0`, "\u{10ffff}");
+      for (const [from, to] of SHOWN) yield* this.#database.each<Entry>(sql, from, to);
       return;
     }
     yield* this.#database.each<Entry>(sql, folder, `${folder}\0`);
@@ -180,11 +189,38 @@ export class Catalogue {
     }
   }
 
-  /** Drops versions that are forgotten where it counts, and objects that no name leads to any more. */
-  prune(): void {
+  /** Whether slabs of another lane hold some of an object: its writer gives them back once nothing is in them. */
+  isElsewhere(object: Uint8Array, lane: bigint): boolean {
+    return this.extents(object).some(({ slab }) => slab.lane !== lane);
+  }
+
+  /** All names of an object. */
+  namesOf(object: Uint8Array): Forgetting[] {
+    return this.#database.all<Forgetting>("SELECT path, stamp FROM name WHERE object = ?", object);
+  }
+
+  /** Whether a writer of another lane had a name forgotten, as far as is known here. */
+  isForgottenElsewhere({ path, stamp }: Forgetting, lane: Uint8Array): boolean {
+    const sql = `SELECT 1 FROM forgotten JOIN segment ON segment.salt = forgotten.segment
+      WHERE forgotten.path = ? AND forgotten.stamp >= ? AND segment.lane <> ?`;
+    return this.#database.get(sql, path, stamp, lane) !== undefined;
+  }
+
+  /** What is forgotten and still held: as others told, or as the segments of these salts will. */
+  forgettings(salts: readonly Uint8Array[]): Forgetting[] {
+    const own = salts.flatMap((salt) =>
+      this.#database.all<Forgetting>("SELECT path, stamp FROM forgotten WHERE segment = ? AND visible = 0", salt),
+    );
+    return [...own, ...this.#database.all<Forgetting>("SELECT path, stamp FROM forgotten WHERE visible = 1")];
+  }
+
+  /** Drops what is forgotten where it counts, and objects that no name leads to any more. */
+  settle(forgettings: readonly Forgetting[]): void {
+    for (const { path, stamp } of forgettings)
+      this.#database.run("UPDATE forgotten SET visible = 2 WHERE path = ? AND stamp = ?", path, stamp);
     this.#database.run(`
       DELETE FROM name WHERE (path, stamp) IN (SELECT name.path, name.stamp FROM forgotten
-        JOIN name ON name.path = forgotten.path AND name.stamp <= forgotten.stamp WHERE forgotten.visible = 1)`);
+        JOIN name ON name.path = forgotten.path AND name.stamp <= forgotten.stamp WHERE forgotten.visible = 2)`);
     const orphans = "SELECT id FROM object WHERE id NOT IN (SELECT object FROM name WHERE object IS NOT NULL)";
     this.#database.run(`DELETE FROM extent WHERE owner IN (${orphans})`);
     this.#database.run(`DELETE FROM object WHERE id IN (${orphans})`);

@@ -39,7 +39,7 @@ export interface LaneEntry {
 const MAX_LANES = 64;
 
 /** Seals a listing into its lane's entry, under a fresh salt. */
-export function sealListing(master: Uint8Array, listing: Listing): LaneEntry {
+export function sealListing(drive: Uint8Array, listing: Listing): LaneEntry {
   const salt = new Uint8Array(randomBytes(Keys.SALT_BYTES));
   const message = create(ListingSchema, {
     lane: listing.lane,
@@ -51,13 +51,13 @@ export function sealListing(master: Uint8Array, listing: Listing): LaneEntry {
       extents: segment.extents.map(encodeExtent),
     })),
   });
-  const sealed = Cipher.seal(Keys.entryKey(master, salt), toBinary(ListingSchema, message));
+  const sealed = Cipher.seal(Keys.entryKey(drive, salt), toBinary(ListingSchema, message));
   return { lane: listing.lane, sequence: listing.sequence, salt, sealed };
 }
 
-/** @throws CodecError or Error when the entry was not sealed under this master key, for this lane and sequence */
-export function openListing(master: Uint8Array, entry: LaneEntry): Listing {
-  const message = fromBinary(ListingSchema, Cipher.open(Keys.entryKey(master, entry.salt), entry.sealed));
+/** @throws CodecError or Error when the entry was not sealed under this drive key, for this lane and sequence */
+export function openListing(drive: Uint8Array, entry: LaneEntry): Listing {
+  const message = fromBinary(ListingSchema, Cipher.open(Keys.entryKey(drive, entry.salt), entry.sealed));
   if (message.lane !== entry.lane || message.sequence !== BigInt(entry.sequence)) {
     throw new Error(`the entry of lane ${entry.lane} at ${entry.sequence} holds another one`);
   }
@@ -84,16 +84,16 @@ export function encodeHead(entries: readonly LaneEntry[]): Uint8Array {
 }
 
 /**
- * The entries of a head, each of which opens under this master key: one that did not would take the place of a true one.
+ * The entries of a head, each of which opens under this drive key: one that did not would take the place of a true one.
  * @throws CodecError or Error when the bytes are no head of this owner
  */
-export function decodeHead(master: Uint8Array, bytes: Uint8Array): LaneEntry[] {
+export function decodeHead(drive: Uint8Array, bytes: Uint8Array): LaneEntry[] {
   if (bytes.length > MAX_HEAD_BYTES) throw new Error(`a head of ${bytes.length} bytes`);
   const { entries } = fromBinary(HeadSchema, bytes);
   if (entries.length > MAX_LANES) throw new Error(`a head of ${entries.length} lanes`);
   return entries.map(({ lane, sequence, salt, sealed }: Entry) => {
     const entry = { lane, sequence: Number(sequence), salt, sealed };
-    openListing(master, entry);
+    openListing(drive, entry);
     return entry;
   });
 }

@@ -6,6 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { bytesToHex } from "viem";
 import { Cipher, Keys, Slab } from "../../codec/index.ts";
 import type { Database } from "../home/Database.ts";
 import type { Catalogue, Extent } from "./Catalogue.ts";
@@ -52,12 +53,12 @@ export interface Composed {
 export class Segments {
   readonly #database: Database;
   readonly #catalogue: Catalogue;
-  readonly #master: Uint8Array;
+  readonly #drive: Uint8Array;
 
-  constructor(database: Database, catalogue: Catalogue, master: Uint8Array) {
+  constructor(database: Database, catalogue: Catalogue, drive: Uint8Array) {
     this.#database = database;
     this.#catalogue = catalogue;
-    this.#master = master;
+    this.#drive = drive;
   }
 
   /** Whether there are changes for `volume` that no segment has yet. */
@@ -74,7 +75,7 @@ export class Segments {
     const { level, replaced } = this.#merging(lane, volume);
     const salt = new Uint8Array(randomBytes(Keys.SALT_BYTES));
     const message = toBinary(SegmentSchema, this.#rows(volume, replaced));
-    return { salt, lane, volume, level, replaced, sealed: Cipher.seal(Keys.segmentKey(this.#master, salt), message) };
+    return { salt, lane, volume, level, replaced, sealed: Cipher.seal(Keys.segmentKey(this.#drive, salt), message) };
   }
 
   /** The composed segment lies at `extents`: in the transaction that records the slabs themselves. */
@@ -135,12 +136,11 @@ export class Segments {
     for (const salt of salts) {
       this.#database.run("UPDATE segment SET state = 'published' WHERE salt = ?", salt);
       for (const table of ["name", "forgotten"])
-        this.#database.run(`UPDATE ${table} SET visible = 1 WHERE segment = ?`, salt);
+        this.#database.run(`UPDATE ${table} SET visible = max(visible, 1) WHERE segment = ?`, salt);
       const replaced = "SELECT salt FROM segment WHERE replaced_by = ?";
       this.#database.run(`DELETE FROM extent WHERE owner IN (${replaced})`, salt);
       this.#database.run("DELETE FROM segment WHERE replaced_by = ?", salt);
     }
-    this.#catalogue.prune();
   }
 
   /** What the lane's next head names: every segment that is durable and not taken over by another durable one. */
@@ -157,10 +157,10 @@ export class Segments {
 
   /**
    * Takes in a segment of a lane, as fetched from providers.
-   * @throws CodecError when it was not sealed under this master key
+   * @throws CodecError when it was not sealed under this drive key
    */
   apply(lane: bigint, reference: SegmentReference, sealed: Uint8Array): void {
-    const message = fromBinary(SegmentSchema, Cipher.open(Keys.segmentKey(this.#master, reference.salt), sealed));
+    const message = fromBinary(SegmentSchema, Cipher.open(Keys.segmentKey(this.#drive, reference.salt), sealed));
     const { salt, ordinal, level, volume, length } = reference;
     this.#database.transaction(() => {
       this.#database.run(
@@ -195,10 +195,11 @@ export class Segments {
     const [from, into] = [`${volume}`, `${to}`];
     const run = (sql: string, ...values: string[]): number => this.#database.run(sql, ...values);
     return this.#database.transaction(() => {
-      const elsewhere = "object IS NULL OR object IN (SELECT id FROM object WHERE object.volume <> name.volume)";
+      const elsewhere = `NOT EXISTS (SELECT 1 FROM extent JOIN slab ON slab.id = extent.slab
+        WHERE extent.owner = name.object AND slab.volume = name.volume)`;
       const segments = "SELECT salt FROM segment WHERE volume = ?";
       const rows =
-        run(`UPDATE name SET volume = ?, segment = NULL WHERE volume = ? AND (${elsewhere})`, into, from) +
+        run(`UPDATE name SET volume = ?, segment = NULL WHERE volume = ? AND ${elsewhere}`, into, from) +
         run("UPDATE forgotten SET volume = ?, segment = NULL WHERE volume = ?", into, from);
       // Never seen by anybody, and never to be.
       run("DELETE FROM name WHERE volume = ? AND visible = 0", from);
@@ -259,18 +260,25 @@ export class Segments {
       ...this.#database.all<Shape>(`${sql} WHERE segment IS NULL AND volume = ?`, `${volume}`),
       ...replaced.flatMap((salt) => this.#database.all<Shape>(`${sql} WHERE segment = ?`, salt)),
     ];
+    const names = rows<{ path: string; stamp: number; object: Uint8Array | null }>(
+      "SELECT path, stamp, object FROM name",
+    );
+    const objects = new Map(
+      rows<{ id: Uint8Array }>("SELECT id FROM object").map(({ id }) => [bytesToHex(id), id] as const),
+    );
+    // Of another writer too: whoever reads this may have let go of it, since no name led there any more.
+    for (const { object } of names) if (object) objects.set(bytesToHex(object), object);
     return create(SegmentSchema, {
-      names: rows<{ path: string; stamp: number; object: Uint8Array | null }>(
-        "SELECT path, stamp, object FROM name",
-      ).map(({ path, stamp, object }) => ({ path, stamp: BigInt(stamp), object: object ?? new Uint8Array(0) })),
-      objects: rows<{ id: Uint8Array; length: number; sha256: Uint8Array }>(
-        "SELECT id, length, sha256 FROM object",
-      ).map(({ id, length, sha256 }) => ({
-        id,
-        length: BigInt(length),
-        sha256,
-        extents: this.#catalogue.extents(id).map(encodeExtent),
+      names: names.map(({ path, stamp, object }) => ({
+        path,
+        stamp: BigInt(stamp),
+        object: object ?? new Uint8Array(0),
       })),
+      objects: [...objects.values()].flatMap((id) => {
+        const object = this.#catalogue.object(id);
+        if (!object) return [];
+        return [{ ...object, length: BigInt(object.length), extents: object.extents.map(encodeExtent) }];
+      }),
       slabs: [...rows<SlabRow>(SLABS), ...this.#database.all<SlabRow>(`${SLABS} WHERE ${BESIDE}`, `${volume}`)].map(
         (slab) => ({ ...slab, volume: BigInt(slab.volume) }),
       ),

@@ -34,7 +34,9 @@ const DAY_MICROSECONDS = 86_400e6;
 
 /** Names by age: `version` counts contents from the newest on, `replaced` is when the next change came. */
 const AGED = `SELECT path, stamp, object, lag(stamp) OVER age AS replaced, count(object) OVER age AS version FROM name
-  WHERE (visible = 1 OR volume = ?) AND path >= ? AND path < ? WINDOW age AS (PARTITION BY path ORDER BY stamp DESC)`;
+  WHERE (visible = 1 OR volume = ?) AND path >= ? AND path < ? AND NOT EXISTS
+    (SELECT 1 FROM forgotten WHERE forgotten.path = name.path AND forgotten.stamp >= name.stamp AND forgotten.visible > 0)
+  WINDOW age AS (PARTITION BY path ORDER BY stamp DESC)`;
 
 const FORGET = `INSERT INTO forgotten (path, stamp, volume, visible)
   SELECT path, max(stamp), ?, 0 FROM (${AGED}) WHERE replaced IS NOT NULL AND (replaced <= ? OR version > ?) GROUP BY path

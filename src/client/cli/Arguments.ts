@@ -50,6 +50,12 @@ export function bootnodesOf({ bootnodes }: { readonly bootnodes?: string }): { b
   return { bootnodes: each.filter(Boolean) };
 }
 
+/** Where others reach the chain. */
+export function hint(value: string): string {
+  if (/^https?:\/\/./.test(value) && URL.canParse(value)) return value;
+  throw bad("--hint", value, "it is an address that begins with http:// or https://, or none");
+}
+
 export function bad(name: string, value: string, reason: string): SubletException {
   return new SubletException({ code: "BadArgument", name, value, reason });
 }

@@ -98,6 +98,15 @@ export async function withDrive<Result>(
   });
 }
 
+/** What other devices did is learned first, where there are any; where it cannot be, what is known here has to do. */
+export async function withNews({ drive, signal }: Session): Promise<void> {
+  if (!drive.shared) return;
+  await drive.sync(signal).catch((error: unknown) => {
+    if (!SubletException.is(error, "TooFewProviders", "HomeBusy")) throw error;
+    note(`What other devices did since is left out: ${error.message}`);
+  });
+}
+
 /** Gives `work` a signal that aborts on Ctrl-C. */
 export async function interruptible<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const stop = new AbortController();

@@ -12,7 +12,7 @@ import { isLink } from "../share/Link.ts";
 import { bad, range, wholeNumber } from "./Arguments.ts";
 import { fetchShown, targetOf, toStandardOutput } from "./Destination.ts";
 import { getShared } from "./getShared.ts";
-import { command, type HomeFlags, withDrive } from "./Session.ts";
+import { command, type HomeFlags, withDrive, withNews } from "./Session.ts";
 import { print, sizeText } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
@@ -55,7 +55,9 @@ async function get(path: string, destination: string | undefined, flags: Flags):
     if (!whole) throw bad("path", "a share link", "it has neither ranges nor versions");
     return getShared(path, destination, { ...flags, parallel });
   }
-  await withDrive(flags, async ({ drive, incidents, signal }) => {
+  await withDrive(flags, async (session) => {
+    await withNews(session);
+    const { drive, incidents, signal } = session;
     // A file that was removed since has versions still.
     const kind = wanted.version === undefined ? drive.kind(path) : "file";
     if (!kind) throw new SubletException({ code: "NoSuchPath", path });

@@ -1,5 +1,6 @@
 /** The commands of a drive. */
 import type { Command } from "commander";
+import { deviceCommand } from "./device.ts";
 import { getCommand } from "./get.ts";
 import { initCommand } from "./init.ts";
 import { keepCommand } from "./keep.ts";
@@ -13,6 +14,7 @@ import { restoreCommand } from "./restore.ts";
 import { rmCommand } from "./rm.ts";
 import { shareCommand } from "./share.ts";
 import { statusCommand } from "./status.ts";
+import { syncCommand } from "./sync.ts";
 import { topupCommand } from "./topup.ts";
 import { volumeCommand } from "./volume.ts";
 import { watchCommand } from "./watch.ts";
@@ -31,6 +33,8 @@ export function clientCommands(): Command[] {
     rmCommand(),
     keepCommand(),
     shareCommand(),
+    deviceCommand(),
+    syncCommand(),
     statusCommand(),
     repairCommand(),
     topupCommand(),

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { bytesToHex } from "viem";
 import { readKeystore } from "../../chain/Keystore.ts";
 import { readPassword } from "../../chain/Password.ts";
+import { SubletException } from "../../protocol/Errors.ts";
 import { Home } from "../home/Home.ts";
 import { wordsOf } from "../home/Words.ts";
 import { type HomeFlags, localCommand } from "./Session.ts";
@@ -22,7 +23,8 @@ export function keyCommand(): Command {
 /** Needs no chain: a key can be written down wherever its home is. */
 async function exportKey(flags: Flags): Promise<void> {
   const home = new Home(flags.home);
-  const { account } = await home.readConfig();
+  const { account, client } = await home.readConfig();
+  if (client) throw new SubletException({ code: "OwnerOnly", what: "exporting a key", owner: client });
   const key = await readKeystore(home.keystoreFile, await readPassword(flags.passwordFile, false));
   note("Whoever sees this can read and spend everything of the drive; without it and the keystore nobody can.");
   if (flags.hex) print(flags, { address: account, key: bytesToHex(key) }, () => [bytesToHex(key)]);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { SubletException } from "../../protocol/Errors.ts";
 import { normalizeFolder } from "../catalogue/Path.ts";
-import { command, type HomeFlags, withDrive } from "./Session.ts";
+import { command, type HomeFlags, withDrive, withNews } from "./Session.ts";
 import { print } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
@@ -16,7 +16,9 @@ export function lsCommand(): Command {
 }
 
 async function ls(path: string, flags: HomeFlags): Promise<void> {
-  await withDrive(flags, async ({ drive }) => {
+  await withDrive(flags, async (session) => {
+    await withNews(session);
+    const { drive } = session;
     const files = [...drive.list(path)].map(({ path, bytes, sha256, stamp }) => ({
       path,
       bytes,
@@ -33,7 +35,9 @@ async function ls(path: string, flags: HomeFlags): Promise<void> {
 
 /** `stored`: bytes at all providers together. A version goes when its time is over, or with rm --versions. */
 async function lsVersions(path: string, flags: HomeFlags): Promise<void> {
-  await withDrive(flags, async ({ drive }) => {
+  await withDrive(flags, async (session) => {
+    await withNews(session);
+    const { drive } = session;
     const versions = [...drive.versions(path)].map(({ path, version, bytes, sha256, stamp, replaced, stored }) => ({
       ...{ path, version, bytes, hash: Buffer.from(sha256).toString("hex"), put: time(stamp) },
       ...(replaced !== undefined && { replaced: time(replaced) }),

@@ -2,7 +2,7 @@ import { basename } from "node:path/posix";
 import type { Command } from "commander";
 import { normalize, normalizeFolder } from "../catalogue/Path.ts";
 import type { Sublet } from "../Sublet.ts";
-import { command, type HomeFlags, withDrive } from "./Session.ts";
+import { command, type HomeFlags, withDrive, withNews } from "./Session.ts";
 import { counted, print } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
@@ -29,7 +29,9 @@ function renaming(name: string, description: string, done: string, rename: Renam
     .argument("<target>", "another name, or a folder (one that exists, or ending in /) to go into")
     .option("--force", "replace files that are there")
     .action(async (path: string, target: string, flags: Flags) => {
-      await withDrive(flags, async ({ drive, incidents }) => {
+      await withDrive(flags, async (session) => {
+        await withNews(session);
+        const { drive, incidents } = session;
         const to = targetOf(drive, path, target);
         const files = await rename(drive, path, to, { force: flags.force ?? false });
         const document = { from: normalize(path), path: to, files, incidents };

@@ -7,11 +7,12 @@ import { marketAddress } from "../../chain/MarketAddress.ts";
 import { readPassword } from "../../chain/Password.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { Home } from "../home/Home.ts";
-import { accountOf } from "../home/Keystore.ts";
+import { accountOf, isOfDevice } from "../home/Keystore.ts";
 import { keyOf } from "../home/Words.ts";
+import type { Recovered } from "../restore/Recovery.ts";
 import { bad, bootnodesOf } from "./Arguments.ts";
 import { command, type HomeFlags, type IncidentReport, remember } from "./Session.ts";
-import { print } from "./Terminal.ts";
+import { counted, print } from "./Terminal.ts";
 
 interface Flags extends HomeFlags {
   readonly fromKey?: string;
@@ -57,7 +58,15 @@ async function restore(flags: Flags): Promise<void> {
   await drive.close();
   print(flags, { address: account, ...home, ...recovered, incidents }, () => [
     `${recovered.files} files of ${recovered.volumes} volumes are back; ${recovered.answered} of ${recovered.deals} providers answered.`,
+    ...strangeLines(recovered),
   ]);
+}
+
+/** Deals that cannot be this drive's: of an earlier version of the program, or opened by a device that meant no good. */
+export function strangeLines({ strange }: Recovered): string[] {
+  return strange === 0
+    ? []
+    : [`${counted(strange, "deal")} in its name stand under another signer, and were left alone.`];
 }
 
 /** The key, and the password of the keystore that is laid down: a new one where there was none before. */
@@ -68,6 +77,8 @@ async function secretOf({ fromKey, fromWords, passwordFile }: Flags): Promise<{ 
   }
   if (fromKey === undefined) throw bad("--from-key", "", "a keystore is needed, or --from-words");
   const password = await readPassword(passwordFile, false);
+  if (await isOfDevice(fromKey))
+    throw bad("--from-key", fromKey, "it is a device's, which brings nothing back; the owner's keystore or words do");
   return { key: await readKeystore(fromKey, password), password };
 }
 

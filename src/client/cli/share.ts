@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { formatEther, formatUnits } from "viem";
 import type { NewShare, ShareOptions, SharePlan, ShareStatus } from "../share/Sharing.ts";
-import { bad, tokens } from "./Arguments.ts";
+import { bad, hint, tokens } from "./Arguments.ts";
 import { command, type HomeFlags, withDrive } from "./Session.ts";
 import { counted, print, sizeText } from "./Terminal.ts";
 
@@ -101,9 +101,4 @@ function untilOf(value: string): NonNullable<ShareOptions["until"]> {
     throw bad("--until", value, "it is a time such as 12h, 7d or 3e, or a date such as 2030-01-31");
   if (date <= Date.now()) throw bad("--until", value, "it is past");
   return { seconds: Math.ceil((date - Date.now()) / 1_000) };
-}
-
-function hint(value: string): string {
-  if (/^https?:\/\/./.test(value) && URL.canParse(value)) return value;
-  throw bad("--hint", value, "it is an address that begins with http:// or https://, or none");
 }

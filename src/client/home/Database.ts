@@ -83,7 +83,7 @@ CREATE INDEX slab_of_volume ON slab (volume, id);
 const SINCE_1 = `
 CREATE TABLE forgotten (
   path TEXT PRIMARY KEY, stamp INTEGER NOT NULL, volume TEXT NOT NULL,
-  visible INTEGER NOT NULL,           -- as for names
+  visible INTEGER NOT NULL,           -- as for names; 2: by a head that this drive published, so it lets go of them
   segment BLOB
 ) WITHOUT ROWID;
 CREATE INDEX forgotten_of_segment ON forgotten (segment);

@@ -1,5 +1,6 @@
 /**
- * The folder a drive lives in: `config.json` (which chain, which market), `keystore.json` (the encrypted master key),
+ * The folder a drive lives in: `config.json` (which chain, which market), `keystore.json` (the encrypted master key, or a
+ * device's secret and the drive key),
  * `drive.sqlite` (catalogue and journal) and `journal/` (bytes that not every provider has yet).
  */
 import { mkdir, open, readFile, rename } from "node:fs/promises";
@@ -55,14 +56,22 @@ const health = z.object({ least: z.number().min(0).max(1), epochs: z.int().min(1
 export type HealthRule = Readonly<z.output<typeof health>>;
 
 export const USUAL_HEALTH: HealthRule = { least: 0.75, epochs: 14 };
+/** Of what a home's keys mean; in version 1 everything hung on the master key. */
+export const HOME_VERSION = 2;
 
 const schema = z.object({
+  version: z.literal(
+    HOME_VERSION,
+    `it was laid down by another version of this program (this one knows ${HOME_VERSION})`,
+  ),
   rpcUrl: z.url({ protocol: /^https?$/ }),
   chainId: z.int().positive(),
   market: address,
   token: address,
-  /** The address to fund; follows from the master key. */
+  /** Whose key is here, and the address to fund. */
   account: address,
+  /** Of a device: whose drive it is. Left out: the account's own. */
+  client: address.optional(),
   /** Lifts the rule of one position an operator and subnet: for networks on one machine. */
   localNetwork: z.boolean().default(false),
   keep: keep.default(USUAL_KEEP),
@@ -155,9 +164,10 @@ export class Home {
     return data;
   }
 
-  /** undefined: deals are not extended by themselves. @throws SubletException NotInitialized */
+  /** undefined: deals are not extended by themselves. @throws SubletException NotInitialized, OwnerOnly */
   async setRenewal(wanted: Renewal | undefined): Promise<void> {
     const { renewal: _, ...config } = await this.readConfig();
+    if (config.client) throw new SubletException({ code: "OwnerOnly", what: "extending deals", owner: config.client });
     await this.writeConfig({ ...config, ...(wanted && { renewal: wanted }) });
   }
 

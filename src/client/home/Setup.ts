@@ -1,8 +1,8 @@
 /** Laying down a home: a key, new or brought along, and the market it is for. */
 import type { Address } from "viem";
 import { Market } from "../../chain/Market.ts";
-import { type Config, Home, USUAL_HEALTH, USUAL_KEEP } from "./Home.ts";
-import { accountOf, encryptKeystore, newMasterKey } from "./Keystore.ts";
+import { type Config, HOME_VERSION, Home, USUAL_HEALTH, USUAL_KEEP } from "./Home.ts";
+import { accountOf, encryptKeystore, newSecret } from "./Keystore.ts";
 
 export interface SetupOptions {
   /** ~/.sublet unless told. */
@@ -10,8 +10,10 @@ export interface SetupOptions {
   readonly rpcUrl: string;
   readonly market: Address;
   readonly password: string;
-  /** A master key brought along; a new one unless told. */
+  /** A master key brought along, or a device's secret; a new master key unless told. */
   readonly key?: Uint8Array;
+  /** Of a device: whose drive it is, and the drive key. */
+  readonly device?: { readonly client: Address; readonly drive: Uint8Array };
   /** Everything on one machine: lifts the rule of one position an operator and subnet. */
   readonly localNetwork?: boolean;
   /** Whom to ask where a provider is that is not where it announced, each ending in /p2p/ and a peer id. */
@@ -26,21 +28,15 @@ export interface SetupOptions {
 export async function setUp(options: SetupOptions): Promise<Config> {
   const home = new Home(options.home);
   await home.requireNew();
-  const { rpcUrl, market: address, password, key: master = newMasterKey(), localNetwork = false } = options;
+  const { rpcUrl, market: address, password, key: secret = newSecret(), device, localNetwork = false } = options;
   const { bootnodes = [] } = options;
   const { chainId, token } = await Market.connect({ rpcUrl, market: address });
-  const { address: account } = accountOf(master);
-  const config = {
-    rpcUrl,
-    chainId,
-    market: address,
-    token,
-    account,
-    localNetwork,
-    bootnodes: [...bootnodes],
-    keep: USUAL_KEEP,
-    health: USUAL_HEALTH,
+  const { address: account } = accountOf(secret);
+  const config: Config = {
+    ...{ version: HOME_VERSION, rpcUrl, chainId, market: address, token, account },
+    ...(device && { client: device.client }),
+    ...{ localNetwork, bootnodes: [...bootnodes], keep: USUAL_KEEP, health: USUAL_HEALTH },
   };
-  await home.create(config, await encryptKeystore(master, password, options.scryptN));
+  await home.create(config, await encryptKeystore(secret, password, options.scryptN, device?.drive));
   return config;
 }

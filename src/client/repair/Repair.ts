@@ -6,6 +6,7 @@
 import type { Address } from "viem";
 import { type Deal as ChainDeal, DealState } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
+import { isOwner } from "../home/Identity.ts";
 import type { Failure } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
 import { DealMirror } from "../volumes/DealMirror.ts";
@@ -49,7 +50,7 @@ const MISSED_EPOCHS = 2;
  * NotDurable
  */
 export async function repairVolume(parts: Parts, volume: Volume, signal?: AbortSignal): Promise<RepairReport> {
-  await learnOpenings(parts);
+  await learnOpenings(parts, parts.signer.address);
   const standing = await refreshDeals(parts, volume);
   const deals = newestByPosition(parts.volumes.deals(volume.id));
   const health = await Promise.all(
@@ -121,13 +122,13 @@ async function replace(
   });
 }
 
-/** Once the new provider has everything, nothing goes to the old one any more, and its deal is given notice. */
+/** Once the new provider has everything, nothing goes to the old one any more, and its owner gives its deal notice. */
 async function leaveOlder(parts: Parts, volume: Volume, position: number): Promise<void> {
   const { market, volumes } = parts;
   const [, ...older] = volumes.deals(volume.id).filter((deal) => deal.position === position);
   for (const { id, provider, slot } of older) {
     const { id: there, state } = await market.deal(provider, slot);
-    const running = there === id && (state === DealState.Open || state === DealState.Active);
+    const running = isOwner(parts) && there === id && (state === DealState.Open || state === DealState.Active);
     if (running) await market.terminate({ provider, slot, id });
     volumes.retire(id);
   }

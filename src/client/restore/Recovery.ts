@@ -17,12 +17,16 @@ import { refreshDeals } from "../volumes/Standing.ts";
 import { tooFewProviders } from "../volumes/tooFew.ts";
 import type { Deal, Volume } from "../volumes/Volume.ts";
 
-/** `answered`: deals whose provider told what it holds, of `deals` in all. `files`: those that are there again. */
+/**
+ * `answered`: deals whose provider told what it holds, of `deals` in all. `files`: those that are there again. `strange`:
+ * deals in the owner's name under another signer, of which nothing can be read.
+ */
 export interface Recovered {
   readonly volumes: number;
   readonly deals: number;
   readonly answered: number;
   readonly files: number;
+  readonly strange: number;
 }
 
 /**
@@ -30,7 +34,7 @@ export interface Recovered {
  * learned so far is kept, and the next attempt goes on from there
  */
 export async function recover(parts: Parts, signal?: AbortSignal): Promise<Recovered> {
-  await learnOpenings(parts);
+  const strange = await learnOpenings(parts, parts.signer.address);
   const volumes = await currentVolumes(parts);
   let answered = 0;
   let deals = 0;
@@ -48,16 +52,16 @@ export async function recover(parts: Parts, signal?: AbortSignal): Promise<Recov
   }
   parts.lanes.own();
   await learnSegments(parts, signal);
-  parts.database.transaction(() => parts.catalogue.prune());
+  parts.database.transaction(() => parts.catalogue.settle(parts.catalogue.forgettings([])));
   for (const volume of volumes) await completeSlabs(parts, volume, signal);
   let files = 0;
   for (const _ of parts.catalogue.list("")) files++;
-  return { volumes: volumes.length, deals, answered, files };
+  return { volumes: volumes.length, deals, answered, files, strange };
 }
 
 /** What a provider holds of a deal, by a revision that this client signed, and the head that goes with it. */
 async function learnDeal(parts: Parts, deal: Deal, signal?: AbortSignal): Promise<void> {
-  const { database, market, account, providers, lanes } = parts;
+  const { database, market, signer, providers, lanes } = parts;
   const options = signal ? { signal } : {};
   await providers.call(deal.provider, async (connection) => {
     const { newest, headBytes } = await connection.head({ deal: deal.id }, options);
@@ -73,12 +77,13 @@ async function learnDeal(parts: Parts, deal: Deal, signal?: AbortSignal): Promis
     if (revision.number < committed)
       throw bad(`its newest revision is ${revision.number}, and ${committed} is on chain`);
     if (headHash(headBytes) !== revision.head) throw bad("its head is not the one of its revision");
-    await requireOwn({ chainId: market.chainId, address: market.address }, account.address, newest);
+    await requireOwn({ chainId: market.chainId, address: market.address }, signer.address, newest);
+    // First: from now on nobody is told less of other writers than this provider knew.
+    for (const entry of decodeHead(parts.drive, headBytes)) lanes.learn(entry);
     const mirror = new DealMirror(database, deal);
     if (revision.number > mirror.number) {
       mirror.adopt(newest, await listed(connection, deal.id, revision.number, signal));
     }
-    for (const entry of decodeHead(parts.master, headBytes)) lanes.learn(entry);
   });
 }
 
@@ -91,7 +96,7 @@ export async function learnSegments(parts: Parts, signal?: AbortSignal): Promise
   const current = new Set((await currentVolumes(parts)).map(({ id }) => id));
   for (const entry of parts.lanes.entries()) {
     if (entry.lane === own) continue;
-    const { segments } = openListing(parts.master, entry);
+    const { segments } = openListing(parts.drive, entry);
     for (const segment of segments) {
       // What a volume held whose time is over is gone; its lane says anew, elsewhere, what is not.
       if (parts.segments.knows(segment.salt) || !current.has(segment.volume)) continue;

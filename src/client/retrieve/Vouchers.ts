@@ -18,14 +18,18 @@ export class Vouchers {
   readonly #volumes: Volumes;
   /** Bytes asked for in this process, by deal: no more than these and UNKNOWN_BYTES can be owed. */
   readonly #asked = new Map<string, { bytes: number; paidBefore: bigint }>();
-  #left: bigint | undefined;
+  readonly #cap: (() => Promise<bigint>) | undefined;
+  #left: Promise<{ units: bigint }> | undefined;
 
-  /** @param cap ledger units that may be promised here, over all deals together; no bound but the deals' own unless told */
-  constructor(market: Market, account: LocalAccount, volumes: Volumes, cap?: bigint) {
+  /**
+   * @param account who promises: the deals' signer, or a delegate
+   * @param cap ledger units that a delegate may promise yet, over all deals together; asked for once
+   */
+  constructor(market: Market, account: LocalAccount, volumes: Volumes, cap?: () => Promise<bigint>) {
     this.#market = market;
     this.#account = account;
     this.#volumes = volumes;
-    this.#left = cap;
+    this.#cap = cap;
   }
 
   /** Counts a request for `bytes` that is about to be sent. */
@@ -43,17 +47,28 @@ export class Vouchers {
     const known = paid > paidBefore ? await this.#settledBefore(deal, paidBefore) : paidBefore;
     const most = known + BigInt(bytes + UNKNOWN_BYTES) * deal.egressRate;
     if (owed > most) throw overcharged(deal.provider, owed, most);
+    const left = await this.#remaining();
     const recorded = this.#volumes.paid(deal.id);
     let before = known;
     if (recorded > before) before = recorded;
     const cumulative = owed > before ? owed : before;
-    if (this.#left !== undefined) {
-      if (cumulative - before > this.#left) throw new SubletException({ code: "PaymentRequired", owed, paid });
-      this.#left -= cumulative - before;
+    if (left !== undefined) {
+      if (cumulative - before > left.units) throw new SubletException({ code: "PaymentRequired", owed, paid });
+      left.units -= cumulative - before;
     }
     if (cumulative > recorded) this.#volumes.setPaid(deal.id, cumulative);
     const digest = voucherDigest(this.#market, { deal: deal.id, cumulative });
     return { signer: this.#account.address, cumulative, signature: await signDigest(this.#account, digest) };
+  }
+
+  #remaining(): Promise<{ units: bigint }> | undefined {
+    if (!this.#cap) return undefined;
+    this.#left ??= this.#cap().then((units) => ({ units }));
+    // An answer that did not come is asked for again.
+    this.#left.catch(() => {
+      this.#left = undefined;
+    });
+    return this.#left;
   }
 
   /** A restored drive has no memory of its vouchers; the chain has, of those that were redeemed. */

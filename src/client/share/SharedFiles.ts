@@ -16,6 +16,7 @@ import { type Entry, slabName } from "../catalogue/Catalogue.ts";
 import { orClosed } from "../closing.ts";
 import { Database } from "../home/Database.ts";
 import { requireParallel, Slots, USUAL_PARALLEL } from "../Parallel.ts";
+import { malformed } from "../Pasted.ts";
 import { type DownloadSurroundings, download, RUNS_AHEAD } from "../retrieve/Download.ts";
 import { type Fetched, type FetchOptions, fetchFiles } from "../retrieve/Fetching.ts";
 import { streamOf } from "../retrieve/Reading.ts";
@@ -25,7 +26,7 @@ import { learnOpenings } from "../volumes/Openings.ts";
 import { Providers } from "../volumes/Providers.ts";
 import { refreshDeals } from "../volumes/Standing.ts";
 import { type Volume, Volumes } from "../volumes/Volume.ts";
-import { decodeLink, type Link, malformed } from "./Link.ts";
+import { decodeLink, type Link } from "./Link.ts";
 import { decodeTree, MAX_TREE_BYTES, type SharedObject, type Tree } from "./Tree.ts";
 
 /** How to open a link. */
@@ -78,8 +79,8 @@ export class SharedFiles {
     this.#link = link;
     this.#market = market;
     this.#node = node;
-    this.#providers = new Providers(node, market, account, this.#database);
-    const vouchers = new Vouchers(market, account, this.#volumes, cap);
+    this.#providers = new Providers(node, market, { account }, this.#database);
+    const vouchers = new Vouchers(market, account, this.#volumes, async () => cap);
     const report = (incident: Incident): void => {
       const { error } = incident;
       if (SubletException.is(error, "PaymentRequired")) this.#owed = error.error.owed - error.error.paid;
@@ -196,7 +197,7 @@ export class SharedFiles {
   /** Finds the deals that hold it, and reads the list that the link leads to. */
   async #learn(signal?: AbortSignal): Promise<void> {
     const [market, volumes] = [this.#market, this.#volumes];
-    await learnOpenings({ market, volumes, account: { address: this.#link.client } });
+    await learnOpenings({ market, volumes, client: this.#link.client }, undefined);
     await this.#admit(this.#link.list);
     const [list] = this.#link.list.objects as [SharedObject];
     if (list.length > MAX_TREE_BYTES) throw malformed(`its list has ${list.length} bytes`);

@@ -10,9 +10,11 @@ import { call } from "../../chain/Calls.ts";
 import { baseUnits, type Delegation, LEDGER_ONE, Scope } from "../../chain/MarketReader.ts";
 import { Keys } from "../../codec/index.ts";
 import { SubletException } from "../../protocol/Errors.ts";
-import { type Entry, SHARES, type StoredObject, slabName } from "../catalogue/Catalogue.ts";
+import { DEVICES, type Entry, SHARES, type StoredObject, slabName } from "../catalogue/Catalogue.ts";
 import { normalizeFolder } from "../catalogue/Path.ts";
+import { requireOwner } from "../home/Identity.ts";
 import type { Parts } from "../Parts.ts";
+import { rpcHint } from "../Pasted.ts";
 import { remove } from "../upload/Naming.ts";
 import { put } from "../upload/Put.ts";
 import type { Writable } from "../upload/Writable.ts";
@@ -58,6 +60,7 @@ export interface NewShare extends Omit<SharePlan, "gas" | "fee"> {
   readonly link: string;
 }
 
+const MAKING = "making a share link";
 const USUAL_SECONDS = 7 * 86_400;
 const USUAL_READS = 10n;
 /** Small files are read in whole chunks, of several providers. */
@@ -69,8 +72,9 @@ const MAX_CAP = 2n ** 128n - 1n;
 /** Blocks over which the time of one is measured. */
 const MEASURED_BLOCKS = 1_000n;
 
-/** @throws SubletException NoSuchPath, BadArgument */
+/** @throws SubletException NoSuchPath, BadArgument, OwnerOnly */
 export async function planShare(parts: Parts, path: string, options: ShareOptions = {}): Promise<SharePlan> {
+  requireOwner(parts, MAKING);
   const { market, account } = parts;
   const { files, bytes, delegation } = await intend(parts, path, options);
   const name = normalizeFolder(path);
@@ -84,7 +88,8 @@ export async function planShare(parts: Parts, path: string, options: ShareOption
 /** @throws SubletException NoSuchPath, BadArgument, VolumeFull, NotDurable, InsufficientFunds, HomeBusy */
 export async function createShare(drive: Writable, path: string, options: ShareOptions = {}): Promise<NewShare> {
   const { parts } = drive;
-  const { market, account, master, catalogue, config } = parts;
+  requireOwner(parts, MAKING);
+  const { market, client, catalogue, config } = parts;
   const { files, bytes, tree, delegation } = await intend(parts, path, options);
   const name = normalizeFolder(path);
   const key = generatePrivateKey();
@@ -95,9 +100,9 @@ export async function createShare(drive: Writable, path: string, options: ShareO
     const object = catalogue.object(catalogue.find(list)!.object!)!;
     const { untilEpoch, egressCap } = delegation;
     const link = encodeLink({
-      ...{ chainId: market.chainId, market: market.address, rpcUrl: hintOf(options.rpcUrl ?? config.rpcUrl) },
-      ...{ client: account.address, delegateKey: hexToBytes(key), untilEpoch },
-      list: treeOf(parts, master, [{ path: "list", object }], false),
+      ...{ chainId: market.chainId, market: market.address, rpcUrl: rpcHint(options.rpcUrl ?? config.rpcUrl) },
+      ...{ client, delegateKey: hexToBytes(key), untilEpoch },
+      list: treeOf(parts, [{ path: "list", object }], false),
     });
     options.signal?.throwIfAborted();
     await market.authorize(id, delegation);
@@ -110,13 +115,13 @@ export async function createShare(drive: Writable, path: string, options: ShareO
 }
 
 /** Those that were not taken back, the oldest first. */
-export async function listShares({ market, account, volumes, catalogue }: Parts): Promise<ShareStatus[]> {
+export async function listShares({ market, client, volumes, catalogue }: Parts): Promise<ShareStatus[]> {
   const epoch = market.epochs.at(await market.blockNumber());
   const deals = volumes.all().flatMap((volume) => volumes.history(volume.id));
   const lists = [...catalogue.list(SHARES)].sort((a, b) => a.stamp - b.stamp);
   const shares: ShareStatus[] = [];
   for (const { id, path } of lists.flatMap(sharedBy)) {
-    const { scopes, untilEpoch, egressCap } = await market.delegation(account.address, id);
+    const { scopes, untilEpoch, egressCap } = await market.delegation(client, id);
     const paid = await Promise.all(deals.map((deal) => market.redeemed(deal.id, id)));
     const used = paid.reduce((sum, one) => sum + one, 0n);
     const live = (scopes & Scope.Read) !== 0 && epoch < untilEpoch;
@@ -132,7 +137,8 @@ export async function listShares({ market, account, volumes, catalogue }: Parts)
  * @throws SubletException BadArgument, NotDurable, InsufficientFunds, HomeBusy
  */
 export async function revokeShare(drive: Writable, id: string): Promise<{ id: Address; path?: string }> {
-  const { market, account, catalogue } = drive.parts;
+  requireOwner(drive.parts, "taking a share link back");
+  const { market, client, catalogue } = drive.parts;
   const wanted = id.toLowerCase();
   const known = [...catalogue.list(SHARES)].flatMap((entry) => sharedBy(entry).map((one) => ({ ...one, entry })));
   const found = ID_BEGINNING.test(id) ? known.filter((one) => one.id.toLowerCase().startsWith(wanted)) : [];
@@ -143,7 +149,7 @@ export async function revokeShare(drive: Writable, id: string): Promise<{ id: Ad
   }
   const delegate = share?.id ?? getAddress(id);
   const epoch = market.epochs.at(await market.blockNumber());
-  const { scopes, untilEpoch } = await market.delegation(account.address, delegate);
+  const { scopes, untilEpoch } = await market.delegation(client, delegate);
   if (!share && !(scopes & Scope.Read)) {
     throw new SubletException({ code: "BadArgument", name: "id", value: id, reason: "it may read nothing here" });
   }
@@ -166,10 +172,10 @@ interface Intent {
 }
 
 async function intend(parts: Parts, path: string, options: ShareOptions): Promise<Intent> {
-  const { catalogue, master, volumes } = parts;
+  const { catalogue, volumes } = parts;
   const folder = normalizeFolder(path);
   const kind = catalogue.kind(folder);
-  const entries = [...catalogue.list(folder)].filter((entry) => !`${entry.path}/`.startsWith(`${SHARES}/`));
+  const entries = [...catalogue.list(folder)].filter(({ path }) => ![SHARES, DEVICES].includes(path.split("/", 1)[0]!));
   if (!kind || entries.length === 0) throw new SubletException({ code: "NoSuchPath", path: folder });
   const own = basename(folder) || "drive";
   const files = entries.map((entry) => {
@@ -177,7 +183,7 @@ async function intend(parts: Parts, path: string, options: ShareOptions): Promis
     if (!isPlain(below)) throw bad("path", entry.path, "it has characters that a terminal takes for commands");
     return { path: below, object: catalogue.contentAt(entry.path, entry.stamp)! };
   });
-  const shared = treeOf(parts, master, files, true);
+  const shared = treeOf(parts, files, true);
   const tree = encodeTree(shared);
   if (tree.length > MAX_TREE_BYTES)
     throw bad("path", folder, "it holds too many files for one link; share parts of it");
@@ -218,8 +224,7 @@ async function epochIn(market: Parts["market"], newest: bigint, seconds: number)
 }
 
 function treeOf(
-  { catalogue }: Parts,
-  master: Uint8Array,
+  { catalogue, drive }: Parts,
   files: readonly { readonly path: string; readonly object: StoredObject }[],
   named: boolean,
 ): Tree {
@@ -230,21 +235,14 @@ function treeOf(
       const name = slabName(slab);
       if (slabs.has(name)) continue;
       const record = catalogue.slab(slab)!;
-      slabs.set(name, { ...record, maskKey: Keys.slabMaskKey(Keys.maskRoot(master, record.volume), slab) });
+      slabs.set(name, { ...record, maskKey: Keys.slabMaskKey(Keys.maskRoot(drive, record.volume), slab) });
     }
   }
   return {
     names: named ? files.map(({ path, object }) => ({ path, object: object.id })) : [],
-    objects: [...objects.values()].map((object) => ({ ...object, key: Keys.objectKey(master, object.id) })),
+    objects: [...objects.values()].map((object) => ({ ...object, key: Keys.objectKey(drive, object.id) })),
     slabs: [...slabs.values()],
   };
-}
-
-/** Without what opens a node to whoever has the link. */
-function hintOf(rpcUrl: string): string | undefined {
-  if (rpcUrl === "") return undefined;
-  const { username, password } = new URL(rpcUrl);
-  return username === "" && password === "" ? rpcUrl : undefined;
 }
 
 function bad(name: string, value: string, reason: string): SubletException {

@@ -88,7 +88,7 @@ export class Laying {
 
   /** @returns with where the end of it lies, which is where it is to be named */
   async #store(content: Named["content"]): Promise<{ object: StoredObject; into: Writing & { volume: Volume } }> {
-    const { master } = this.#parts;
+    const { drive } = this.#parts;
     const { onProgress = () => {}, signal } = this.#options;
     let into = this.#current!;
     const elsewhere: Elsewhere = async (rest, kind, full) => {
@@ -97,7 +97,7 @@ export class Laying {
       into = next;
       return next.writer.store(rest, kind, elsewhere);
     };
-    const object = await storeObject(master, into, content, { elsewhere, progress: onProgress, signal });
+    const object = await storeObject(drive, into, content, { elsewhere, progress: onProgress, signal });
     return { object, into };
   }
 

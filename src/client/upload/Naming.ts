@@ -1,6 +1,9 @@
 /** Changes of names alone: no content is sent, and each is one change of the catalogue, there as a whole or not at all. */
 import { SubletException } from "../../protocol/Errors.ts";
+import type { Catalogue, Forgetting } from "../catalogue/Catalogue.ts";
+import { laneBytes } from "../catalogue/Heads.ts";
 import { normalize, normalizeFolder } from "../catalogue/Path.ts";
+import { learnOthers } from "../restore/Sync.ts";
 import { newestVolume } from "../volumes/Current.ts";
 import type { Volume } from "../volumes/Volume.ts";
 import { requireNameable } from "./Put.ts";
@@ -73,14 +76,22 @@ export async function rename(drive: Writable, from: string, to: string, options:
     for (const id of parts.segments.unfinishedVolumes()) {
       await publisher.publish(parts.volumes.require(id, parts.home.path));
     }
-    const files = await exclusively(async () => {
+    const given = await exclusively(async () => {
       if (parts.segments.unfinished() > 0) return undefined;
       return setNames(drive, source, target, volume, options);
     });
-    if (files === undefined) continue;
+    if (given === undefined) continue;
     await publish(drive, volume);
-    return files;
+    await requireKept(drive, volume, given);
+    return given.length;
   }
+}
+
+/** A new name of a content, and the names that it had by then. */
+interface Given {
+  readonly path: string;
+  readonly object: Uint8Array;
+  readonly before: readonly Forgetting[];
 }
 
 function setNames(
@@ -89,26 +100,58 @@ function setNames(
   target: string,
   volume: Volume,
   { force, keep }: Renaming,
-): number {
+): Given[] {
   const paths = [...catalogue.list(source)].map(({ path }) => path);
   if (paths.length === 0) throw new SubletException({ code: "NoSuchPath", path: source });
-  const renamed = paths.map((path) => ({
-    path,
-    object: catalogue.find(path)!.object,
-    to: target + path.slice(source.length),
-  }));
+  const renamed = paths.map((from) => ({ from, to: target + from.slice(source.length) }));
   for (const { to } of renamed) {
     requireNameable(catalogue, normalize(to));
     if (!force && catalogue.find(to)) throw new SubletException({ code: "PathTaken", path: to });
   }
-  database.transaction(() => {
-    for (const { path, object, to } of renamed) {
-      catalogue.setName(to, object, volume.id);
-      if (!keep) catalogue.setName(path, null, volume.id);
-    }
+  return database.transaction(() => {
+    const given = renamed.map(({ from, to }) => giveName(catalogue, from, to, volume));
+    if (!keep) for (const { from } of renamed) catalogue.setName(from, null, volume.id);
     versions.expire(volume.id);
+    return given;
   });
-  return renamed.length;
+}
+
+function giveName(catalogue: Catalogue, from: string, to: string, volume: Volume): Given {
+  const object = catalogue.find(from)?.object;
+  if (!object) throw new SubletException({ code: "NoSuchPath", path: from });
+  const before = catalogue.namesOf(object);
+  catalogue.setName(to, object, volume.id);
+  return { path: to, object, before };
+}
+
+/**
+ * What lies in slabs of another device is dropped by it once it has the content forgotten, unless it has seen the new name:
+ * where both were published at once one of the two sees the other, so it is looked here, as it is there. A name that may have
+ * come too late is taken back.
+ * @throws SubletException Forgotten, TooFewProviders (whether it is there to stay is unknown)
+ */
+async function requireKept({ parts, publisher, exclusively }: Writable, volume: Volume, given: readonly Given[]) {
+  const { catalogue, lanes, database, versions, closing } = parts;
+  const lane = lanes.own();
+  const elsewhere = given.filter(({ object }) => catalogue.isElsewhere(object, lane));
+  if (elsewhere.length === 0) return;
+  await learnOthers(parts, volume.id, closing.signal);
+  const gone = elsewhere.filter(({ before }) =>
+    before.every((name) => catalogue.isForgottenElsewhere(name, laneBytes(lane))),
+  );
+  const [first] = gone;
+  if (!first) return;
+  await exclusively(async () =>
+    database.transaction(() => {
+      for (const { path, object } of gone) {
+        if (Buffer.compare(catalogue.find(path)?.object ?? new Uint8Array(0), object) !== 0) continue;
+        catalogue.setName(path, null, volume.id);
+        versions.forget(path, volume.id);
+      }
+    }),
+  );
+  await publisher.publish(volume);
+  throw new SubletException({ code: "Forgotten", path: first.path });
 }
 
 /** Moves files, whose new names are free, and removes others: one change, there as a whole or not at all. */
@@ -119,24 +162,23 @@ export async function changeNames(
 ): Promise<void> {
   if (moved.length + removed.length === 0) return;
   const { catalogue, versions } = drive.parts;
-  await change(drive, (volume) => {
-    for (const { from, to } of moved) {
-      const found = catalogue.find(from);
-      if (!found) throw new SubletException({ code: "NoSuchPath", path: from });
-      catalogue.setName(to, found.object, volume.id);
-      catalogue.setName(from, null, volume.id);
-    }
+  let given: Given[] = [];
+  const volume = await change(drive, (volume) => {
+    given = moved.map(({ from, to }) => giveName(catalogue, from, to, volume));
+    for (const { from } of moved) catalogue.setName(from, null, volume.id);
     for (const path of removed) catalogue.setName(path, null, volume.id);
     versions.expire(volume.id);
   });
+  await requireKept(drive, volume, given);
 }
 
 /** Has `work` change the catalogue, as part of the newest volume, and publishes that. */
-async function change(drive: Writable, work: (volume: Volume) => void): Promise<void> {
+async function change(drive: Writable, work: (volume: Volume) => void): Promise<Volume> {
   const { parts, exclusively } = drive;
   const volume = await newestVolume(parts);
   await exclusively(async () => parts.database.transaction(() => work(volume)));
   await publish(drive, volume);
+  return volume;
 }
 
 /** Waits for all providers that answer, and gives back the room of what no name leads to any more. */

@@ -3,6 +3,8 @@
  * names it. A change is visible, and a put durable, once w heads name it. Changes that wait together go together.
  */
 
+import { SubletException } from "../../protocol/Errors.ts";
+import type { Catalogue, Forgetting } from "../catalogue/Catalogue.ts";
 import { type Lanes, sealListing } from "../catalogue/Heads.ts";
 import type { Segments } from "../catalogue/Segments.ts";
 import type { Database } from "../home/Database.ts";
@@ -14,7 +16,10 @@ export interface PublisherSurroundings {
   readonly database: Database;
   readonly lanes: Lanes;
   readonly segments: Segments;
-  readonly master: Uint8Array;
+  readonly catalogue: Catalogue;
+  readonly drive: Uint8Array;
+  /** What others have published, here or elsewhere, before what this drive published to `volume`. */
+  learnOthers(volume: Volume): Promise<void>;
   writing(volume: Volume): Promise<Writing>;
   volume(id: bigint): Volume;
   /** Work on the catalogue and the open slabs, one at a time. */
@@ -52,7 +57,7 @@ export class Publisher {
   }
 
   async #publish(volume: Volume): Promise<Published> {
-    const { database, lanes, segments, master } = this.#around;
+    const { database, lanes, segments, catalogue, drive } = this.#around;
     const { upload } = await this.#around.writing(volume);
     const salts = await this.#around.exclusively(() => this.#writeSegment(volume));
     await upload.durable(upload.target.version);
@@ -65,14 +70,32 @@ export class Publisher {
         segments.markDurable(salts);
         const lane = lanes.own();
         const sequence = lanes.sequence() + 1;
-        lanes.advance(sealListing(master, { lane, sequence, segments: segments.live(lane) }));
+        lanes.advance(sealListing(drive, { lane, sequence, segments: segments.live(lane) }));
       });
-      upload.setHead(lanes.head());
     }
+    const named = catalogue.forgettings(salts);
+    if (salts.length + named.length > 0) upload.setHead(lanes.head());
     const { version } = upload.target;
     await upload.durable(version);
     database.transaction(() => segments.markPublished(volume.id));
+    if (named.length > 0) await this.#settle(volume, named);
     return { version, complete: () => upload.complete(version) };
+  }
+
+  /**
+   * Lets go of what is forgotten, now that w providers have a head that says so. Another device may have given the content
+   * another name meanwhile: where both published, one came second, and it has the other's head. So that is learned first.
+   */
+  async #settle(volume: Volume, named: readonly Forgetting[]): Promise<void> {
+    const { database, catalogue, learnOthers } = this.#around;
+    try {
+      await learnOthers(volume);
+    } catch (error) {
+      // The change itself is durable; the next one lets go.
+      if (SubletException.is(error)) return;
+      throw error;
+    }
+    database.transaction(() => catalogue.settle(named));
   }
 
   /** @returns salts of the segments that are on their way, those that an interrupted process left among them */

@@ -11,21 +11,21 @@ const CACHE_BYTES = 48 * 1_048_576;
 
 export class Shards {
   readonly #journal: Journal;
-  readonly #master: Uint8Array;
+  readonly #drive: Uint8Array;
   readonly #maskRoots = new Map<bigint, Uint8Array>();
   /** Least recently used first. */
   readonly #cache = new Map<string, { bytes: number; blocks: Promise<Uint8Array[]> }>();
   #cachedBytes = 0;
 
-  constructor(journal: Journal, master: Uint8Array) {
+  constructor(journal: Journal, drive: Uint8Array) {
     this.#journal = journal;
-    this.#master = master;
+    this.#drive = drive;
   }
 
   maskKeys(volume: Volume, slab: Slab.SlabId): Uint8Array[] {
     let root = this.#maskRoots.get(volume.id);
     if (!root) {
-      root = Keys.maskRoot(this.#master, volume.id);
+      root = Keys.maskRoot(this.#drive, volume.id);
       this.#maskRoots.set(volume.id, root);
     }
     return Keys.maskKeys(root, slab, volume.n);

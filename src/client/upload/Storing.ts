@@ -26,13 +26,13 @@ export function isLarge(bytes: number, { k }: Pick<Volume, "k">): boolean {
  * an interrupted object is never gone on with under the same key.
  */
 export async function storeObject(
-  master: Uint8Array,
+  drive: Uint8Array,
   { volume, writer }: { readonly volume: Volume; readonly writer: SlabWriter },
   content: Content,
   { elsewhere, progress, signal }: StoreOptions,
 ): Promise<StoredObject> {
   const id = new Uint8Array(randomBytes(Keys.OBJECT_ID_BYTES));
-  const key = Keys.objectKey(master, id);
+  const key = Keys.objectKey(drive, id);
   const hash = createHash("sha256");
   let length = 0;
   const encrypted = async function* (plaintext: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

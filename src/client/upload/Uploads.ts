@@ -31,6 +31,8 @@ export interface UploadSurroundings {
   readonly providers: Providers;
   readonly market: Market;
   readonly account: LocalAccount;
+  readonly client: Address;
+  readonly signer: LocalAccount;
   /** Named in errors. */
   readonly databaseFile: string;
   readonly signal: AbortSignal;
@@ -100,6 +102,39 @@ export class Uploads {
   async spread(volume: Volume): Promise<void> {
     const { upload } = await this.of(volume);
     for (const { id, length } of this.#around.catalogue.slabs(volume.id)) upload.want({ slab: id, length });
+  }
+
+  /**
+   * Sees what other devices did to the deals of a volume, of `enough` positions if so many answer. Nothing is begun for it.
+   * @returns how many were seen
+   */
+  async look(volume: Volume, enough: number, signal?: AbortSignal): Promise<number> {
+    if (this.#writings.has(volume.id)) {
+      await this.join(volume);
+      return (await this.of(volume)).upload.look(signal, enough);
+    }
+    const stop = new AbortController();
+    const either = AbortSignal.any([stop.signal, this.#around.signal, ...(signal ? [signal] : [])]);
+    let seen = 0;
+    const looks = this.#around.volumes.serving(volume.id).map(async (deal) => {
+      await this.#see(deal, either);
+      if (++seen >= enough) stop.abort();
+    });
+    await Promise.allSettled(looks);
+    this.#around.signal.throwIfAborted();
+    signal?.throwIfAborted();
+    return seen;
+  }
+
+  async #see(deal: Deal, signal: AbortSignal): Promise<void> {
+    const { database, providers } = this.#around;
+    const mirror = new DealMirror(database, deal);
+    await providers.call(deal.provider, async (connection) => {
+      const { newest } = await connection.head({ deal: deal.id }, { signal });
+      const underWay = mirror.pending()?.revision.number;
+      if (newest && newest.revision.number > mirror.number && newest.revision.number !== underWay)
+        await this.#adopt(mirror, connection, newest);
+    });
   }
 
   /** Pumps for deals that were opened since. */
@@ -189,9 +224,9 @@ export class Uploads {
 
   /** Never a number twice: one whose revision was given up may be out there, countersigned, for ever. */
   async #sign(mirror: DealMirror, change: Change, headBytes: Uint8Array): Promise<Pending> {
-    const { account, lanes } = this.#around;
+    const { signer, lanes } = this.#around;
     const revision = mirror.next(change, headBytes, nextNumber(mirror.highest, laneTag(lanes.own())));
-    const signature = await signDigest(account, revisionDigest(this.#identity, revision));
+    const signature = await signDigest(signer, revisionDigest(this.#identity, revision));
     mirror.begin(revision, change, headBytes, signature);
     return mirror.pending()!;
   }
@@ -204,8 +239,8 @@ export class Uploads {
 
   async #adopt(mirror: DealMirror, connection: Connection, newest: SignedRevision): Promise<void> {
     const { deal } = mirror;
-    const { lanes, catalogue, account, learnHead } = this.#around;
-    await requireOwn(this.#identity, account.address, newest);
+    const { lanes, catalogue, signer, learnHead } = this.#around;
+    await requireOwn(this.#identity, signer.address, newest);
     await this.#requireCountersigned(deal.provider, newest);
     this.#requireKnown(mirror, newest);
     const { newest: now, headBytes } = await connection.head({ deal: deal.id });
@@ -215,8 +250,10 @@ export class Uploads {
       throw new SubletException({ code: "BadReply", provider: deal.provider, verb: "head", reason });
     }
     const before = mirror.slabs;
-    mirror.adopt(newest, await listed(connection, deal.id, newest.revision.number));
+    const list = await listed(connection, deal.id, newest.revision.number);
+    // First: a mirror that has come so far is not looked at again, and what the head says would be lost on the next one.
     learnHead(headBytes);
+    mirror.adopt(newest, list);
     const dropped = before.filter((slab) => slab.lane !== lanes.own() && !mirror.held(slab));
     catalogue.forgetSlabs(dropped);
     // From now on nobody is told less of other devices than this provider knew.
@@ -269,14 +306,14 @@ export async function listed(
   return entries;
 }
 
-/** @throws SubletException BadSignature unless `owner` signed the revision */
+/** @throws SubletException BadSignature unless the drive's signer signed the revision */
 export async function requireOwn(
   market: { chainId: number; address: Address },
-  owner: Address,
+  expected: Address,
   { revision, clientSignature }: SignedRevision,
 ): Promise<void> {
   const signer = await recoverSigner(revisionDigest(market, revision), clientSignature);
-  if (!signer || !isAddressEqual(signer, owner)) throw badSignature("client's revision", signer);
+  if (!signer || !isAddressEqual(signer, expected)) throw badSignature("client's revision", signer);
 }
 
 function badSignature(what: string, actual: Address | undefined): SubletException {

@@ -46,10 +46,20 @@ export class VolumeUpload {
     this.#running.push(pump.run());
   }
 
-  /** Gives every provider that failed another chance now, and sees what other devices did to the deals. */
-  async look(signal?: AbortSignal): Promise<void> {
+  /**
+   * Gives every provider that failed another chance now, and sees what other devices did to the deals.
+   * @param enough positions to see; all unless told
+   * @returns how many were seen
+   */
+  async look(signal?: AbortSignal, enough = this.volume.n): Promise<number> {
     for (const pump of this.#pumps) pump.retry();
-    await this.#until(signal, () => this.#pumps.every(({ looked, ended }) => looked || ended));
+    const seen = (): number => {
+      const pumps = this.#pumps.filter(({ looked, failure, ended }) => looked && !failure && !ended);
+      return new Set(pumps.map(({ mirror }) => mirror.deal.position)).size;
+    };
+    const all = (): boolean => this.#pumps.every(({ looked, ended }) => looked || ended);
+    await this.#until(signal, () => seen() >= enough || all());
+    return seen();
   }
 
   /** More is wanted of every provider. */
@@ -99,6 +109,8 @@ export class VolumeUpload {
 
   /** Waits as long as the providers that do not cover the version yet are answering. */
   async complete(version: number, signal?: AbortSignal): Promise<Reach> {
+    // What was learned since may have changed the head: that is countersigned now, too.
+    this.#hurry(version);
     await this.#until(signal, () => this.#pumps.every((pump) => pump.covered >= version || pump.failure || pump.ended));
     return this.covered(version).length === this.volume.n ? "complete" : "durable";
   }

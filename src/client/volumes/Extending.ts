@@ -4,6 +4,7 @@ import { call, compact } from "../../chain/Calls.ts";
 import { baseUnits, type Deal as ChainDeal, DealState } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { type Extension, extensionDigest, requireSigner } from "../../protocol/TypedData.ts";
+import { requireOwner } from "../home/Identity.ts";
 import { type Failure, failureOf } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
 import type { Allowance, Paid } from "./Allowance.ts";
@@ -63,7 +64,7 @@ const AT_ONCE = 16;
 
 /**
  * @param allowance what pays for it; whatever the account has unless told
- * @throws SubletException OverBudget, InsufficientFunds: nothing was changed
+ * @throws SubletException OverBudget, InsufficientFunds, OwnerOnly: nothing was changed
  */
 export async function extendVolume(
   parts: Parts,
@@ -71,6 +72,7 @@ export async function extendVolume(
   options: ExtendOptions,
   allowance?: Allowance,
 ): Promise<ExtensionReport> {
+  requireOwner(parts, "extending deals");
   const { market, volumes } = parts;
   const { epochs = DEFAULT_EPOCHS, within = Number.POSITIVE_INFINITY, budget, dryRun = false, signal } = options;
   requireWithin("epochs", epochs, 1, market.parameters.maxDealEpochs - 1);

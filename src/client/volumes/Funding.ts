@@ -2,6 +2,7 @@
 import type { Address, Hash } from "viem";
 import { call } from "../../chain/Calls.ts";
 import { SubletException } from "../../protocol/Errors.ts";
+import { requireOwner } from "../home/Identity.ts";
 import type { Parts } from "../Parts.ts";
 import { refreshDeals } from "./Standing.ts";
 import type { Deal } from "./Volume.ts";
@@ -39,6 +40,7 @@ export async function sharesOf(
 }
 
 export async function topUp(parts: Parts, amount: bigint, egress: boolean): Promise<TopUp[]> {
+  requireOwner(parts, "paying in for deals");
   const topUps = (await sharesOf(parts, amount, egress)).map(({ deal, amount: share }) => ({
     ...{ deal, escrow: egress ? 0n : share, egress: egress ? share : 0n },
   }));

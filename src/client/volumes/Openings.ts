@@ -2,6 +2,8 @@
 import { type Address, isAddressEqual } from "viem";
 import type { DealItem } from "../../chain/Calls.ts";
 import { type Opened, OpeningJoin } from "../../chain/Events.ts";
+import { requireBudget } from "../devices/Delegations.ts";
+import { isOwner } from "../home/Identity.ts";
 import type { Allowance, Paid } from "./Allowance.ts";
 import { Search, type SearchSurroundings, type Wish } from "./Search.ts";
 import { tooFewProviders } from "./tooFew.ts";
@@ -46,11 +48,13 @@ export async function openDeals(
 }
 
 async function send(
-  { market, volumes }: SearchSurroundings,
+  around: SearchSurroundings,
   volume: Volume,
   offers: readonly DealItem[],
   least: number,
 ): Promise<Paid<Deal[]>> {
+  const { market, volumes } = around;
+  if (!isOwner(around)) await requireBudget(around, costOf(offers));
   const { events } = await market.openDeals(offers, least);
   const join = new OpeningJoin();
   const deals = events.flatMap((event) => join.see(event) ?? []).map(dealOf);
@@ -82,24 +86,28 @@ function dealOf({ args, block }: Opened): Deal {
 
 /**
  * Learns of openings that this drive does not know yet: those of other devices, or its own, mined just before it died.
- * Follows the back links from the newest, so it reads no more than is new.
+ * Follows the back links from the newest, so it reads no more than is new. Those under another signer are none of this
+ * drive's: a delegate that may open deals could have made them, to stand where nobody can write.
+ * @param signer of the drive; undefined: whoever it is, for a reader that does not know
+ * @returns how many were left alone
  */
-export async function learnOpenings({
-  market,
-  account,
-  volumes,
-}: Pick<SearchSurroundings, "market" | "volumes"> & {
-  readonly account: { readonly address: Address };
-}): Promise<void> {
-  const known = volumes.newestOpening();
+export async function learnOpenings(
+  { market, client, volumes }: Pick<SearchSurroundings, "market" | "client" | "volumes">,
+  signer: Address | undefined,
+): Promise<number> {
+  const known = volumes.openingsLearned();
   const found: Opened[] = [];
-  if (Number(await market.lastOpening(account.address)) <= known) return;
-  for await (const event of market.openings(account.address)) {
+  const last = Number(await market.lastOpening(client));
+  if (last <= known) return 0;
+  for await (const event of market.openings(client)) {
     if (Number(event.block) < known) break;
     found.push(event);
   }
-  for (const event of found.reverse()) {
+  const own = found.filter(({ args }) => signer === undefined || isAddressEqual(args.clientSigner, signer));
+  for (const event of own.reverse()) {
     const { volume: id, k, n, capacity } = event.args;
     volumes.record({ id, k, n, capacity }, [dealOf(event)]);
   }
+  volumes.learnedOpenings(last);
+  return found.length - own.length;
 }

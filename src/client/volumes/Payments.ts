@@ -1,6 +1,8 @@
 /** What renting space, or paying more in, would cost, before money moves. */
 import type { Address, Hash } from "viem";
 import { LEDGER_ONE } from "../../chain/MarketReader.ts";
+import { leftToOpen } from "../devices/Delegations.ts";
+import { isOwner } from "../home/Identity.ts";
 import type { Parts } from "../Parts.ts";
 import { type VolumeOptions, wishOf } from "./Creation.ts";
 import { sharesOf } from "./Funding.ts";
@@ -64,7 +66,7 @@ export async function planVolume(parts: Parts, options: VolumeOptions): Promise<
     bigint,
     bigint,
   ];
-  const free = (await parts.market.freeBalance(parts.account.address)) / LEDGER_ONE;
+  const free = (await parts.market.freeBalance(parts.client)) / LEDGER_ONE;
   return {
     ...{ k, n, capacity, endEpoch: wish.endEpoch, escrow, egress, deals },
     ...(await payment(parts, escrow + egress, free)),
@@ -95,8 +97,9 @@ export async function planTopUp(parts: Parts, amount: bigint, egress: boolean): 
   return { deals, ...paid, lasts: lasting(() => 0n), wouldLast: lasting((index) => shares[index]!.amount) };
 }
 
-async function payment({ market, account }: Parts, total: bigint, free: bigint): Promise<Payment> {
-  const have = (await market.tokenBalance(account.address)) + free;
+async function payment(parts: Parts, total: bigint, free: bigint): Promise<Payment> {
+  // A device pays out of what its owner has in the market, within its budget.
+  const have = isOwner(parts) ? (await parts.market.tokenBalance(parts.client)) + free : await leftToOpen(parts);
   return { total, have, missing: total > have ? total - have : 0n, transactions: 1 };
 }
 

@@ -1,8 +1,9 @@
 /** The providers as this drive meets them: what they announced, connections to them, and whose signature counts. */
-import { type Address, type Hex, hexToBytes, isAddressEqual, type LocalAccount } from "viem";
+import { type Address, type Hex, hexToBytes, isAddressEqual } from "viem";
 import type { EventOf } from "../../chain/Events.ts";
 import type { Market } from "../../chain/Market.ts";
 import { type Connection, connect } from "../../network/Client.ts";
+import type { Caller } from "../../network/Greeting.ts";
 import type { Node } from "../../network/Node.ts";
 import { type Announcement, AnnouncementError, decodeAnnouncement } from "../../protocol/Announcement.ts";
 import { type ErrorCode, SubletException } from "../../protocol/Errors.ts";
@@ -21,17 +22,17 @@ export const UNREACHED: readonly ErrorCode[] = ["DialFailed", "ConnectionLost", 
 export class Providers {
   readonly #node: Node;
   readonly #market: Market;
-  readonly #account: LocalAccount;
+  readonly #caller: Caller;
   readonly #database: Database;
   readonly #connections = new Map<Address, Connection>();
   readonly #targets = new WeakMap<Connection, string>();
   readonly #signers = new Map<Address, Address>();
   #refreshed: Promise<void> | undefined;
 
-  constructor(node: Node, market: Market, account: LocalAccount, database: Database) {
+  constructor(node: Node, market: Market, caller: Caller, database: Database) {
     this.#node = node;
     this.#market = market;
-    this.#account = account;
+    this.#caller = caller;
     this.#database = database;
   }
 
@@ -70,7 +71,7 @@ export class Providers {
     }
     const connection = connect(this.#node, targets(announcement), {
       market: { chainId: this.#market.chainId, address: this.#market.address },
-      caller: { account: this.#account },
+      caller: this.#caller,
       provider,
     });
     this.#connections.set(provider, connection);

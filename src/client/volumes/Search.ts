@@ -30,6 +30,8 @@ export interface Wish {
 export interface SearchSurroundings {
   readonly market: Market;
   readonly account: LocalAccount;
+  readonly client: Address;
+  readonly signer: LocalAccount;
   readonly providers: Providers;
   readonly volumes: Volumes;
   readonly localNetwork: boolean;
@@ -164,13 +166,18 @@ export class Search {
 
   /** Signed terms, at the provider's own price, with the money that goes with them. */
   async #offer({ candidate, rate, egressRate, ...asked }: Asked, position: number): Promise<DealItem> {
-    const { market, account, providers } = this.#around;
+    const {
+      market,
+      client,
+      signer: { address: clientSigner },
+      providers,
+    } = this.#around;
     const { endEpoch, volume } = this.#wish;
     const { id, k, n, capacity } = volume;
     const { provider } = candidate;
     const { minSectors, noticeEpochs, answerBond } = asked;
     const draft: TermsDraft = {
-      ...{ client: account.address, clientSigner: account.address, provider, volume: id, position, k, n },
+      ...{ client, clientSigner, provider, volume: id, position, k, n },
       ...{ rate, egressRate, capacity, minSectors, endEpoch, noticeEpochs, answerBond },
     };
     const { terms, signature } = await providers.call(provider, (connection) =>

@@ -4,6 +4,7 @@ import type { Market } from "../../chain/Market.ts";
 import { type Deal as ChainDeal, DealState, LEDGER_ONE, StopReason } from "../../chain/MarketReader.ts";
 import { CHUNK_BYTES, Slab } from "../../codec/index.ts";
 import type { Database } from "../home/Database.ts";
+import { type Identity, isOwner } from "../home/Identity.ts";
 import type { ShardReader } from "../retrieve/ShardReader.ts";
 import { DealMirror } from "./DealMirror.ts";
 import type { Providers } from "./Providers.ts";
@@ -91,12 +92,15 @@ export async function liveDeals(
 
 /**
  * Ends what is paid to a provider that refuses bytes: a deal that holds nothing, neither on chain nor countersigned, is
- * given notice, which counts from the next epoch also where its provider has resigned, and its position is one to repair. @returns whether it was
+ * given notice, which counts from the next epoch also where its provider has resigned, and its position is one to repair. Only the owner can; its
+ * devices leave it to that. @returns whether it was
  */
 export async function leaveIfEmpty(
-  { market, volumes }: Pick<StandingSurroundings, "market" | "volumes">,
+  around: Pick<StandingSurroundings, "market" | "volumes"> & Pick<Identity, "account" | "client">,
   { deal, sectors }: DealMirror,
 ): Promise<boolean> {
+  if (!isOwner(around)) return false;
+  const { market, volumes } = around;
   const { provider, slot, id } = deal;
   const onChain = await market.deal(provider, slot);
   const resigned = onChain.state === DealState.Notice && onChain.reason === StopReason.Resigned;

@@ -125,9 +125,13 @@ export class Volumes {
     });
   }
 
-  /** The block of the newest opening that is known here; 0: none. */
-  newestOpening(): number {
-    return this.#database.get<{ block: number | null }>("SELECT max(opened_block) AS block FROM deal")?.block ?? 0;
+  /** The block of the client's newest opening when all of them were learned last; 0: never. Its own opening is not enough. */
+  openingsLearned(): number {
+    return this.#database.get<{ block: number }>("SELECT block FROM scanned WHERE what = 'openings'")?.block ?? 0;
+  }
+
+  learnedOpenings(block: number): void {
+    this.#database.run("INSERT OR REPLACE INTO scanned (what, block) VALUES ('openings', ?)", block);
   }
 
   /** Whether a provider sent wrong bytes, or lost some, in any deal. */

@@ -2,6 +2,7 @@
 import type { Address, Hash } from "viem";
 import { baseUnits } from "../../chain/MarketReader.ts";
 import { SECTOR_BYTES } from "../../codec/index.ts";
+import { payerOf } from "../home/Identity.ts";
 import type { Parts } from "../Parts.ts";
 import { missingFor } from "./Extending.ts";
 import { escrowLeft } from "./Prices.ts";
@@ -76,7 +77,7 @@ export async function warningsOf(parts: Parts, volumes: readonly Volume[], withi
 }
 
 /** Ledger units of vouchers that its provider has not redeemed yet. */
-async function promised({ market, account, volumes }: Parts, { id }: Deal): Promise<bigint> {
-  const open = volumes.paid(id) - (await market.redeemed(id, account.address));
+async function promised(parts: Parts, { id }: Deal): Promise<bigint> {
+  const open = parts.volumes.paid(id) - (await parts.market.redeemed(id, payerOf(parts).address));
   return open > 0n ? open : 0n;
 }

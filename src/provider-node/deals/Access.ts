@@ -1,4 +1,7 @@
-/** Who may do what with a deal: its client, the client's signer, and delegates whose scope is read from the chain. */
+/**
+ * Who may do what with a deal: its client, and delegates whose scope is read from the chain. Not its signer: every device of
+ * the client has that key, and what one of them may is for its delegation to say.
+ */
 import { type Address, isAddressEqual } from "viem";
 import { type Delegation, type MarketReader, Scope } from "../../chain/MarketReader.ts";
 import type { KnownContext } from "../../network/Handlers.ts";
@@ -60,6 +63,6 @@ export class Access {
   }
 }
 
-export function isOwner({ client, clientSigner }: DealRecord, caller: Address): boolean {
-  return isAddressEqual(client, caller) || isAddressEqual(clientSigner, caller);
+export function isOwner({ client }: DealRecord, caller: Address): boolean {
+  return isAddressEqual(client, caller);
 }

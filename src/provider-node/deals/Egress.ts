@@ -148,7 +148,7 @@ export class Egress {
     if (Number(until) <= nowSeconds()) refuse("it has expired");
     const digest = capabilityDigest(this.#options.market, { client, volume, verbs, until, maxBytes, id });
     const signer = await recoverSigner(digest, signature);
-    if (!signer || ![record.client, record.clientSigner].some((owner) => isAddressEqual(owner, signer))) {
+    if (!signer || !isAddressEqual(record.client, signer)) {
       refuse("the client of the deal has not signed it");
     }
     const use = this.#use(client, id, until);

@@ -1,5 +1,5 @@
 /** Serves bytes of slabs with their proofs, to the deal's client, its delegates and holders of its capabilities. */
-import type { Address } from "viem";
+import { type Address, isAddressEqual } from "viem";
 import { CHUNK_BYTES, RangeProof, SECTOR_CHUNKS } from "../../codec/index.ts";
 import type { KnownContext } from "../../network/Handlers.ts";
 import { SubletException } from "../../protocol/Errors.ts";
@@ -34,8 +34,12 @@ export class Reads {
     const kept = await this.#store.kept(id, slab);
     if (!kept) throw new SubletException({ code: "NoSuchSlab", deal: id, slab });
     requireWithin("asOf", asOf, 0, kept.length);
-    if (voucher) await this.#egress.accept(deal, voucher);
     const payer = payerOf(deal, context.remote, capability !== undefined);
+    if (voucher) {
+      if (!isAddressEqual(voucher.signer, payer))
+        throw new SubletException({ code: "Unauthorized", verb: "read", needs: "a voucher of who pays for the read" });
+      await this.#egress.accept(deal, voucher);
+    }
     this.#egress.charge(deal, payer, bytes);
     try {
       if (capability) await this.#egress.admit(deal, capability, context.remote, bytes);

@@ -413,3 +413,52 @@ export declare type Link = Message<"sublet.catalogue.v1.Link"> & {
  */
 export declare const LinkSchema: GenMessage<Link>;
 
+/**
+ * What a device of the drive's owner is given, once: all of it is secret.
+ *
+ * @generated from message sublet.catalogue.v1.Device
+ */
+export declare type Device = Message<"sublet.catalogue.v1.Device"> & {
+  /**
+   * @generated from field: uint64 chain = 1;
+   */
+  chain: bigint;
+
+  /**
+   * @generated from field: bytes market = 2;
+   */
+  market: Uint8Array;
+
+  /**
+   * JSON-RPC; a hint only.
+   *
+   * @generated from field: string rpc = 3;
+   */
+  rpc: string;
+
+  /**
+   * Whose drive it is.
+   *
+   * @generated from field: bytes client = 4;
+   */
+  client: Uint8Array;
+
+  /**
+   * Of the device alone: its account, which the client let in, follows from it.
+   *
+   * @generated from field: bytes secret = 5;
+   */
+  secret: Uint8Array;
+
+  /**
+   * @generated from field: bytes drive = 6;
+   */
+  drive: Uint8Array;
+};
+
+/**
+ * Describes the message sublet.catalogue.v1.Device.
+ * Use `create(DeviceSchema)` to create a new message.
+ */
+export declare const DeviceSchema: GenMessage<Device>;
+
