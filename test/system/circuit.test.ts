@@ -128,6 +128,8 @@ describe("sublet bootnode --circuits", function () {
     const init = (...more: string[]) => fails(["provider", "init", ...place(), ...home, ...more]);
     expect(await init("--circuit-relays", "/ip4/127.0.0.1/tcp/1")).to.include({ name: "--circuit-relays" });
     expect(await init("--bootnodes", "nonsense")).to.include({ code: "BadArgument", name: "--bootnodes" });
+    const nowhere = ["provider", "run", "--home", network.providers[0]!.home, "--listen", ""];
+    expect(await fails(nowhere)).to.include({ code: "BadArgument", name: "listen" });
     const tenant = await network.addClient("asking");
     const asked = await fails(["status", "--home", tenant, "--bootnodes", "/ip4/127.0.0.1/tcp/1"]);
     expect(asked).to.include({ code: "BadArgument", name: "--bootnodes" });
