@@ -20,7 +20,7 @@ import { liveDeals } from "../volumes/Standing.ts";
 import { DEVICE_SCOPES } from "./Delegations.ts";
 import { encodeDeviceLink } from "./DeviceLink.ts";
 
-/** Amounts in token base units. */
+/** What a device may do, and for how long. Amounts in token base units. */
 export interface DeviceOptions {
   /** For so many epochs, this one among them; 365 unless told. */
   readonly epochs?: number;
@@ -35,6 +35,7 @@ export interface DeviceOptions {
   readonly rpcUrl?: string;
 }
 
+/** A device as it was made, amounts in token base units; `untilEpoch` is exclusive. */
 export interface NewDevice {
   readonly name: string;
   readonly id: Address;
@@ -45,7 +46,7 @@ export interface NewDevice {
   readonly reads: bigint;
 }
 
-/** `name`: left out where the drive has none. `budget`, `reads`: what is left of them. */
+/** A device as it stands. `name`: left out where the drive has none. `budget`, `reads`: what is left of them. */
 export interface DeviceStatus {
   readonly id: Address;
   readonly name?: string;
@@ -57,6 +58,7 @@ export interface DeviceStatus {
   readonly reads: bigint;
 }
 
+/** A device that may do nothing any more from an epoch on. */
 export interface RevokedDevice {
   readonly id: Address;
   readonly name?: string;
@@ -71,6 +73,7 @@ const MAX_UINT128 = 2n ** 128n - 1n;
 /** Words and digits, so that a name is no path and no terminal takes it for a command. */
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u;
 
+/** The devices of a drive: `drive.devices`. */
 export class Devices {
   readonly #parts: Parts;
   readonly #writable: () => Writable;

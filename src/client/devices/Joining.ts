@@ -11,6 +11,7 @@ import { Sublet } from "../Sublet.ts";
 import { requireInForce } from "./Delegations.ts";
 import { decodeDeviceLink } from "./DeviceLink.ts";
 
+/** What `device add` gave, and where the home is to be. */
 export interface JoinOptions extends Omit<OpenOptions, "key" | "market"> {
   readonly link: string;
   /** Of the keystore that is laid down. */

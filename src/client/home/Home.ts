@@ -16,9 +16,10 @@ const address = z
   .refine((text) => isAddress(text, { strict: false }), "not an address")
   .transform((text) => getAddress(text));
 
-/** How long earlier versions of files are kept; `most`: contents of one path, the current one among them. */
+/** `most`: contents of one path, the current one among them. */
 const keep = z.object({ days: z.number().min(0).max(36_500), most: z.int().min(1).max(1_000_000) });
 
+/** How long earlier versions of files are kept: so many `days`, at most so many contents of a path. */
 export type Keep = Readonly<z.output<typeof keep>>;
 
 export const USUAL_KEEP: Keep = { days: 30, most: 10 };

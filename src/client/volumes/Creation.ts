@@ -8,6 +8,7 @@ import { openDeals } from "./Openings.ts";
 import type { Wish } from "./Search.ts";
 import type { Volume } from "./Volume.ts";
 
+/** A volume to be rented. */
 export interface VolumeOptions {
   /** Any k of n providers bring everything back. */
   readonly k: number;

@@ -14,6 +14,7 @@ import { affordable } from "./Selection.ts";
 import { refreshDeals } from "./Standing.ts";
 import type { Deal, Volume } from "./Volume.ts";
 
+/** Until when deals are to last, and what that may cost. */
 export interface ExtendOptions {
   /** So many epochs after the last of the volume's deals ends; 30 unless told. */
   readonly epochs?: number;

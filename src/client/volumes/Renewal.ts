@@ -12,6 +12,7 @@ interface Renewed {
   readonly short?: { readonly need: bigint; readonly budget: bigint };
 }
 
+/** What became of extending the deals of a volume that end soon. */
 export interface VolumeRenewed extends Renewed {
   readonly volume: bigint;
 }

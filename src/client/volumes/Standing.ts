@@ -52,6 +52,7 @@ export interface PositionStatus {
   readonly problem?: string;
 }
 
+/** How a volume stands, as its providers show; `sectors` are those that hold something, of `capacity` at each position. */
 export interface VolumeStatus {
   readonly volume: bigint;
   readonly k: number;
