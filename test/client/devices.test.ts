@@ -104,7 +104,9 @@ describe("a device", function () {
       ]);
     }
     const again = await world.open(folder);
-    expect((await again.put("from-laptop.bin", source)).state).to.equal("complete");
+    // A provider that the owner's machine writes to at this moment may come later.
+    expect((await again.put("from-laptop.bin", source)).state).to.be.oneOf(["durable", "complete"]);
+    expect((await again.repair())[0]!.complete).to.have.length(6);
     expect(Buffer.compare(await read(again.get("from-laptop.bin")), bytes)).to.equal(0);
     await owner.sync();
     expect(paths(owner)).to.deep.equal(["film.bin", "from-laptop.bin", "meanwhile/0.5", "meanwhile/1"]);
