@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { Market } from "../../src/chain/Market.ts";
 import { accountOf } from "../../src/client/home/Keystore.ts";
 import type { Sublet } from "../../src/client/index.ts";
+import type { Host } from "../provider-node/Ground.ts";
 import { expectError } from "./failures.ts";
 import { read, World } from "./World.ts";
 
@@ -49,6 +50,26 @@ describe("repair and restore", function () {
     expect([...third.drive.list()].map(({ path }) => path)).to.deep.equal(["film.bin", "later.txt", "notes/b.txt"]);
     expect((await read(third.drive.get("later.txt"))).toString()).to.equal("later");
     await third.drive.close();
+  });
+
+  it("takes nothing from a provider that shows less than what is on chain", async () => {
+    const [host] = world.hosts as [Host];
+    const { dataDir } = host.config;
+    const old = await world.folder();
+    await world.stop(host);
+    await cp(dataDir, old, { recursive: true });
+    await world.start(host);
+    await drive.put("new.txt", Buffer.from("new"));
+    await drive.repair();
+    await world.pass(1);
+    await drive.close();
+    await world.stop(host);
+    await rm(dataDir, { recursive: true });
+    await cp(old, dataDir, { recursive: true });
+    await world.start(host);
+    const { drive: restored, recovered } = await world.restore(key);
+    expect(recovered).to.include({ deals: 6, answered: 5, files: 3 });
+    expect((await read(restored.get("new.txt"))).toString()).to.equal("new");
   });
 
   it("says when too few providers answer, and goes on from there", async () => {
