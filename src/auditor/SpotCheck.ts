@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Address, type Hex, hexToBytes, slice } from "viem";
 import type { MarketReader } from "../chain/MarketReader.ts";
 import { connect } from "../network/Client.ts";
-import { createNode, type Node } from "../network/Node.ts";
+import { askingAt, createNode, type Node } from "../network/Node.ts";
 import { type Announcement, decodeAnnouncement } from "../protocol/Announcement.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import type { TraceId } from "../protocol/TraceId.ts";
@@ -23,18 +23,20 @@ export interface Asking {
   readonly signal?: AbortSignal;
   /** What the providers' logs have of it. */
   readonly trace?: TraceId;
+  /** Who is asked where a provider is that is not where it announced. */
+  readonly bootnodes?: readonly string[];
 }
 
 /** Asks each provider for chunks that the newest block draws; one that holds nothing by now is left out. */
 export async function spotCheck(
   reader: MarketReader,
   providers: readonly Address[],
-  { signal, trace }: Asking,
+  { signal, trace, bootnodes }: Asking,
 ): Promise<SpotCheck[]> {
   if (providers.length === 0) return [];
   const announced = await reader.announcements();
   const addresses = new Map([...announced].map(([provider, { data }]) => [provider.toLowerCase(), data]));
-  const node = await createNode({ ...(trace && { trace }) });
+  const node = await createNode({ ...askingAt(bootnodes), ...(trace && { trace }) });
   try {
     const results: SpotCheck[] = [];
     for (let first = 0; first < providers.length; first += ASKED_TOGETHER) {

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { addressOf, marketAddress } from "../chain/MarketAddress.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import { toJson } from "../protocol/Json.ts";
+import { listedPeers } from "../protocol/PeerAddress.ts";
 import { traceOfCommand } from "../protocol/TraceId.ts";
 import { type AuditOptions, audit } from "./audit.ts";
 import { htmlPage } from "./htmlPage.ts";
@@ -22,6 +23,7 @@ interface Flags {
   readonly spotCheck: boolean;
   readonly html?: string;
   readonly trace?: string;
+  readonly bootnodes?: string;
   readonly watch?: boolean;
   readonly alert?: string;
   readonly alertWebhook?: string;
@@ -41,6 +43,11 @@ export function auditCommand(): Command {
     .option("--no-spot-check", "leave out asking the providers")
     .option("--html <file>", "also write the report as a page for browsers, with each provider's calendar")
     .option("--trace <id>", "what the providers' logs have of it: else TRACEPARENT's, else drawn at random")
+    .addOption(
+      new Option("--bootnodes <multiaddr,...>", "who is asked where a provider is that is not where it announced").env(
+        "SUBLET_BOOTNODES",
+      ),
+    )
     .option("--watch", "go on with every new block, and tell each wrong once, until Ctrl-C")
     .option("--alert <command>", "with --watch: run this when something is wrong, with $1 the kind, $2 what it is")
     .option("--alert-webhook <url>", "with --watch: post what is wrong to this URL, as JSON")
@@ -51,7 +58,7 @@ export function auditCommand(): Command {
       command.setOptionValue("trace", trace);
       if (flags.watch) return watching({ ...flags, trace });
       without(flags, ["alert", "alertWebhook", "remember"], "it is for --watch");
-      const report = await audit({ ...(await place(flags)), spotCheck: flags.spotCheck, trace });
+      const report = await audit({ ...(await place(flags)), spotCheck: flags.spotCheck, trace, ...bootnodesOf(flags) });
       if (flags.html !== undefined) await writeWhole("--html", flags.html, htmlPage(report));
       process.stdout.write(flags.json ? `${JSON.stringify({ ...report, trace })}\n` : page(report));
       if (!report.ok) process.exitCode = 1;
@@ -66,13 +73,17 @@ function without(flags: Flags, names: readonly (keyof Flags)[], reason: string):
   }
 }
 
+function bootnodesOf({ bootnodes }: Flags): { bootnodes?: string[] } {
+  return bootnodes === undefined ? {} : { bootnodes: listedPeers("--bootnodes", bootnodes) };
+}
+
 async function watching(flags: Flags): Promise<void> {
   const { alert, alertWebhook: webhook, html, remember, spotCheck, trace, json = false } = flags;
   if (webhook !== undefined && !/^https?:$/.test(URL.parse(webhook)?.protocol ?? ""))
     throw bad("--alert-webhook", webhook, "it is an http or https URL");
   const { runWatch } = await import("./watching.ts");
   const ok = await runWatch(
-    { ...(await place(flags)), spotCheck, ...(trace && { trace }) },
+    { ...(await place(flags)), spotCheck, ...(trace && { trace }), ...bootnodesOf(flags) },
     { command: alert, webhook, html, remember, json },
   );
   if (!ok) process.exitCode = 1;

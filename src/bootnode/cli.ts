@@ -2,9 +2,8 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
-import { SubletException } from "../protocol/Errors.ts";
 import { toJson } from "../protocol/Json.ts";
-import { peerAddress } from "../protocol/PeerAddress.ts";
+import { peerAddresses } from "../protocol/PeerAddress.ts";
 
 interface Flags {
   readonly home?: string;
@@ -33,10 +32,7 @@ export function bootnodeCommand(): Command {
 
 async function run(flags: Flags): Promise<void> {
   const { listen, announce = [], bootnodes = [], localNetwork = false, circuits = false } = flags;
-  for (const value of bootnodes) {
-    const { error } = peerAddress.safeParse(value);
-    if (error) throw bad("--bootnodes", value, error.issues[0]!.message);
-  }
+  peerAddresses("--bootnodes", bootnodes);
   // Only now: the network takes a second to load, and a wrong argument should not wait for it.
   const [{ start }, { loadPeerKey }] = await Promise.all([import("./Bootnode.ts"), import("../network/PeerKey.ts")]);
   const home = resolve(flags.home ?? join(process.env.SUBLET_HOME ?? join(homedir(), ".sublet"), "bootnode"));
@@ -54,10 +50,6 @@ async function run(flags: Flags): Promise<void> {
   print(flags, document, () => `Bootnode at ${document.multiaddrs.join(" ")}. Stop it with Ctrl-C.`);
   await stopped;
   await node.stop();
-}
-
-function bad(name: string, value: string, reason: string): SubletException {
-  return new SubletException({ code: "BadArgument", name, value, reason });
 }
 
 function print(flags: Flags, document: object, line: () => string): void {

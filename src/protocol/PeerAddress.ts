@@ -1,5 +1,6 @@
 /** The address of one peer, as people give it: where it is and, by its id, who must be there. */
 import { z } from "zod";
+import { SubletException } from "./Errors.ts";
 import { MAX_ADDRESS_CHARACTERS } from "./limits.ts";
 
 /** What a circuit through it adds: `/p2p-circuit/p2p/` and another peer id. */
@@ -15,3 +16,18 @@ export const peerAddress = z
   .max(MAX_ADDRESS_CHARACTERS - CIRCUIT_CHARACTERS, WANTED)
   .regex(PEER_ADDRESS, WANTED)
   .refine((text) => text.split("/p2p/").length === 2 && !text.includes("/p2p-circuit"), WANTED);
+
+/** Of several peers. @param name of the option that they were given by @throws SubletException BadArgument */
+export function peerAddresses(name: string, each: readonly string[]): string[] {
+  return each.map((value) => {
+    const { data, error } = peerAddress.safeParse(value);
+    if (data !== undefined) return data;
+    throw new SubletException({ code: "BadArgument", name, value, reason: error!.issues[0]!.message });
+  });
+}
+
+/** {@link peerAddresses} between commas. */
+export function listedPeers(name: string, text: string): string[] {
+  const each = text.split(",").map((one) => one.trim());
+  return peerAddresses(name, each.filter(Boolean));
+}

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
+import { audit } from "../../src/auditor/audit.ts";
 import { start } from "../../src/bootnode/Bootnode.ts";
 import type { Node } from "../../src/network/Node.ts";
 import { newPeerKey } from "../../src/network/PeerKey.ts";
@@ -35,6 +36,7 @@ describe("a drive whose providers have moved", function () {
     const drive = await world.open(home);
     await drive.createVolume({ k: 2, n: 4, bytes: 16 * 2 ** 20, epochs: 20 });
     await drive.put("before.bin", bytes);
+    await world.pass(1);
     await drive.close();
     // Gas is too dear for them to announce where they are now.
     for (const host of world.hosts) await host.restart({ gas: { maxFee: 0n } });
@@ -57,6 +59,14 @@ describe("a drive whose providers have moved", function () {
     await drive.put("after.bin", more);
     expect(Buffer.compare(await read(drive.get("after.bin")), more)).to.equal(0);
     await drive.close();
+  });
+
+  it("is audited through them too", async () => {
+    const place = { rpcUrl: world.rpc.url, market: world.ground.market };
+    const shown = async (asked: readonly string[]) =>
+      (await audit({ ...place, bootnodes: asked })).spotChecks.map(({ ok }) => ok);
+    expect(await shown([])).to.deep.equal(Array(4).fill(false));
+    expect(await shown(bootnodes)).to.deep.equal(Array(4).fill(true));
   });
 
   it("has its bootnodes from its home too, where one that is none is named", async () => {

@@ -1,6 +1,6 @@
 /** Arguments as a person writes them, checked before anything is done. */
 import { SubletException } from "../../protocol/Errors.ts";
-import { peerAddress } from "../../protocol/PeerAddress.ts";
+import { listedPeers } from "../../protocol/PeerAddress.ts";
 import type { Range } from "../retrieve/Reading.ts";
 
 export function wholeNumber(name: string, value: string): number {
@@ -41,13 +41,7 @@ export function tokens(name: string, value: string, decimals: number): bigint {
 
 /** Bootnodes between commas, under the name that an option takes them by. */
 export function bootnodesOf({ bootnodes }: { readonly bootnodes?: string }): { bootnodes?: string[] } {
-  if (bootnodes === undefined) return {};
-  const each = bootnodes.split(",").map((one) => one.trim());
-  for (const one of each.filter(Boolean)) {
-    const { error } = peerAddress.safeParse(one);
-    if (error) throw bad("--bootnodes", one, error.issues[0]!.message);
-  }
-  return { bootnodes: each.filter(Boolean) };
+  return bootnodes === undefined ? {} : { bootnodes: listedPeers("--bootnodes", bootnodes) };
 }
 
 /** Where others reach the chain. */
