@@ -465,7 +465,7 @@ export class Sublet {
       this.#syncing = undefined;
     });
     await this.#syncing.catch((error: unknown) => {
-      if (!SubletException.is(error, "TooFewProviders")) throw error;
+      if (!SubletException.is(error, "TooFewProviders", "ChainUnavailable")) throw error;
     });
   }
 

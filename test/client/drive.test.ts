@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import { expect } from "chai";
 import fc from "fast-check";
 import { Sublet } from "../../src/client/index.ts";
+import { DROPPED } from "../chain/RpcServer.ts";
 import { expectError } from "./failures.ts";
 import { PASSWORD, read, World } from "./World.ts";
 
@@ -40,6 +41,21 @@ describe("a drive", function () {
     expect(receipt.hash).to.equal(createHash("sha256").update(bytes).digest("hex"));
     expect(receipt.positions.map(({ state }) => state)).to.deep.equal(Array(6).fill("countersigned"));
     expect(Buffer.compare(await read(drive.get("a/small.bin")), bytes)).to.equal(0);
+  });
+
+  it("stores, renames and reads while the chain cannot be asked", async () => {
+    await drive.put("away/before.txt", Buffer.from("before"));
+    const { between } = world.rpc;
+    world.rpc.between = async () => DROPPED;
+    try {
+      expect((await drive.put("away/during.txt", Buffer.from("during"))).state).to.equal("complete");
+      await drive.move("away/before.txt", "away/after.txt");
+      expect((await read(drive.get("away/after.txt"))).toString()).to.equal("before");
+      expect((await read(drive.get("away/during.txt"))).toString()).to.equal("during");
+    } finally {
+      world.rpc.between = between;
+    }
+    await drive.remove("away", { recursive: true });
   });
 
   it("gives back files of every awkward length", async () => {

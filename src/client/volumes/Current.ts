@@ -12,7 +12,12 @@ interface Surroundings {
 /** Those whose time is not over, oldest first: nothing goes to the others, and nothing comes back from them. */
 export async function currentVolumes(around: Surroundings): Promise<Volume[]> {
   const { market, volumes } = around;
-  const epoch = await market.epoch();
+  const epoch = await market.epoch().catch((error: unknown) => {
+    if (SubletException.is(error, "ChainUnavailable")) return undefined;
+    throw error;
+  });
+  // Storing needs no chain: what is over is found out by its providers then.
+  if (epoch === undefined) return volumes.all();
   const over = ({ id }: Volume): boolean => volumes.endOf(id) <= epoch;
   // Another device may have extended them.
   for (const volume of volumes.all().filter(over))
