@@ -62,8 +62,8 @@ function volumeLines({ volume, k, n, good, sectors, capacity, positions }: Volum
     ...positions.map(
       ({ position, health, provider, sectors, committedSectors, escrow, epochsLeft, proved }) =>
         `  ${`${position}`.padStart(2)}  ${health.padEnd(6)}  ${provider ?? "nobody"}  ${committedSectors} of ${sectors} sectors ` +
-        `on chain, ${formatUnits(escrow, decimals)} tokens left for ${epochsLeft} epochs` +
-        (proved ? `, ${proved.epochs} of ${proved.of} epochs proved` : ""),
+        `on chain, ${proved ? `${proved.epochs} of ${proved.of} epochs proved, ` : ""}` +
+        `${formatUnits(escrow, decimals)} tokens left for ${epochsLeft} epochs`,
     ),
   ];
 }
