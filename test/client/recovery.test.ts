@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
+import { bytesToHex } from "viem";
 import { Market } from "../../src/chain/Market.ts";
 import { accountOf } from "../../src/client/home/Keystore.ts";
 import type { Sublet } from "../../src/client/index.ts";
@@ -61,7 +62,14 @@ describe("repair and restore", function () {
     await world.start(host);
     await drive.put("new.txt", Buffer.from("new"));
     await drive.repair();
-    await world.pass(1);
+    const { number } = (await drive.status()).volumes[0]!.positions.find(
+      ({ provider }) => world.hostOf(provider!) === host,
+    )!;
+    // A whole commit phase, wherever in an epoch this began.
+    await world.pass(2);
+    const market = await world.ground.reach(bytesToHex(randomBytes(32)));
+    const [deal] = await market.unclosedDeals(host.address);
+    expect(deal!.number).to.equal(number);
     await drive.close();
     await world.stop(host);
     await rm(dataDir, { recursive: true });
