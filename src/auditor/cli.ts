@@ -6,7 +6,7 @@ import { z } from "zod";
 import { addressOf, marketAddress } from "../chain/MarketAddress.ts";
 import { SubletException } from "../protocol/Errors.ts";
 import { toJson } from "../protocol/Json.ts";
-import { listedPeers } from "../protocol/PeerAddress.ts";
+import { bootnodesOf } from "../protocol/PeerAddress.ts";
 import { traceOfCommand } from "../protocol/TraceId.ts";
 import { type AuditOptions, audit } from "./audit.ts";
 import { htmlPage } from "./htmlPage.ts";
@@ -71,10 +71,6 @@ function without(flags: Flags, names: readonly (keyof Flags)[], reason: string):
     const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     if (flags[name] !== undefined) throw bad(flag, `${flags[name]}`, reason);
   }
-}
-
-function bootnodesOf({ bootnodes }: Flags): { bootnodes?: string[] } {
-  return bootnodes === undefined ? {} : { bootnodes: listedPeers("--bootnodes", bootnodes) };
 }
 
 async function watching(flags: Flags): Promise<void> {

@@ -26,8 +26,9 @@ export function peerAddresses(name: string, each: readonly string[]): string[] {
   });
 }
 
-/** {@link peerAddresses} between commas. */
-export function listedPeers(name: string, text: string): string[] {
-  const each = text.split(",").map((one) => one.trim());
-  return peerAddresses(name, each.filter(Boolean));
+/** What a command's `--bootnodes` says: addresses between commas, or nothing. @throws SubletException BadArgument */
+export function bootnodesOf({ bootnodes }: { readonly bootnodes?: string }): { bootnodes?: string[] } {
+  if (bootnodes === undefined) return {};
+  const each = bootnodes.split(",").map((one) => one.trim());
+  return { bootnodes: peerAddresses("--bootnodes", each.filter(Boolean)) };
 }

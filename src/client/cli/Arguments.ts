@@ -1,6 +1,5 @@
 /** Arguments as a person writes them, checked before anything is done. */
 import { SubletException } from "../../protocol/Errors.ts";
-import { listedPeers } from "../../protocol/PeerAddress.ts";
 import type { Range } from "../retrieve/Reading.ts";
 
 export function wholeNumber(name: string, value: string): number {
@@ -37,11 +36,6 @@ export function tokens(name: string, value: string, decimals: number): bigint {
   if (!match || fraction.length > decimals)
     throw bad(name, value, `it is an amount of tokens, of at most ${decimals} decimals`);
   return BigInt(match[1]! + fraction.padEnd(decimals, "0"));
-}
-
-/** Bootnodes between commas, under the name that an option takes them by. */
-export function bootnodesOf({ bootnodes }: { readonly bootnodes?: string }): { bootnodes?: string[] } {
-  return bootnodes === undefined ? {} : { bootnodes: listedPeers("--bootnodes", bootnodes) };
 }
 
 /** Where others reach the chain. */

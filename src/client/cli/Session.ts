@@ -4,12 +4,12 @@ import type { Address } from "viem";
 import { marketAddress } from "../../chain/MarketAddress.ts";
 import { readPassword } from "../../chain/Password.ts";
 import { SubletException } from "../../protocol/Errors.ts";
+import { bootnodesOf } from "../../protocol/PeerAddress.ts";
 import { traceOfCommand } from "../../protocol/TraceId.ts";
 import { Home } from "../home/Home.ts";
 import type { Failure } from "../Parallel.ts";
 import type { Incident } from "../retrieve/ShardReader.ts";
 import type { Sublet } from "../Sublet.ts";
-import { bootnodesOf } from "./Arguments.ts";
 import { note, type PrintFlags } from "./Terminal.ts";
 
 export interface HomeFlags extends PrintFlags {

@@ -1,5 +1,7 @@
 /** What a share link leads to: no home, no key, no password. */
-import { bad, bootnodesOf } from "./Arguments.ts";
+
+import { bootnodesOf } from "../../protocol/PeerAddress.ts";
+import { bad } from "./Arguments.ts";
 import { fetchShown, targetOf, toStandardOutput } from "./Destination.ts";
 import { type IncidentReport, interruptible, remember } from "./Session.ts";
 import type { PrintFlags } from "./Terminal.ts";

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { marketAddress } from "../../chain/MarketAddress.ts";
 import { readPassword } from "../../chain/Password.ts";
-import { bad, bootnodesOf } from "./Arguments.ts";
+import { bootnodesOf } from "../../protocol/PeerAddress.ts";
+import { bad } from "./Arguments.ts";
 import { type HomeFlags, localCommand } from "./Session.ts";
 import { print } from "./Terminal.ts";
 

@@ -6,11 +6,12 @@ import { readKeystore } from "../../chain/Keystore.ts";
 import { marketAddress } from "../../chain/MarketAddress.ts";
 import { readPassword } from "../../chain/Password.ts";
 import { SubletException } from "../../protocol/Errors.ts";
+import { bootnodesOf } from "../../protocol/PeerAddress.ts";
 import { Home } from "../home/Home.ts";
 import { accountOf, isOfDevice } from "../home/Keystore.ts";
 import { keyOf } from "../home/Words.ts";
 import type { Recovered } from "../restore/Recovery.ts";
-import { bad, bootnodesOf } from "./Arguments.ts";
+import { bad } from "./Arguments.ts";
 import { command, type HomeFlags, type IncidentReport, remember } from "./Session.ts";
 import { counted, print } from "./Terminal.ts";
 

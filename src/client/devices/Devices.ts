@@ -118,7 +118,7 @@ export class Devices {
     const ids = new Set<Address>();
     for await (const { args } of market.events({ names: ["Authorized"], subject: [client] }))
       if (args.delegation.scopes & Scope.Write) ids.add(getAddress(args.delegate));
-    const epoch = market.epochs.at(await market.blockNumber());
+    const epoch = await market.epoch();
     return Promise.all(
       [...ids].map(async (id): Promise<DeviceStatus> => {
         const { scopes, untilEpoch, repairBudget: budget, egressCap } = await market.delegation(client, id);
@@ -163,7 +163,7 @@ export class Devices {
 
   async #delegation({ epochs = USUAL_EPOCHS, budget = 0n, reads }: DeviceOptions): Promise<Delegation> {
     const { market } = this.#parts;
-    const epoch = market.epochs.at(await market.blockNumber());
+    const epoch = await market.epoch();
     requireWithin("epochs", epochs, 1, MAX_EPOCH - epoch);
     const egressCap = reads === undefined ? await this.#readable() : reads * LEDGER_ONE;
     for (const [what, amount] of [

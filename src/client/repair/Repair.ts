@@ -6,6 +6,7 @@
 import type { Address } from "viem";
 import { type Deal as ChainDeal, DealState } from "../../chain/MarketReader.ts";
 import { SubletException } from "../../protocol/Errors.ts";
+import type { HealthRule } from "../home/Home.ts";
 import { isOwner } from "../home/Identity.ts";
 import type { Failure } from "../Parallel.ts";
 import type { Parts } from "../Parts.ts";
@@ -53,11 +54,12 @@ export async function repairVolume(parts: Parts, volume: Volume, signal?: AbortS
   await learnOpenings(parts, parts.signer.address);
   const standing = await refreshDeals(parts, volume);
   const deals = newestByPosition(parts.volumes.deals(volume.id));
+  const judging = { epoch: await parts.market.epoch(), rule: (await parts.home.readConfig()).health };
   const health = await Promise.all(
     Array.from({ length: volume.n }, async (_, position): Promise<Faulty> => {
       const deal = deals.get(position);
       if (!deal || !standing.has(deal.id)) return { position, deal: undefined, health: "over" };
-      return { position, deal, health: await soundness(parts, deal, standing.get(deal.id)!, signal) };
+      return { position, deal, health: await soundness(parts, deal, standing.get(deal.id)!, judging, signal) };
     }),
   );
   const faulty = health.filter((one) => one.health === "lost" || one.health === "over" || one.health === "silent");
@@ -83,15 +85,19 @@ export async function repairVolume(parts: Parts, volume: Volume, signal?: AbortS
 }
 
 /** A silent provider that went on proving is only out of reach for now; one that proves too seldom is weak. */
-async function soundness(parts: Parts, deal: Deal, onChain: ChainDeal, signal?: AbortSignal): Promise<Health> {
+async function soundness(
+  parts: Parts,
+  deal: Deal,
+  onChain: ChainDeal,
+  { epoch, rule }: { readonly epoch: number; readonly rule: HealthRule },
+  signal?: AbortSignal,
+): Promise<Health> {
   const { health } = await examine(parts, new DealMirror(parts.database, deal), signal);
   if (health === "good" || health === "behind") {
-    const rule = (await parts.home.readConfig()).health;
-    const proved = await provedOf(parts.market, deal.provider, onChain, rule.epochs);
+    const proved = await provedOf(parts.market, deal.provider, onChain, { epoch, most: rule.epochs });
     return proved && proved.of >= LEAST_SEEN_EPOCHS && proved.epochs < rule.least * proved.of ? "weak" : health;
   }
   if (health !== "silent") return health;
-  const epoch = await parts.market.epoch();
   const epochs = Array.from({ length: MISSED_EPOCHS }, (_, index) => epoch - 1 - index).filter(
     (one) => one > deal.startEpoch,
   );

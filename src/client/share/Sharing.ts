@@ -116,7 +116,7 @@ export async function createShare(drive: Writable, path: string, options: ShareO
 
 /** Those that were not taken back, the oldest first. */
 export async function listShares({ market, client, volumes, catalogue }: Parts): Promise<ShareStatus[]> {
-  const epoch = market.epochs.at(await market.blockNumber());
+  const epoch = await market.epoch();
   const deals = volumes.all().flatMap((volume) => volumes.history(volume.id));
   const lists = [...catalogue.list(SHARES)].sort((a, b) => a.stamp - b.stamp);
   const shares: ShareStatus[] = [];
@@ -148,7 +148,7 @@ export async function revokeShare(drive: Writable, id: string): Promise<{ id: Ad
     throw new SubletException({ code: "BadArgument", name: "id", value: id, reason });
   }
   const delegate = share?.id ?? getAddress(id);
-  const epoch = market.epochs.at(await market.blockNumber());
+  const epoch = await market.epoch();
   const { scopes, untilEpoch } = await market.delegation(client, delegate);
   if (!share && !(scopes & Scope.Read)) {
     throw new SubletException({ code: "BadArgument", name: "id", value: id, reason: "it may read nothing here" });

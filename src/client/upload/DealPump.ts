@@ -163,8 +163,7 @@ export class DealPump {
   /** Another device of the same owner may have moved the deal on. */
   async #look(connection: Connection): Promise<void> {
     const { newest } = await connection.head({ deal: this.mirror.deal.id }, { signal: this.#around.signal });
-    const underWay = this.mirror.pending()?.revision.number;
-    if (newest && newest.revision.number > this.mirror.number && newest.revision.number !== underWay) {
+    if (this.mirror.lags(newest)) {
       await this.#around.adopt(this.mirror, connection, newest);
       this.#complete = 0;
       this.#swept = false;

@@ -34,7 +34,7 @@ const FILES_AT_ONCE = 256;
 export class Laying {
   readonly #parts: Parts;
   readonly #options: LayOptions;
-  #current: (Writing & { readonly volume: Volume }) | undefined;
+  #current: Writing | undefined;
 
   constructor(parts: Parts, options: LayOptions) {
     this.#parts = parts;
@@ -43,7 +43,7 @@ export class Laying {
 
   /** Where it goes on. */
   get volume(): Volume | undefined {
-    return this.#current?.volume;
+    return this.#current?.upload.volume;
   }
 
   /** Finds room for all of it, before the first byte is laid. @throws SubletException as {@link placeOrGrow} */
@@ -52,8 +52,9 @@ export class Laying {
     const { uploads } = this.#parts;
     const lengths = files.map(({ content }) => content.bytes ?? 0);
     const current = await this.#place({ lengths });
-    await uploads.reclaim(current.volume);
-    uploads.requireRoom(current.volume, slabsNeeded(lengths, current.volume, current.writer.offset));
+    const { volume } = current.upload;
+    await uploads.reclaim(volume);
+    uploads.requireRoom(volume, slabsNeeded(lengths, volume, current.writer.offset));
     this.#current = current;
   }
 
@@ -87,13 +88,13 @@ export class Laying {
   }
 
   /** @returns with where the end of it lies, which is where it is to be named */
-  async #store(content: Named["content"]): Promise<{ object: StoredObject; into: Writing & { volume: Volume } }> {
+  async #store(content: Named["content"]): Promise<{ object: StoredObject; into: Writing }> {
     const { drive } = this.#parts;
     const { onProgress = () => {}, signal } = this.#options;
     let into = this.#current!;
     const elsewhere: Elsewhere = async (rest, kind, full) => {
-      const next = await this.#place({ lengths: [into.volume.k * SECTOR_BYTES], laying: true });
-      if (next.volume.id === into.volume.id) throw full;
+      const next = await this.#place({ lengths: [into.upload.volume.k * SECTOR_BYTES], laying: true });
+      if (next.upload.volume.id === into.upload.volume.id) throw full;
       into = next;
       return next.writer.store(rest, kind, elsewhere);
     };
@@ -103,7 +104,8 @@ export class Laying {
 
   async #record(files: readonly { readonly path: string; readonly object: StoredObject }[]): Promise<void> {
     const { catalogue, versions } = this.#parts;
-    const { volume, writer } = this.#current!;
+    const { upload, writer } = this.#current!;
+    const { volume } = upload;
     await writer.checkpoint(() => {
       for (const { path, object } of files) {
         catalogue.addObject(object, volume.id, null);
@@ -113,12 +115,12 @@ export class Laying {
     });
   }
 
-  async #place(what: ToPlace): Promise<Writing & { volume: Volume }> {
+  async #place(what: ToPlace): Promise<Writing> {
     const { volume: wanted, parallel, signal } = this.#options;
     const volume = await placeOrGrow(this.#parts, { ...what, wanted }, signal);
     const writing = await this.#parts.uploads.of(volume);
     writing.upload.target.parallel = parallel;
-    return { ...writing, volume };
+    return writing;
   }
 }
 

@@ -3,8 +3,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { Cipher, Keys, SECTOR_BYTES, Slab } from "../../codec/index.ts";
 import type { StoredObject } from "../catalogue/Catalogue.ts";
 import type { Volume } from "../volumes/Volume.ts";
-import type { Elsewhere, SlabWriter } from "./SlabWriter.ts";
+import type { Elsewhere } from "./SlabWriter.ts";
 import { type Content, piecesOf } from "./Source.ts";
+import type { Writing } from "./Uploads.ts";
 
 /** Told how many plaintext bytes have gone into the journal. */
 export type Progress = (bytes: number) => void;
@@ -27,7 +28,7 @@ export function isLarge(bytes: number, { k }: Pick<Volume, "k">): boolean {
  */
 export async function storeObject(
   drive: Uint8Array,
-  { volume, writer }: { readonly volume: Volume; readonly writer: SlabWriter },
+  { upload: { volume }, writer }: Writing,
   content: Content,
   { elsewhere, progress, signal }: StoreOptions,
 ): Promise<StoredObject> {

@@ -131,9 +131,7 @@ export class Uploads {
     const mirror = new DealMirror(database, deal);
     await providers.call(deal.provider, async (connection) => {
       const { newest } = await connection.head({ deal: deal.id }, { signal });
-      const underWay = mirror.pending()?.revision.number;
-      if (newest && newest.revision.number > mirror.number && newest.revision.number !== underWay)
-        await this.#adopt(mirror, connection, newest);
+      if (mirror.lags(newest)) await this.#adopt(mirror, connection, newest);
     });
   }
 

@@ -128,6 +128,12 @@ export class DealMirror {
     return this.#order;
   }
 
+  /** Whether another device moved the deal on to what a provider says is newest. */
+  lags(newest: SignedRevision | undefined): newest is SignedRevision {
+    if (!newest || newest.revision.number <= this.number) return false;
+    return newest.revision.number !== this.pending()?.revision.number;
+  }
+
   pending(): Pending | undefined {
     const row = this.#database.get<PendingRow>("SELECT * FROM pending WHERE deal = ?", this.deal.id);
     if (!row) return undefined;

@@ -80,7 +80,7 @@ export async function planTopUp(parts: Parts, amount: bigint, egress: boolean): 
   const deals = shares.map(({ deal: { id: deal, provider }, amount }) => ({ deal, provider, amount }));
   const paid = await payment(parts, amount, 0n);
   if (egress) return { deals, ...paid };
-  const epoch = market.epochs.at(await market.blockNumber());
+  const epoch = await market.epoch();
   const onChain = new Map(
     (await Promise.all(volumes.all().map((volume) => liveDeals(parts, volume)))).flatMap((live) => [...live]),
   );

@@ -65,7 +65,7 @@ export async function costInVolume(parts: Parts, volume: Volume, sectors: number
   const { market, volumes, catalogue } = parts;
   const { id, k, n } = volume;
   const live = await liveDeals(parts, volume);
-  const epoch = market.epochs.at(await market.blockNumber());
+  const epoch = await market.epoch();
   const held = catalogue.slabCount(id);
   let [perEpoch, term, missing, epochs, deals] = [0n, 0n, 0n, 0, 0];
   for (const { id: known, startEpoch } of volumes.serving(id)) {

@@ -187,7 +187,7 @@ export class Search {
     const { signer } = await market.provider(provider);
     const place = { chainId: market.chainId, address: market.address };
     await requireSigner("offer", termsDigest(place, terms), signature, signer);
-    const epochs = BigInt(endEpoch - market.epochs.at(await market.blockNumber()));
+    const epochs = BigInt(endEpoch - (await market.epoch()));
     return {
       ...{ terms, signature, escrow: baseUnits(BigInt(capacity) * rate * epochs) },
       // Enough to have every byte sent back once.

@@ -78,7 +78,7 @@ export async function liveDeals(
   { market, volumes }: Pick<StandingSurroundings, "market" | "volumes">,
   volume: Volume,
 ): Promise<Map<Hash, ChainDeal>> {
-  const epoch = market.epochs.at(await market.blockNumber());
+  const epoch = await market.epoch();
   const standing = new Map<Hash, ChainDeal>();
   await Promise.all(
     volumes.deals(volume.id).map(async (deal) => {
@@ -137,7 +137,7 @@ export async function standingOf(
   signal?: AbortSignal,
 ): Promise<VolumeStatus> {
   const standing = await refreshDeals(around, volume);
-  const epoch = around.market.epochs.at(await around.market.blockNumber());
+  const epoch = await around.market.epoch();
   const deals = around.volumes.deals(volume.id);
   const positions = await Promise.all(
     Array.from({ length: volume.n }, async (_, position): Promise<PositionStatus> => {
@@ -147,7 +147,7 @@ export async function standingOf(
       const mirror = new DealMirror(around.database, deal);
       const [{ health, problem }, proved] = [
         await examine(around, mirror, signal),
-        await provedOf(around.market, deal.provider, onChain, provedEpochs),
+        await provedOf(around.market, deal.provider, onChain, { epoch, most: provedEpochs }),
       ];
       return {
         ...{ position, health, deal: deal.id, provider: deal.provider, state: stateName(onChain.state) },
@@ -167,14 +167,13 @@ export async function standingOf(
   };
 }
 
-/** What a deal's provider proved of the last `most` epochs that are over and that the deal was active in. */
+/** What a deal's provider proved of the last `most` epochs before `epoch` that the deal was active in. */
 export async function provedOf(
   market: Market,
   provider: Address,
   { activeSince, sectors }: ChainDeal,
-  most: number,
+  { epoch, most }: { readonly epoch: number; readonly most: number },
 ): Promise<Proved | undefined> {
-  const epoch = await market.epoch();
   const from = Math.max(activeSince, epoch - most);
   if (sectors === 0 || from >= epoch) return undefined;
   const words = new Map<number, bigint>();

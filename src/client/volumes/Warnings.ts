@@ -36,7 +36,7 @@ export const WARN_EPOCHS = 7;
 /** Of the deals in use; those that are over already are no news of this kind. */
 export async function warningsOf(parts: Parts, volumes: readonly Volume[], within: number): Promise<Warning[]> {
   const { market } = parts;
-  const epoch = market.epochs.at(await market.blockNumber());
+  const epoch = await market.epoch();
   const warnings: Warning[] = [];
   const { renewal } = await parts.home.readConfig();
   for (const volume of volumes) {

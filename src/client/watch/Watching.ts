@@ -73,7 +73,7 @@ export async function watchFolder(
         if (failed.length > 0) waitMs = pauseMs(failures);
         if (busy > 0) waitMs = quietMs;
         first = false;
-        const now = parts.market.epochs.at(await parts.market.blockNumber());
+        const now = await parts.market.epoch();
         if (now !== epoch)
           for (const one of await housekeep(drive, signal)) if (one.report ?? one.short) onRenewed(one);
         epoch = now;
