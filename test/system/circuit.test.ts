@@ -2,16 +2,18 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
 import type { Server } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer, text } from "node:stream/consumers";
 import { expect } from "chai";
 import { hexToBytes } from "viem";
-import { firstDocument } from "../../scripts/local-network.ts";
+import { firstDocument, LocalNetwork } from "../../scripts/local-network.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import { decodeAnnouncement } from "../../src/protocol/Announcement.ts";
+import { commandsOf } from "./commands.ts";
 import { forbidden, forward, namespace, OUTSIDE, removeNamespaces } from "./Namespaces.ts";
-import { fails, network, place } from "./network.ts";
 
 const CLI = join(import.meta.dirname, "..", "..", "src", "sublet.ts");
 const reason = forbidden();
@@ -27,6 +29,21 @@ describe("sublet bootnode --circuits", function () {
   this.timeout(300_000);
   const running: ChildProcess[] = [];
   const servers: Server[] = [];
+  const { fails, place } = commandsOf(() => network);
+  /** Of its own: what is stored here goes down with the relays. */
+  let network: LocalNetwork;
+  let directory: string;
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "sublet-circuit-"));
+    network = await LocalNetwork.start(directory, { blockMilliseconds: 250 });
+  });
+
+  after(async () => {
+    removeNamespaces();
+    await network?.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
 
   afterEach(async () => {
     for (const child of running.splice(0).reverse()) {
@@ -35,7 +52,6 @@ describe("sublet bootnode --circuits", function () {
     }
     for (const server of servers.splice(0)) server.close();
   });
-  after(removeNamespaces);
 
   function begin(
     prefix: readonly string[],
@@ -69,18 +85,18 @@ describe("sublet bootnode --circuits", function () {
   }
 
   /**
-   * Stores and reads a file of a client at a provider that nobody can call, with a relay at `ip`.
-   * @param size a volume of which finds room at this provider only
+   * Stores and reads a file of a client at a provider that nobody can call, with a relay at `ip`. Those of other calls are
+   * down.
    */
-  async function stores(name: string, size: string, ip: string, host: Place, tenant: Place): Promise<void> {
+  async function stores(name: string, ip: string, host: Place, tenant: Place): Promise<void> {
     const folder = (of: string): string => join(network.directory, `${name}-${of}`);
     const listen = ["--listen", `/ip4/${ip}/tcp/0`, "--home", folder("bootnode")];
     const [relay] = (await start([], "bootnode", "--circuits", "--local-network", ...listen)).multiaddrs;
 
     const reached = ["--listen", host.listen ?? "", "--circuit-relays", relay!, "--bootnodes", relay!];
-    const settings = ["--stake", "50", "--quota", "2GiB", ...reached, "--home", folder("host"), "--json"];
+    const settings = [...reached, "--home", folder("host"), "--json"];
     const { address } = JSON.parse(`${await done(host.prefix, ["provider", "init", ...host.place, ...settings])}`);
-    await network.fund(address, { ether: 5, tokens: 60 });
+    await network.fund(address, { ether: 5, tokens: 8 });
     const { multiaddrs, peerId } = await start(host.prefix, "provider", "run", "--home", folder("host"));
     expect(multiaddrs).to.deep.equal([`${relay}/p2p-circuit/p2p/${peerId}`]);
     const chain = await MarketReader.connect({ rpcUrl: network.chain.rpcUrl, market: network.chain.market });
@@ -88,7 +104,7 @@ describe("sublet bootnode --circuits", function () {
     expect(decodeAnnouncement(hexToBytes(data)).addrs).to.deep.equal(multiaddrs);
 
     const own = ["--home", await network.addClient(`${name}-tenant`), ...tenant.place];
-    const volume = ["volume", "create", "--k", "1", "--n", "1", "--size", size, "--epochs", "20"];
+    const volume = ["volume", "create", "--k", "1", "--n", "1", "--size", "8MiB", "--epochs", "20"];
     await done(tenant.prefix, [...volume, ...own]);
     const bytes = randomBytes(3 * 2 ** 20);
     const receipt = JSON.parse(`${await done(tenant.prefix, ["put", "-", "/film.bin", ...own, "--json"], bytes)}`);
@@ -98,7 +114,7 @@ describe("sublet bootnode --circuits", function () {
 
   it("brings a client to a provider that listens nowhere", async () => {
     const here = { prefix: [], place: place() };
-    await stores("nowhere", "300MiB", "127.0.0.1", here, here);
+    await stores("nowhere", "127.0.0.1", here, here);
   });
 
   if (reason !== undefined) console.log(`    (no network of its own for a provider on this machine: ${reason})`);
@@ -116,7 +132,8 @@ describe("sublet bootnode --circuits", function () {
       const route = spawnSync("ip", ["-n", outer.prefix.at(-1)!, "route", "get", inner.address]);
       expect(route.status).not.to.equal(0);
       await stores(
-        ...(["inside", "600MiB", OUTSIDE] as const),
+        "inside",
+        OUTSIDE,
         { prefix: inner.prefix, place: theirs, listen },
         { prefix: outer.prefix, place: theirs },
       );
@@ -128,8 +145,11 @@ describe("sublet bootnode --circuits", function () {
     const init = (...more: string[]) => fails(["provider", "init", ...place(), ...home, ...more]);
     expect(await init("--circuit-relays", "/ip4/127.0.0.1/tcp/1")).to.include({ name: "--circuit-relays" });
     expect(await init("--bootnodes", "nonsense")).to.include({ code: "BadArgument", name: "--bootnodes" });
-    const nowhere = ["provider", "run", "--home", network.providers[0]!.home, "--listen", ""];
-    expect(await fails(nowhere)).to.include({ code: "BadArgument", name: "listen" });
+    await done([], ["provider", "init", ...place(), ...home]);
+    expect(await fails(["provider", "run", ...home, "--listen", ""])).to.include({
+      code: "BadArgument",
+      name: "listen",
+    });
     const tenant = await network.addClient("asking");
     const asked = await fails(["status", "--home", tenant, "--bootnodes", "/ip4/127.0.0.1/tcp/1"]);
     expect(asked).to.include({ code: "BadArgument", name: "--bootnodes" });

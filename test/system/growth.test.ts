@@ -1,6 +1,6 @@
 /** A drive that outgrows its volume, by commands alone. */
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { done, fails, network, place } from "./network.ts";
@@ -10,6 +10,7 @@ const MIB = 2 ** 20;
 describe("sublet volume grow", function () {
   this.timeout(300_000);
   const contents = { first: randomBytes(2 * MIB), second: randomBytes(2 * MIB), piped: randomBytes(5 * MIB) };
+  let folder: string;
   let at: string[];
 
   const got = async (path: string, from = at): Promise<Buffer> =>
@@ -17,13 +18,15 @@ describe("sublet volume grow", function () {
 
   before(async () => {
     at = ["--home", await network.addClient("grower")];
-    for (const [name, bytes] of Object.entries(contents)) await writeFile(join(network.directory, name), bytes);
+    folder = join(network.directory, "growing");
+    await mkdir(folder);
+    for (const [name, bytes] of Object.entries(contents)) await writeFile(join(folder, name), bytes);
     await done(["volume", "create", "--k", "2", "--n", "3", "--size", "2MiB", "--epochs", "100", ...at]);
-    await done(["put", join(network.directory, "first"), "/first", ...at]);
+    await done(["put", join(folder, "first"), "/first", ...at]);
   });
 
   it("lets put rent more where nothing fits, within its budget, and a dry run say so", async () => {
-    const source = join(network.directory, "second");
+    const source = join(folder, "second");
     expect(await fails(["put", source, "/second", ...at])).to.include({ code: "VolumeFull" });
     expect(await done(["volume", "grow", ...at])).to.include({ growth: null });
     await done(["volume", "grow", "--budget", "0.000001", "--size", "2MiB", "--epochs", "100", ...at]);

@@ -5,8 +5,8 @@
 import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect } from "chai";
-import { type CommandOptions, LocalNetwork, type LocalProvider } from "../../scripts/local-network.ts";
+import { LocalNetwork, type LocalProvider } from "../../scripts/local-network.ts";
+import { commandsOf } from "./commands.ts";
 
 /** One more than the suites' volumes need: a fresh one to repair at. */
 const PROVIDERS = ["ant", "bee", "cat", "dog", "elk"];
@@ -19,7 +19,7 @@ before(async function () {
   this.timeout(300_000);
   directory = await mkdtemp(join(tmpdir(), "sublet-system-"));
   network = await LocalNetwork.start(directory, { blockMilliseconds: BLOCK_MILLISECONDS });
-  await Promise.all(PROVIDERS.map((name) => network.addProvider(name, { quotaBytes: 64 * 2 ** 20 })));
+  await Promise.all(PROVIDERS.map((name) => network.addProvider(name, { quotaBytes: 128 * 2 ** 20 })));
 });
 
 after(async function () {
@@ -28,25 +28,7 @@ after(async function () {
   if (directory) await rm(directory, { recursive: true, force: true });
 });
 
-/** The document of a command that must succeed. */
-export async function done(args: readonly string[], options?: CommandOptions) {
-  const { code, json, stderr } = await network.sublet(args, options);
-  expect(code, `${args.join(" ")}: ${JSON.stringify(json)} ${stderr}`).to.equal(0);
-  return json;
-}
-
-/** The error of a command that must fail. */
-export async function fails(args: readonly string[], options?: CommandOptions) {
-  const { code, json } = await network.sublet(args, options);
-  expect(code, `${args.join(" ")}: ${JSON.stringify(json)}`).to.equal(1);
-  expect(json.error.message).to.be.a("string");
-  return json.error;
-}
-
-/** What names chain and market on a command line. */
-export function place(): string[] {
-  return ["--rpc", network.chain.rpcUrl, "--market", network.chain.market];
-}
+export const { done, fails, place } = commandsOf(() => network);
 
 export function providerAt(address: string): LocalProvider {
   const found = network.providerAt(address);
