@@ -135,6 +135,16 @@ describe("a share link", function () {
     await drive.put("notes/c", Buffer.from("later"));
     await drive.remove("notes/deep/b");
     const target = await world.folder();
+    await opened(link, async (shared) => {
+      const part = { first: 2, last: 99 };
+      expect(`${await read(shared.get({ path: "notes/a" }))}`).to.equal("first");
+      expect(`${await read(shared.get({ path: "/notes/a", range: part }))}`).to.equal("rst");
+      expect(await new Response(shared.stream({ path: "notes/a", range: part })).text()).to.equal("rst");
+      expect(await expectError(read(shared.get()), "BadArgument")).to.include({ name: "path" });
+      await expectError(read(shared.get({ path: "notes/c" })), "NoSuchPath");
+      const outside = shared.get({ path: "notes/a", range: { first: 5 } });
+      expect(await expectError(read(outside), "BadArgument")).to.include({ name: "range" });
+    });
     const fetched = await opened(link, (shared) => shared.fetch(join(target, "theirs")));
     expect(fetched).to.include({ files: 2, bytes: 5 });
     expect(await readdir(join(target, "theirs"), { recursive: true })).to.have.members(["a", "deep", "deep/b"]);

@@ -29,7 +29,7 @@ export async function getShared(link: string, destination: string | undefined, f
       const { name, kind, entries } = shared;
       if (destination === "-") {
         if (kind === "folder") throw bad("destination", "-", "what is shared is a folder, not a file");
-        return await toStandardOutput(shared.get(signal));
+        return await toStandardOutput(shared.get({ signal }));
       }
       const target = await targetOf(name, destination, kind);
       await fetchShown(flags, { path: name, kind, listed: entries, incidents }, (onProgress) =>

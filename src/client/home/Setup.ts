@@ -4,6 +4,7 @@ import { Market } from "../../chain/Market.ts";
 import { type Config, HOME_VERSION, Home, USUAL_HEALTH, USUAL_KEEP } from "./Home.ts";
 import { accountOf, encryptKeystore, newSecret } from "./Keystore.ts";
 
+/** How a home is laid down: where, for which market, and with whose key. */
 export interface SetupOptions {
   /** ~/.sublet unless told. */
   readonly home?: string;

@@ -80,7 +80,10 @@ function objectOf({ catalogue, versions }: Parts, path: string, version?: number
 }
 
 /** @throws SubletException BadArgument */
-function bounds({ length }: StoredObject, range: Range | undefined): { first: number; end: number } {
+export function bounds(
+  { length }: Pick<StoredObject, "length">,
+  range: Range | undefined,
+): { first: number; end: number } {
   if (!range) return { first: 0, end: length };
   const { first, last = length - 1 } = range;
   const whole = Number.isSafeInteger(first) && Number.isSafeInteger(last);

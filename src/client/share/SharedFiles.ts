@@ -13,13 +13,14 @@ import { askingAt, createNode, type Node } from "../../network/Node.ts";
 import { SubletException } from "../../protocol/Errors.ts";
 import { newTrace, requireTrace } from "../../protocol/TraceId.ts";
 import { type Entry, slabName } from "../catalogue/Catalogue.ts";
+import { normalize } from "../catalogue/Path.ts";
 import { orClosed } from "../closing.ts";
 import { Database } from "../home/Database.ts";
 import { requireParallel, Slots, USUAL_PARALLEL } from "../Parallel.ts";
 import { malformed } from "../Pasted.ts";
 import { type DownloadSurroundings, download, RUNS_AHEAD } from "../retrieve/Download.ts";
 import { type Fetched, type FetchOptions, fetchFiles } from "../retrieve/Fetching.ts";
-import { streamOf } from "../retrieve/Reading.ts";
+import { bounds, type GetOptions, streamOf } from "../retrieve/Reading.ts";
 import { type Incident, ShardReader } from "../retrieve/ShardReader.ts";
 import { Vouchers } from "../retrieve/Vouchers.ts";
 import { learnOpenings } from "../volumes/Openings.ts";
@@ -40,6 +41,12 @@ export interface SharedOptions {
   readonly onIncident?: (incident: Incident) => void;
   /** What providers' logs have of its calls, as in {@link OpenOptions}. */
   readonly trace?: string;
+}
+
+/** What of a share to read; all of the single file that it is, unless told. */
+export interface SharedGetOptions extends Omit<GetOptions, "version"> {
+  /** Of a folder: which file, as its entry has it. */
+  readonly path?: string;
 }
 
 interface Place {
@@ -141,7 +148,7 @@ export class SharedFiles {
     return this.entries[0]!.path.split("/", 1)[0]!;
   }
 
-  /** Whether that is one file, which {@link get} and {@link stream} read, or a folder, which {@link fetch} brings. */
+  /** Whether that is one file or a folder. {@link get} and {@link stream} read a file, {@link fetch} brings all there are. */
   get kind(): "file" | "folder" {
     return this.entries.length === 1 && this.entries[0]!.path === this.name ? "file" : "folder";
   }
@@ -154,28 +161,32 @@ export class SharedFiles {
     const { parallel = USUAL_PARALLEL } = options;
     requireParallel(parallel);
     const slots = new Slots(parallel + RUNS_AHEAD);
-    const read = ({ path }: Entry, first: number, signal: AbortSignal) =>
-      this.#bytes(this.#byPath.get(path)!, first, signal, slots);
+    const read = ({ path, bytes }: Entry, first: number, signal: AbortSignal) =>
+      this.#bytes(this.#byPath.get(path)!, first, bytes, signal, slots);
     const signal = orClosed(this.#closing, options.signal);
     return fetchFiles(this.entries, this.name, target, read, { ...options, parallel }, signal);
   }
 
   /**
-   * The bytes of a single file, in order; what they are is checked at the end.
-   * @throws SubletException TooFewProviders, LinkExpired, LinkRevoked, LinkSpent, LinkMalformed; BadArgument when it is a folder
+   * The bytes of a file, in order; of one that is read whole, what they are is checked at the end.
+   * @throws SubletException TooFewProviders, LinkExpired, LinkRevoked, LinkSpent, LinkMalformed; NoSuchPath; BadArgument (a
+   * folder, of which no file is named; a range outside the file)
    */
-  async *get(signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    const object = this.#byPath.get(this.name);
+  async *get({ path, range, signal }: SharedGetOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    const object = this.#byPath.get(normalize(path ?? this.name));
+    if (!object && path !== undefined) throw new SubletException({ code: "NoSuchPath", path });
     if (!object) {
-      const reason = "what is shared is a folder: fetch brings all of it";
+      const reason = "what is shared is a folder: name one of its files, or fetch all of it";
       throw new SubletException({ code: "BadArgument", name: "path", value: this.name, reason });
     }
-    yield* this.#whole(object, orClosed(this.#closing, signal));
+    const { first, end } = bounds(object, range);
+    const either = orClosed(this.#closing, signal);
+    yield* first === 0 && end === object.length ? this.#whole(object, either) : this.#bytes(object, first, end, either);
   }
 
   /** {@link get} as a web stream: it fetches as it is read, a little ahead, and ends when it is cancelled. */
-  stream(signal?: AbortSignal): ReadableStream<Uint8Array> {
-    return streamOf((either) => this.get(either), signal);
+  stream(options: SharedGetOptions = {}): ReadableStream<Uint8Array> {
+    return streamOf((signal) => this.get({ ...options, signal }), options.signal);
   }
 
   /** Ends everything under way. */
@@ -250,16 +261,22 @@ export class SharedFiles {
 
   async *#whole(object: SharedObject, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const hash = createHash("sha256");
-    for await (const bytes of this.#bytes(object, 0, signal)) {
+    for await (const bytes of this.#bytes(object, 0, object.length, signal)) {
       hash.update(bytes);
       yield bytes;
     }
     if (Buffer.compare(hash.digest(), object.sha256) !== 0) throw malformed("what came back is not what it names");
   }
 
-  async *#bytes(object: SharedObject, first: number, signal: AbortSignal, slots?: Slots): AsyncGenerator<Uint8Array> {
+  async *#bytes(
+    object: SharedObject,
+    first: number,
+    end: number,
+    signal: AbortSignal,
+    slots?: Slots,
+  ): AsyncGenerator<Uint8Array> {
     try {
-      yield* download({ ...this.#reading, ...(slots && { slots }) }, object, first, object.length, signal);
+      yield* download({ ...this.#reading, ...(slots && { slots }) }, object, first, end, signal);
     } catch (error) {
       throw await this.#explained(error, signal);
     }
