@@ -76,10 +76,12 @@ export class LocalNetwork {
   readonly passwordFile: string;
   readonly providers: LocalProvider[] = [];
   readonly #children: Children;
+  readonly #pages: boolean;
   readonly #rpc: JsonRpcProvider;
   #funding: Promise<unknown> = Promise.resolve();
 
-  private constructor(directory: string, chain: LocalChain, children: Children) {
+  private constructor(directory: string, chain: LocalChain, children: Children, pages: boolean) {
+    this.#pages = pages;
     this.directory = directory;
     this.chain = chain;
     this.passwordFile = join(directory, "password");
@@ -87,17 +89,23 @@ export class LocalNetwork {
     this.#rpc = new JsonRpcProvider(chain.rpcUrl, chain.chainId, { staticNetwork: true, pollingInterval: 100 });
   }
 
-  /** Starts the chain and deploys the contracts; everything it keeps lies under `directory`. */
-  static async start(directory: string, options: { blockMilliseconds?: number } = {}): Promise<LocalNetwork> {
+  /**
+   * Starts the chain and deploys the contracts; everything it keeps lies under `directory`.
+   * @param options `pages`: its providers listen where pages can call them, too
+   */
+  static async start(
+    directory: string,
+    options: { blockMilliseconds?: number; pages?: boolean } = {},
+  ): Promise<LocalNetwork> {
     await mkdir(directory, { recursive: true });
     const log = join(directory, "chain.log");
     const children = new Children();
-    const { blockMilliseconds } = options;
+    const { blockMilliseconds, pages = false } = options;
     const pace = blockMilliseconds === undefined ? [] : ["--block-milliseconds", `${blockMilliseconds}`];
     const script = ["scripts/local-chain.ts", ...pace];
     // It ends when its standard input closes.
     const chain = (await firstDocument(children.logging(log, script, "pipe"), () => tail(log))) as LocalChain;
-    const network = new LocalNetwork(directory, chain, children);
+    const network = new LocalNetwork(directory, chain, children, pages);
     await writeFile(network.passwordFile, network.password, { mode: 0o600 });
     return network;
   }
@@ -137,7 +145,8 @@ export class LocalNetwork {
   async run(provider: LocalProvider): Promise<void> {
     const log = join(this.directory, `${provider.name}.log`);
     const where = ["--home", provider.home, "--password-file", this.passwordFile];
-    const ports = ["--listen", `/ip4/127.0.0.1/tcp/${provider.port}`, "--metrics-port", "0"];
+    const forPages = this.#pages ? ["/ip4/127.0.0.1/tcp/0/ws"] : [];
+    const ports = ["--listen", `/ip4/127.0.0.1/tcp/${provider.port}`, ...forPages, "--metrics-port", "0"];
     const child = this.#children.logging(log, [CLI, "provider", "run", ...where, ...ports, "--json"], "ignore");
     provider.process = child;
     child.once("exit", () => {

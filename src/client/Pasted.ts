@@ -4,6 +4,7 @@
  * that was cut or altered is told as such.
  */
 import { createHash } from "node:crypto";
+import { base64urlnopad } from "@scure/base";
 import { type Address, bytesToHex, getAddress } from "viem";
 import { SubletException } from "../protocol/Errors.ts";
 
@@ -32,7 +33,7 @@ export interface Kind {
 /** @throws SubletException BadArgument when it would be too long */
 export function pasted({ scheme, version }: Kind, payload: Uint8Array): string {
   const beginning = `${scheme}${version}#`;
-  const text = `${beginning}${Buffer.concat([checksum(beginning, payload), payload]).toString("base64url")}`;
+  const text = `${beginning}${base64urlnopad.encode(Buffer.concat([checksum(beginning, payload), payload]))}`;
   if (text.length <= MAX_CHARACTERS) return text;
   const reason = `its link would have ${text.length} characters, and ${MAX_CHARACTERS} are the most`;
   throw new SubletException({ code: "BadArgument", name: "path", value: "", reason });
@@ -46,8 +47,7 @@ export function readPasted<Link>(kind: Kind, text: string, read: (payload: Uint8
   if (!match) throw malformed(`it is not ${scheme}${version}# and what follows`);
   const [, found, fragment] = match as unknown as [string, string, string];
   if (found !== `${version}`) throw new SubletException({ code: "LinkVersion", found, known: version });
-  const bytes = Buffer.from(fragment, "base64url");
-  if (bytes.toString("base64url") !== fragment) throw malformed("it has characters that no link has");
+  const bytes = decoded(fragment);
   const payload = bytes.subarray(CHECKSUM_BYTES);
   if (Buffer.compare(bytes.subarray(0, CHECKSUM_BYTES), checksum(`${scheme}${version}#`, payload)) !== 0)
     throw malformed("it was cut or altered");
@@ -55,6 +55,14 @@ export function readPasted<Link>(kind: Kind, text: string, read: (payload: Uint8
     return read(payload);
   } catch (cause) {
     throw malformed(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+function decoded(fragment: string): Uint8Array {
+  try {
+    return base64urlnopad.decode(fragment);
+  } catch (cause) {
+    throw malformed("it has characters that no link has", cause);
   }
 }
 

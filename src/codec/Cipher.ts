@@ -1,9 +1,9 @@
 /** AES-256: CTR at any byte offset for objects and masks, GCM for what must not be altered (segments, head entries). */
-import { createCipheriv, createDecipheriv } from "node:crypto";
+import { ctr, openGcm, sealGcm } from "./Aes.ts";
 import { CodecError, requireInteger, requireLength, requireLengthWithin } from "./bounds.ts";
 import { KEY_BYTES } from "./Keys.ts";
+import { TAG_BYTES } from "./sizes.ts";
 
-export const TAG_BYTES = 16;
 const AES_BLOCK = 16;
 const NONCE = new Uint8Array(12);
 
@@ -16,10 +16,7 @@ export function crypt(key: Uint8Array, offset: number, bytes: Uint8Array): Uint8
   requireInteger("a cipher offset", offset, 0, Number.MAX_SAFE_INTEGER);
   const counter = new Uint8Array(AES_BLOCK);
   new DataView(counter.buffer).setBigUint64(8, BigInt(Math.floor(offset / AES_BLOCK)));
-  const cipher = createCipheriv("aes-256-ctr", key, counter);
-  const skip = offset % AES_BLOCK;
-  if (skip > 0) cipher.update(new Uint8Array(skip));
-  return plain(cipher.update(bytes));
+  return ctr(key, counter, offset % AES_BLOCK, bytes);
 }
 
 /**
@@ -28,32 +25,18 @@ export function crypt(key: Uint8Array, offset: number, bytes: Uint8Array): Uint8
  */
 export function seal(key: Uint8Array, plaintext: Uint8Array): Uint8Array {
   requireLength("a cipher key", key, KEY_BYTES);
-  const cipher = createCipheriv("aes-256-gcm", key, NONCE);
-  const sealed = new Uint8Array(plaintext.length + TAG_BYTES);
-  sealed.set(cipher.update(plaintext), 0);
-  cipher.final();
-  sealed.set(cipher.getAuthTag(), plaintext.length);
-  return sealed;
+  return sealGcm(key, NONCE, plaintext);
 }
 
 /** The plaintext of {@link seal}. @throws SealError when key, ciphertext or tag is not the one that was sealed */
 export function open(key: Uint8Array, sealed: Uint8Array): Uint8Array {
   requireLength("a cipher key", key, KEY_BYTES);
   requireLengthWithin("a sealed text", sealed, TAG_BYTES, 2 ** 31 - 1);
-  const end = sealed.length - TAG_BYTES;
-  const decipher = createDecipheriv("aes-256-gcm", key, NONCE, { authTagLength: TAG_BYTES });
-  decipher.setAuthTag(sealed.subarray(end));
-  const plaintext = plain(decipher.update(sealed.subarray(0, end)));
   try {
-    decipher.final();
+    return openGcm(key, NONCE, sealed);
   } catch (cause) {
-    throw new SealError(end, { cause });
+    throw new SealError(sealed.length - TAG_BYTES, { cause });
   }
-  return plaintext;
-}
-
-function plain(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }
 
 /** A sealed text that its key does not open: altered, cut, or sealed under another key. Nothing of it may be used. */

@@ -19,6 +19,9 @@ export const BLOCKS_PER_SECTOR = 16;
 /** What is kept of a SHA-256 digest as an inner node or a root. */
 export const NODE_BYTES = 24;
 
+/** What a sealed text is longer than its plaintext. */
+export const TAG_BYTES = 16;
+
 /** A deal holds at most this many sectors (16 TiB), a provider at most this many over all its deals. */
 export const MAX_DEAL_SECTORS = 2 ** 24;
 export const MAX_PROVIDER_SECTORS = 2 ** 31;

@@ -1,11 +1,10 @@
-/** A libp2p node as Sublet uses it: TCP, noise, yamux, with windows and counts bounded by protocol/limits.ts. */
+/** A libp2p node as Sublet uses it: TCP or WebSocket, noise, yamux, with windows and counts bounded by protocol/limits.ts. */
 import type { CircuitRelayServerComponents, CircuitRelayTransportComponents } from "@libp2p/circuit-relay-v2";
 import { identify } from "@libp2p/identify";
 import type { Libp2p, PeerId } from "@libp2p/interface";
 import type { KadDHTComponents } from "@libp2p/kad-dht";
 import { noise } from "@libp2p/noise";
 import { ping } from "@libp2p/ping";
-import { tcp } from "@libp2p/tcp";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import {
@@ -25,6 +24,7 @@ import type { CircuitOptions } from "./Circuits.ts";
 import type { DiscoveryOptions } from "./Discovery.ts";
 import { originOf } from "./Origin.ts";
 import type { PrivateKey } from "./PeerKey.ts";
+import { dialGate, transports } from "./Transports.ts";
 import { boundedYamux, type MuxerBounds } from "./Yamux.ts";
 
 export interface Node extends Libp2p {
@@ -43,7 +43,7 @@ export const PROTOCOL = "/sublet/1.0.0";
 export interface NodeOptions {
   /** Who the node is; without one it is somebody new. */
   readonly privateKey?: PrivateKey;
-  /** Multiaddrs to listen on, such as `/ip4/127.0.0.1/tcp/0`; none: it only dials. */
+  /** Multiaddrs to listen on, such as `/ip4/127.0.0.1/tcp/0`, with `/ws` at its end for pages; none: it only dials. */
   readonly listen?: readonly string[];
   /** Multiaddrs to tell others instead of those it listens on; those of its circuits are told besides. */
   readonly announce?: readonly string[];
@@ -72,7 +72,7 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
     ...(privateKey && { privateKey }),
     addresses: { listen: [...listen], announce: [...announce, ...through.map((one) => `${one}/p2p-circuit`)] },
     transports: [
-      tcp(),
+      ...(await transports([...listen, ...through, ...(options.discovery?.bootnodes ?? [])])),
       ...(circuits ? [(components: CircuitRelayTransportComponents) => circuits.transport(components)] : []),
     ],
     connectionEncrypters: [noise()],
@@ -88,6 +88,7 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
       pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: 2 * PING_TIMEOUT_MS },
     },
     connectionGater: {
+      ...dialGate,
       denyInboundConnection({ remoteAddr }) {
         const origin = originOf(remoteAddr);
         const same = node.getConnections().filter((open) => originOf(open.remoteAddr) === origin);

@@ -8,6 +8,11 @@ import type { Multiaddr } from "@multiformats/multiaddr";
  */
 export function originOf(remote: Multiaddr): string {
   const host = remote.getComponents().find(({ name }) => /^(ip[46]|dns[46]?)$/.test(name))?.value ?? "";
+  return networkOf(host);
+}
+
+/** Of an IP or a name, as {@link originOf} has it. */
+export function networkOf(host: string): string {
   return isIPv6(host) ? network64(host) : host;
 }
 

@@ -42,7 +42,7 @@ export const SETTINGS = {
   listen: {
     part: "How it is reached",
     ...{ name: "listen", schema: Values.list(Values.multiaddr, 0), argument: "<multiaddr...>" },
-    help: "where to listen; nowhere, if relays of circuits bring all callers",
+    help: "where to listen, for pages at /ws too; nowhere, if relays of circuits bring all callers",
   },
   announce: {
     ...{ name: "announce", schema: Values.list(Values.multiaddr, 1).optional(), argument: "<multiaddr...>" },

@@ -102,8 +102,9 @@ export async function serving(
   replaced: Partial<Handlers> = {},
   limits: Partial<ServeLimits> = {},
   options: Omit<NodeOptions, "listen"> = {},
+  listen = LOOPBACK,
 ): Promise<Serving> {
-  const listening = await node([LOOPBACK], options);
+  const listening = await node([listen], options);
   const faults: Fault[] = [];
   const heard: Heard = { greeted: [], answered: [], refused: [], ended: [] };
   const server = await serve(listening, {
