@@ -76,12 +76,10 @@ export class LocalNetwork {
   readonly passwordFile: string;
   readonly providers: LocalProvider[] = [];
   readonly #children: Children;
-  readonly #pages: boolean;
   readonly #rpc: JsonRpcProvider;
   #funding: Promise<unknown> = Promise.resolve();
 
-  private constructor(directory: string, chain: LocalChain, children: Children, pages: boolean) {
-    this.#pages = pages;
+  private constructor(directory: string, chain: LocalChain, children: Children) {
     this.directory = directory;
     this.chain = chain;
     this.passwordFile = join(directory, "password");
@@ -89,23 +87,17 @@ export class LocalNetwork {
     this.#rpc = new JsonRpcProvider(chain.rpcUrl, chain.chainId, { staticNetwork: true, pollingInterval: 100 });
   }
 
-  /**
-   * Starts the chain and deploys the contracts; everything it keeps lies under `directory`.
-   * @param options `pages`: its providers listen where pages can call them, too
-   */
-  static async start(
-    directory: string,
-    options: { blockMilliseconds?: number; pages?: boolean } = {},
-  ): Promise<LocalNetwork> {
+  /** Starts the chain and deploys the contracts; everything it keeps lies under `directory`. */
+  static async start(directory: string, options: { blockMilliseconds?: number } = {}): Promise<LocalNetwork> {
     await mkdir(directory, { recursive: true });
     const log = join(directory, "chain.log");
     const children = new Children();
-    const { blockMilliseconds, pages = false } = options;
+    const { blockMilliseconds } = options;
     const pace = blockMilliseconds === undefined ? [] : ["--block-milliseconds", `${blockMilliseconds}`];
     const script = ["scripts/local-chain.ts", ...pace];
     // It ends when its standard input closes.
     const chain = (await firstDocument(children.logging(log, script, "pipe"), () => tail(log))) as LocalChain;
-    const network = new LocalNetwork(directory, chain, children, pages);
+    const network = new LocalNetwork(directory, chain, children);
     await writeFile(network.passwordFile, network.password, { mode: 0o600 });
     return network;
   }
@@ -145,9 +137,13 @@ export class LocalNetwork {
   async run(provider: LocalProvider): Promise<void> {
     const log = join(this.directory, `${provider.name}.log`);
     const where = ["--home", provider.home, "--password-file", this.passwordFile];
-    const forPages = this.#pages ? ["/ip4/127.0.0.1/tcp/0/ws"] : [];
-    const ports = ["--listen", `/ip4/127.0.0.1/tcp/${provider.port}`, ...forPages, "--metrics-port", "0"];
-    const child = this.#children.logging(log, [CLI, "provider", "run", ...where, ...ports, "--json"], "ignore");
+    // Pages call by WebSocket; nobody looks for that one where it was before.
+    const listen = ["--listen", `/ip4/127.0.0.1/tcp/${provider.port}`, "/ip4/127.0.0.1/tcp/0/ws"];
+    const child = this.#children.logging(
+      log,
+      [CLI, "provider", "run", ...where, ...listen, "--metrics-port", "0", "--json"],
+      "ignore",
+    );
     provider.process = child;
     child.once("exit", () => {
       if (provider.process === child) provider.process = undefined;

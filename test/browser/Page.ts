@@ -44,9 +44,14 @@ export class Page {
       ],
     });
     const page = new Page(browser, await browser.newPage(), server);
-    await page.tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    await page.tab.evaluate("import('/module.js').then((module) => { globalThis.module = module; })");
+    await page.goTo(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
     return page;
+  }
+
+  /** To its own address, where it loads its module anew. */
+  async goTo(url: string): Promise<void> {
+    await this.tab.goto(url);
+    await this.tab.evaluate("import('/module.js').then((module) => { globalThis.module = module; })");
   }
 
   async close(): Promise<void> {

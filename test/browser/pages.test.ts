@@ -1,8 +1,11 @@
 /** The library in a page: a drive that is made, filled, shared and restored there, by providers in processes of their own. */
+import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { expect } from "chai";
 import { LocalNetwork } from "../../scripts/local-network.ts";
 
@@ -14,9 +17,11 @@ import { Page } from "./Page.ts";
 declare const module: typeof InPage;
 
 const MIB = 2 ** 20;
+const SCRIPT = join(import.meta.dirname, "../../scripts/page.ts");
 
 describe("the library in a page", function () {
   this.timeout(180_000);
+  const film = randomBytes(3 * MIB + 5);
   let directory: string;
   let network: LocalNetwork;
   let page: Page;
@@ -24,7 +29,7 @@ describe("the library in a page", function () {
 
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), "sublet-pages-"));
-    network = await LocalNetwork.start(directory, { blockMilliseconds: 250, pages: true });
+    network = await LocalNetwork.start(directory, { blockMilliseconds: 250 });
     await Promise.all(["ant", "bee", "cat"].map((name) => network.addProvider(name)));
     page = await Page.open();
   });
@@ -38,7 +43,6 @@ describe("the library in a page", function () {
   afterEach(() => expect(page.errors).to.deep.equal([]));
 
   it("reads what a link leads to, whole and in part, and says what is wrong with one", async () => {
-    const film = randomBytes(3 * MIB + 5);
     const at = ["--home", await network.addClient("sharer")];
     await done(["volume", "create", "--k", "2", "--n", "3", "--size", "8MiB", "--epochs", "100", ...at]);
     await writeFile(join(directory, "film.bin"), film);
@@ -66,6 +70,32 @@ describe("the library in a page", function () {
       part: film.subarray(1_000_000, 1_000_100).toString("hex"),
       ...{ folder: "BadArgument", nothing: "NoSuchPath", broken: "LinkMalformed" },
     });
+  });
+
+  it("is in the page of examples/, which saves what a link leads to", async () => {
+    const at = ["--home", join(directory, "sharer")];
+    const { link } = await done(["share", "create", "/films", "--until", "90e", ...at]);
+    const serving = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", SCRIPT, "--port", "0"]);
+    try {
+      const [url] = (await once(createInterface(serving.stdout), "line")) as [string];
+      const { tab } = page;
+      const before = tab.url();
+      await tab.goto(url);
+      await tab.getByRole("textbox").fill("sublet:share/1#none");
+      await tab.getByRole("button").click();
+      await tab.getByText("cut or altered").waitFor();
+      await tab.getByRole("textbox").fill(link);
+      await tab.getByRole("button").click();
+      const saving = tab.waitForEvent("download");
+      await tab.getByRole("link", { name: "films/one.bin" }).click();
+      const saved = await saving;
+      expect(saved.suggestedFilename()).to.equal("one.bin");
+      expect(Buffer.compare(await readFile(await saved.path()), film)).to.equal(0);
+      await tab.getByText("films/one.bin: saved").waitFor();
+      await page.goTo(before);
+    } finally {
+      serving.kill();
+    }
   });
 
   it("makes a drive, stores, shares and removes, and another machine brings it back from the words of its key", async () => {
