@@ -94,7 +94,7 @@ describe("sublet bootnode --circuits", function () {
     const [relay] = (await start([], "bootnode", "--circuits", "--local-network", ...listen)).multiaddrs;
 
     const reached = ["--listen", host.listen ?? "", "--circuit-relays", relay!, "--bootnodes", relay!];
-    const settings = [...reached, "--home", folder("host"), "--json"];
+    const settings = ["--stake", "7", ...reached, "--home", folder("host"), "--json"];
     const { address } = JSON.parse(`${await done(host.prefix, ["provider", "init", ...host.place, ...settings])}`);
     await network.fund(address, { ether: 5, tokens: 8 });
     const { multiaddrs, peerId } = await start(host.prefix, "provider", "run", "--home", folder("host"));

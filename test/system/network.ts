@@ -10,6 +10,8 @@ import { commandsOf } from "./commands.ts";
 
 /** One more than the suites' volumes need: a fresh one to repair at. */
 const PROVIDERS = ["ant", "bee", "cat", "dog", "elk"];
+/** Less than what suites rent that have a provider of their own. */
+const QUOTA_BYTES = 96 * 2 ** 20;
 const BLOCK_MILLISECONDS = 250;
 
 export let network: LocalNetwork;
@@ -19,7 +21,7 @@ before(async function () {
   this.timeout(300_000);
   directory = await mkdtemp(join(tmpdir(), "sublet-system-"));
   network = await LocalNetwork.start(directory, { blockMilliseconds: BLOCK_MILLISECONDS });
-  await Promise.all(PROVIDERS.map((name) => network.addProvider(name, { quotaBytes: 128 * 2 ** 20 })));
+  await Promise.all(PROVIDERS.map((name) => network.addProvider(name, { quotaBytes: QUOTA_BYTES })));
 });
 
 after(async function () {
