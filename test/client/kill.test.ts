@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
+import { SectorFiles } from "../../src/provider-node/storage/SectorFiles.ts";
 import { expectError } from "./failures.ts";
 import { killedAt } from "./killed.ts";
 import { PASSWORD, read, World } from "./World.ts";
@@ -69,5 +70,28 @@ describe("a put whose process is killed", function () {
     expect((await drive.status()).unfinished).to.equal(1);
     await drive.repair();
     expect(Buffer.compare(await read(drive.get("small.bin")), bytes)).to.equal(0);
+  });
+
+  it("goes on after what providers have already, wherever that ends", async () => {
+    // As if a process had been ended before the slab grew to what the next one finds journaled.
+    const { append } = SectorFiles.prototype;
+    const begun = new Set<string>();
+    SectorFiles.prototype.append = async function (deal, slab, offset, bytes) {
+      const name = `${deal} ${slab.lane} ${slab.sequence}`;
+      if (begun.has(name)) return append.call(this, deal, slab, offset, bytes);
+      begun.add(name);
+      await append.call(this, deal, slab, offset, bytes.subarray(0, 96));
+      throw new Error("nobody hears of it");
+    };
+    try {
+      const drive = await world.open(home);
+      const bytes = randomBytes(3 * MIB + 333);
+      expect((await drive.put("film.bin", bytes)).state).to.equal("complete");
+      expect(begun.size).to.be.at.least(6);
+      expect(Buffer.compare(await read(drive.get("film.bin")), bytes)).to.equal(0);
+      await drive.close();
+    } finally {
+      SectorFiles.prototype.append = append;
+    }
   });
 });
