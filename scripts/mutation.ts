@@ -7,6 +7,8 @@
  *     npm run test:mutation -- --sample 50 --seed 7      so many of them, drawn
  *     npm run test:mutation -- --again                   those that survived the last run
  *     npm run test:mutation -- --resume                  goes on with a run that was ended, of sources as they were
+ *     npm run test:mutation -- --record                  keeps what the last run saw killed in test/mutation/killed.json, from
+ *                                                        which --resume goes on where there was no run before
  *     npm run test:mutation -- --invariants              those kept for the numbered invariants (--only INV-7: its own)
  */
 import { createHash } from "node:crypto";
@@ -16,6 +18,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Campaign, type Verdict } from "./mutation/Campaign.ts";
 import { judgeKept, keptMutants, readKept } from "./mutation/Kept.ts";
+import { Killed } from "./mutation/Killed.ts";
 import type { Mutant } from "./mutation/Mutant.ts";
 import { isSame, Project } from "./mutation/Project.ts";
 import { Report } from "./mutation/Report.ts";
@@ -30,6 +33,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     again: { type: "boolean", default: false },
     resume: { type: "boolean", default: false },
+    record: { type: "boolean", default: false },
     invariants: { type: "boolean", default: false },
     workers: { type: "string", default: String(Math.min(2, availableParallelism())) },
     root: { type: "string", default: ROOT },
@@ -42,7 +46,9 @@ const lastRun = join(resolve(values.workspace), "verdicts.jsonl");
 const started = performance.now();
 const project = new Project(resolve(values.root), resolve(values.workspace), values.records);
 const workers = Number(values.workers);
-process.exitCode = (values.invariants ? await tryKept() : await tryAll()) ? 0 : 1;
+const record = new Killed(resolve(values.root), values.records);
+if (values.record) record.write(lastVerdicts());
+else process.exitCode = (values.invariants ? await tryKept() : await tryAll()) ? 0 : 1;
 
 async function tryAll(): Promise<boolean> {
   const all = project.mutants();
@@ -58,7 +64,7 @@ async function tryAll(): Promise<boolean> {
     return false;
   }
   say("running them with each mutant on");
-  const known = new Map((values.resume ? lastVerdicts() : []).map((verdict) => [verdict.mutant.id, verdict]));
+  const known = values.resume ? verdictsSoFar(built.mutants) : new Map<number, Verdict>();
   const verdicts: Verdict[] = [];
   writeFileSync(lastRun, "");
   const keep = (verdict: Verdict) => {
@@ -116,6 +122,17 @@ function choose(mutants: readonly Mutant[]): Mutant[] {
 /** Whether one of the names asked for is such a one; all are, where none is asked for. */
 function isAsked(matches: (name: string) => boolean): boolean {
   return values.only.length === 0 || values.only.some(matches);
+}
+
+/** Of the last run, or where there was none, of the record. */
+function verdictsSoFar(mutants: readonly Mutant[]): Map<number, Verdict> {
+  const last = lastVerdicts();
+  if (last.length > 0) return new Map(last.map((verdict) => [verdict.mutant.id, verdict]));
+  const killed = record.read();
+  const recorded = mutants.filter(({ id }) => killed.has(id));
+  return new Map(
+    recorded.map((mutant) => [mutant.id, { mutant, killer: `${killed.get(mutant.id)}: on record`, cpuMs: 0 }]),
+  );
 }
 
 function lastVerdicts(): Verdict[] {

@@ -213,6 +213,28 @@ describe("the mutation command", function () {
     expect(again.code).to.equal(code);
   });
 
+  it("goes on from the record where there was no run, but for what a test killed that has changed since", async () => {
+    const before = lines();
+    expect((await run("--record")).code).to.equal(0);
+    rmSync(VERDICTS);
+    await run("--resume");
+    const killers = () =>
+      lines().map((line): [number, string] => [JSON.parse(line).mutant.id, JSON.parse(line).killer]);
+    const onRecord = () => killers().filter(([, killer]) => killer?.endsWith(": on record"));
+    expect(onRecord().length).to.equal(before.filter((line) => JSON.parse(line).killer !== undefined).length);
+
+    const test = join(PROJECT, "test/contracts/till.test.ts");
+    writeFileSync(test, `${readFileSync(test, "utf8")}\n// changed\n`);
+    rmSync(VERDICTS);
+    await run("--resume");
+    expect(onRecord()).to.deep.equal([]);
+    expect(
+      killers()
+        .map(([id]) => id)
+        .sort(),
+    ).to.deep.equal(before.map((line) => JSON.parse(line).mutant.id).sort());
+  });
+
   it("counts by file", () => {
     expect(output).to.match(/\nall +\d+ +\d+ +\d+ +3 +1 +\d+\n/);
   });
