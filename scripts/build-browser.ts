@@ -3,15 +3,15 @@
  *
  *     npm run build:browser                 dist/browser/sublet.js
  */
-import { join } from "node:path";
-import { type BuildResult, build, type Plugin } from "esbuild";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { build, type OutputFile, type Plugin } from "esbuild";
 
 const ROOT = join(import.meta.dirname, "..");
 const STAND_INS = join(ROOT, "src", "browser");
 
 /** Modules of Node and of packages, by what stands in for them: a file of src/browser, or a package. */
 const MODULES: Readonly<Record<string, string>> = {
-  "node:async_hooks": "./empty.ts",
   "node:buffer": "buffer/",
   "node:crypto": "./crypto.ts",
   "node:events": "events/",
@@ -51,16 +51,24 @@ const standIns: Plugin = {
   },
 };
 
-/** @param entry the library's own unless told */
-export function buildForPages(outfile: string, entry = join(ROOT, "src", "client", "index.ts")): Promise<BuildResult> {
-  return build({
-    ...{ entryPoints: [entry], outfile, bundle: true, minify: true, sourcemap: true, logLevel: "warning" },
-    ...{ platform: "browser", format: "esm", target: "es2024" },
+const LIBRARY = join(ROOT, "dist", "browser", "sublet.js");
+
+/** The module and its source map, as they would be written. @param entry the library's own unless told */
+export async function bundle(
+  entry = join(ROOT, "src", "client", "index.ts"),
+): Promise<{ code: OutputFile; map: OutputFile }> {
+  const { outputFiles } = await build({
+    ...{ entryPoints: [entry], outfile: LIBRARY, write: false, bundle: true, minify: true, sourcemap: true },
+    ...{ platform: "browser", format: "esm", target: "es2024", logLevel: "warning" },
     inject: [join(STAND_INS, "globals.ts")],
     loader: { ".wasm": "binary" },
     plugins: [standIns],
-    metafile: true,
   });
+  const [map, code] = outputFiles as [OutputFile, OutputFile];
+  return { code, map };
 }
 
-if (import.meta.main) await buildForPages(join(ROOT, "dist", "browser", "sublet.js"));
+if (import.meta.main) {
+  await mkdir(dirname(LIBRARY), { recursive: true });
+  for (const { path, contents } of Object.values(await bundle())) await writeFile(path, contents);
+}

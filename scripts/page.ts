@@ -4,26 +4,21 @@
  *     npm run page [-- --port 8080]
  */
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { buildForPages } from "./build-browser.ts";
+import { bundle } from "./build-browser.ts";
 
 const { values } = parseArgs({ options: { port: { type: "string", default: "8080" } } });
-const built = await mkdtemp(join(tmpdir(), "sublet-page-"));
-const library = join(built, "sublet.js");
-await buildForPages(library);
 const files = new Map([
   [
     "/",
     { type: "text/html; charset=utf-8", bytes: await readFile(join(import.meta.dirname, "../examples/page.html")) },
   ],
-  ["/sublet.js", { type: "text/javascript", bytes: await readFile(library) }],
+  ["/sublet.js", { type: "text/javascript", bytes: (await bundle()).code.contents }],
 ]);
-await rm(built, { recursive: true });
 
 const server = createServer(({ url = "" }, response) => {
   const file = files.get(url);

@@ -35,7 +35,9 @@ export class DatabaseSync {
   }
 
   prepare(sql: string): StatementSync {
-    return new StatementSync(this.#database, sql, this.#statements);
+    const statement = this.#database.prepare(sql);
+    this.#statements.add(statement);
+    return new StatementSync(this.#database, statement);
   }
 
   close(): void {
@@ -47,20 +49,15 @@ export class DatabaseSync {
 
 export class StatementSync {
   readonly #database: Database;
-  readonly #sql: string;
-  readonly #all: Set<Statement>;
-  #statement: Statement | undefined;
+  readonly #statement: Statement;
 
-  constructor(database: Database, sql: string, all: Set<Statement>) {
+  constructor(database: Database, statement: Statement) {
     this.#database = database;
-    this.#sql = sql;
-    this.#all = all;
-    this.#own(); // an error in it comes now
+    this.#statement = statement;
   }
 
   run(...values: Value[]): { changes: number } {
-    const statement = this.#own();
-    statement.run(values.map(bound));
+    this.#statement.run(values.map(bound));
     return { changes: this.#database.getRowsModified() };
   }
 
@@ -74,21 +71,13 @@ export class StatementSync {
   }
 
   *iterate(...values: Value[]): Generator<object> {
-    const statement = this.#own();
+    const statement = this.#statement;
     statement.bind(values.map(bound));
     try {
       while (statement.step()) yield statement.getAsObject();
     } finally {
       statement.reset();
     }
-  }
-
-  #own(): Statement {
-    if (!this.#statement) {
-      this.#statement = this.#database.prepare(this.#sql);
-      this.#all.add(this.#statement);
-    }
-    return this.#statement;
   }
 }
 

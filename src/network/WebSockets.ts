@@ -56,19 +56,16 @@ function bounded(listener: Listener): Listener {
   }
   wsServer.options.maxPayload = MAX_WEBSOCKET_MESSAGE_BYTES;
   server.maxConnections = 2 * MAX_CONNECTIONS;
-  const pending = new Map<Socket, NodeJS.Timeout>();
+  const pending = new Map<Socket, { readonly origin: string; readonly limit: NodeJS.Timeout }>();
   const forget = (socket: Socket): void => {
-    clearTimeout(pending.get(socket));
+    clearTimeout(pending.get(socket)?.limit);
     pending.delete(socket);
   };
   server.prependListener("connection", (socket) => {
     const origin = networkOf(socket.remoteAddress ?? "");
-    const same = [...pending.keys()].filter((other) => networkOf(other.remoteAddress ?? "") === origin);
+    const same = [...pending.values()].filter((other) => other.origin === origin);
     if (same.length >= MAX_PENDING_PER_IP) return void socket.destroy();
-    pending.set(
-      socket,
-      setTimeout(() => socket.destroy(), WEBSOCKET_UPGRADE_MS),
-    );
+    pending.set(socket, { origin, limit: setTimeout(() => socket.destroy(), WEBSOCKET_UPGRADE_MS) });
     socket.once("close", () => forget(socket));
   });
   wsServer.handleUpgrade = (request, socket, head, done) => {

@@ -62,14 +62,6 @@ export const MAX_CONNECTIONS = 1_024;
 /** Connections one IP may open in a second. */
 export const MAX_CONNECTIONS_PER_SECOND = 32;
 
-// ---------------------------------------------------------------- WebSocket
-
-/** One message: noise sends frames of at most 65,535 bytes, and several of them at a time. */
-export const MAX_WEBSOCKET_MESSAGE_BYTES = 1_048_576;
-/** From the first packet to the upgrade, and how many of one IP may be on the way there. */
-export const WEBSOCKET_UPGRADE_MS = 5_000;
-export const MAX_PENDING_PER_IP = 32;
-
 /** Token buckets: requests at once, and refill a second. Strangers are counted by IP, others by session. */
 export const STRANGER_BURST_REQUESTS = 64;
 export const STRANGER_REQUESTS_PER_SECOND = 8;
@@ -77,6 +69,14 @@ export const SESSION_BURST_REQUESTS = 2_048;
 export const SESSION_REQUESTS_PER_SECOND = 1_024;
 /** IPs whose buckets are remembered; the longest unused go first. */
 export const MAX_TRACKED_IPS = 8_192;
+
+// ---------------------------------------------------------------- WebSocket
+
+/** One message: noise sends frames of at most 65,535 bytes, and several of them at a time. */
+export const MAX_WEBSOCKET_MESSAGE_BYTES = 1_048_576;
+/** From the first packet to the upgrade, and how many of one IP may be on the way there. */
+export const WEBSOCKET_UPGRADE_MS = 5_000;
+export const MAX_PENDING_PER_IP = 32;
 
 // ---------------------------------------------------------------- yamux
 

@@ -1,12 +1,10 @@
 /** A page in a real Chromium, served from this machine, whose code is built as scripts/build-browser.ts builds the library. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packed from "@sparticuz/chromium";
 import { type Browser, chromium, type Page as Tab } from "playwright-core";
-import { buildForPages } from "../../scripts/build-browser.ts";
+import { bundle } from "../../scripts/build-browser.ts";
 
 /** What a test has of one page: the module that it loaded is its `module`. */
 export class Page {
@@ -25,15 +23,11 @@ export class Page {
 
   /** With what inPage.ts exports. */
   static async open(): Promise<Page> {
-    const folder = await mkdtemp(join(tmpdir(), "sublet-page-"));
-    const file = join(folder, "module.js");
-    await buildForPages(file, join(import.meta.dirname, "inPage.ts"));
-    const code = await readFile(file);
-    await rm(folder, { recursive: true });
+    const { code } = await bundle(join(import.meta.dirname, "inPage.ts"));
     const server = createServer(({ url }, response) => {
       const isCode = url === "/module.js";
       response.setHeader("content-type", isCode ? "text/javascript" : "text/html");
-      response.end(isCode ? code : "<!doctype html><title>Sublet</title>");
+      response.end(isCode ? code.contents : "<!doctype html><title>Sublet</title>");
     });
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
     const browser = await chromium.launch({

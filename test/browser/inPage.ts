@@ -8,21 +8,17 @@ export * from "../../src/client/index.ts";
 
 /** SHA-256 of pieces that come one after another, in hex. */
 export async function sha256(pieces: AsyncIterable<Uint8Array>): Promise<string> {
-  return hex(await crypto.subtle.digest("SHA-256", await joined(pieces)));
+  return Buffer.from(await crypto.subtle.digest("SHA-256", await joined(pieces))).toString("hex");
 }
 
 export async function hexOf(pieces: AsyncIterable<Uint8Array>): Promise<string> {
-  return hex(await joined(pieces));
+  return (await joined(pieces)).toString("hex");
 }
 
-async function joined(pieces: AsyncIterable<Uint8Array>): Promise<ArrayBuffer> {
-  const all: Uint8Array<ArrayBuffer>[] = [];
-  for await (const piece of pieces) all.push(Uint8Array.from(piece));
-  return new Blob(all).arrayBuffer();
-}
-
-function hex(bytes: ArrayBuffer): string {
-  return [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+async function joined(pieces: AsyncIterable<Uint8Array>): Promise<Buffer<ArrayBuffer>> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return Buffer.concat(all);
 }
 
 /** Every published vector of the codec, by its file's name. */

@@ -2,14 +2,12 @@
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "chai";
-import { LocalNetwork } from "../../scripts/local-network.ts";
-
-import { commandsOf } from "../system/commands.ts";
+import type { LocalNetwork } from "../../scripts/local-network.ts";
+import { commandsOf, endNetwork, startNetwork } from "../system/commands.ts";
 import type * as InPage from "./inPage.ts";
 import { draws, pauses, statements, vectors } from "./inPage.ts";
 import { Page } from "./Page.ts";
@@ -19,26 +17,29 @@ declare const module: typeof InPage;
 const MIB = 2 ** 20;
 const SCRIPT = join(import.meta.dirname, "../../scripts/page.ts");
 
+let page: Page;
+
+before(async function () {
+  this.timeout(60_000);
+  page = await Page.open();
+});
+
+after(() => page?.close());
+
 describe("the library in a page", function () {
   this.timeout(180_000);
   const film = randomBytes(3 * MIB + 5);
   let directory: string;
   let network: LocalNetwork;
-  let page: Page;
   const { done } = commandsOf(() => network);
 
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), "sublet-pages-"));
-    network = await LocalNetwork.start(directory, { blockMilliseconds: 250 });
+    network = await startNetwork("pages");
+    directory = network.directory;
     await Promise.all(["ant", "bee", "cat"].map((name) => network.addProvider(name)));
-    page = await Page.open();
   });
 
-  after(async () => {
-    await page?.close();
-    await network?.stop();
-    await rm(directory, { recursive: true, force: true });
-  });
+  after(() => endNetwork(network));
 
   afterEach(() => expect(page.errors).to.deep.equal([]));
 
@@ -171,13 +172,6 @@ describe("the library in a page", function () {
 
 describe("what a page has in place of Node's modules", function () {
   this.timeout(60_000);
-  let page: Page;
-
-  before(async () => {
-    page = await Page.open();
-  });
-
-  after(() => page?.close());
 
   for (const work of [vectors, statements, pauses, draws]) {
     it(`gives the same: ${work.name}`, async () => {

@@ -2,17 +2,15 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import type { Server } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer, text } from "node:stream/consumers";
 import { expect } from "chai";
 import { hexToBytes } from "viem";
-import { firstDocument, LocalNetwork } from "../../scripts/local-network.ts";
+import { firstDocument, type LocalNetwork } from "../../scripts/local-network.ts";
 import { MarketReader } from "../../src/chain/MarketReader.ts";
 import { decodeAnnouncement } from "../../src/protocol/Announcement.ts";
-import { commandsOf } from "./commands.ts";
+import { commandsOf, endNetwork, startNetwork } from "./commands.ts";
 import { forbidden, forward, namespace, OUTSIDE, removeNamespaces } from "./Namespaces.ts";
 
 const CLI = join(import.meta.dirname, "..", "..", "src", "sublet.ts");
@@ -32,17 +30,14 @@ describe("sublet bootnode --circuits", function () {
   const { fails, place } = commandsOf(() => network);
   /** Of its own: what is stored here goes down with the relays. */
   let network: LocalNetwork;
-  let directory: string;
 
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), "sublet-circuit-"));
-    network = await LocalNetwork.start(directory, { blockMilliseconds: 250 });
+    network = await startNetwork("circuit");
   });
 
   after(async () => {
     removeNamespaces();
-    await network?.stop();
-    await rm(directory, { recursive: true, force: true });
+    await endNetwork(network);
   });
 
   afterEach(async () => {

@@ -1,5 +1,23 @@
+/** Networks of real processes for the suites that need one, and commands on them. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
-import type { CommandOptions, LocalNetwork } from "../../scripts/local-network.ts";
+import { type CommandOptions, LocalNetwork } from "../../scripts/local-network.ts";
+
+const BLOCK_MILLISECONDS = 250;
+
+/** A chain whose epochs take ten seconds, in a folder of its own, and nobody on it yet. */
+export async function startNetwork(name: string): Promise<LocalNetwork> {
+  const directory = await mkdtemp(join(tmpdir(), `sublet-${name}-`));
+  return LocalNetwork.start(directory, { blockMilliseconds: BLOCK_MILLISECONDS });
+}
+
+/** Ends what runs, and removes what it kept. @param network none: it did not start */
+export async function endNetwork(network: LocalNetwork | undefined): Promise<void> {
+  await network?.stop();
+  if (network) await rm(network.directory, { recursive: true, force: true });
+}
 
 /** `sublet` on a network that has been started when they are called. */
 export function commandsOf(network: () => LocalNetwork) {

@@ -2,32 +2,27 @@
  * One network of real processes for all suites of this folder that import it: a chain whose epochs take ten seconds, and
  * providers that anybody may rent from. A suite leaves every provider running and holding what it committed.
  */
-import { mkdtemp, rename, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { LocalNetwork, type LocalProvider } from "../../scripts/local-network.ts";
-import { commandsOf } from "./commands.ts";
+import type { LocalNetwork, LocalProvider } from "../../scripts/local-network.ts";
+import { commandsOf, endNetwork, startNetwork } from "./commands.ts";
 
 /** One more than the suites' volumes need: a fresh one to repair at. */
 const PROVIDERS = ["ant", "bee", "cat", "dog", "elk"];
 /** Less than what suites rent that have a provider of their own. */
 const QUOTA_BYTES = 96 * 2 ** 20;
-const BLOCK_MILLISECONDS = 250;
 
 export let network: LocalNetwork;
-let directory: string | undefined;
 
 before(async function () {
   this.timeout(300_000);
-  directory = await mkdtemp(join(tmpdir(), "sublet-system-"));
-  network = await LocalNetwork.start(directory, { blockMilliseconds: BLOCK_MILLISECONDS });
+  network = await startNetwork("system");
   await Promise.all(PROVIDERS.map((name) => network.addProvider(name, { quotaBytes: QUOTA_BYTES })));
 });
 
 after(async function () {
   this.timeout(60_000);
-  await network?.stop();
-  if (directory) await rm(directory, { recursive: true, force: true });
+  await endNetwork(network);
 });
 
 export const { done, fails, place } = commandsOf(() => network);
