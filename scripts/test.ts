@@ -16,10 +16,13 @@ const ROOT = join(import.meta.dirname, "..");
 const GENERATED = /^(src\/(.*\/)?(gen\/.+|abi\.ts)|docs\/(CLI|ERRORS)\.md)$/;
 /** Hang protection only: what is still running then is ended and has failed. */
 const LIMIT_MINUTES = 25;
+const MOST_SAID = 4_000;
 
 interface Counts {
   readonly passed: number;
   readonly failed: number;
+  /** What a step said last, if something failed: that is told once more at the end, where a long log may be cut. */
+  readonly said?: string;
 }
 
 interface Step {
@@ -71,7 +74,13 @@ function present(...folders: string[]): string[] {
 
 /** A command that is right when it exits with 0. */
 function check(name: string, ...command: string[]): Step {
-  return { name, run: async () => one((await execute(command)).ok) };
+  return {
+    name,
+    async run() {
+      const { ok, output } = await execute(command);
+      return { ...one(ok), said: output };
+    },
+  };
 }
 
 /** A test runner, whose closing lines ("3 passing", "1 failing", "2 pending") are read. */
@@ -86,7 +95,8 @@ function suite(name: string, ...command: string[]): Step {
       if (skipped > 0) console.log(`${skipped} tests were skipped, which counts as failed`);
       if (passed + failed === 0) console.log("the runner ran no test");
       const broken = failed + skipped === 0 && (!ok || passed === 0) ? 1 : 0;
-      return { passed, failed: failed + skipped + broken };
+      const said = output.slice(Math.max(0, output.search(/^\s*\d+ failing\b/m)));
+      return { passed, failed: failed + skipped + broken, said };
     },
   };
 }
@@ -143,7 +153,10 @@ function execute([command = "", ...args]: string[]): Promise<Ended> {
     process.stdout.write(bytes);
     output += bytes;
   });
-  child.stderr.on("data", (bytes) => process.stderr.write(bytes));
+  child.stderr.on("data", (bytes) => {
+    process.stderr.write(bytes);
+    output += bytes;
+  });
   const limit = setTimeout(() => {
     console.log(`still running after ${LIMIT_MINUTES} minutes: ended`);
     endRunning("SIGKILL");
@@ -185,13 +198,17 @@ const build = all[0]; // what it generates is read by every other step
 const chosen = named.length > 0 && build && !named.includes(build) ? [build, ...named] : named;
 const total = { passed: 0, failed: 0 };
 const broken: string[] = [];
+const failures: string[] = [];
 for (const step of chosen) {
   const begun = performance.now();
   console.log(`\n=== ${step.name}`);
-  const { passed, failed } = await step.run();
+  const { passed, failed, said = "" } = await step.run();
   total.passed += passed;
   total.failed += failed;
-  if (failed > 0) broken.push(`${step.name} (${failed})`);
+  if (failed > 0) {
+    broken.push(`${step.name} (${failed})`);
+    failures.push(`\n=== what failed in ${step.name}\n${said.slice(0, MOST_SAID).trim()}`);
+  }
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   console.log(`=== ${step.name}: ${passed} passed, ${failed} failed, ${seconds} s`);
 }
@@ -203,6 +220,6 @@ if (chosen.length === 0) {
   );
   total.failed++;
 }
-console.log(broken.length > 0 ? `\nfailed: ${broken.join(", ")}\n` : "");
+console.log(broken.length > 0 ? `${failures.join("\n")}\n\nfailed: ${broken.join(", ")}\n` : "");
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed > 0 ? 1 : 0;
