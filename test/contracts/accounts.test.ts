@@ -163,7 +163,8 @@ describe("accounts", () => {
         });
       }
 
-      it("may grow, and anything goes once it is over", async () => {
+      it("may stay or grow, and anything goes once it is over", async () => {
+        await world.as(alice).authorize(stranger.account, read);
         await world.as(alice).authorize(stranger.account, { ...read, egressCap: 1_001n, untilEpoch: 91 });
         await world.as(alice).revoke(stranger.account);
         await world.as(alice).authorize(stranger.account, { ...read, egressCap: 1_001n });

@@ -110,6 +110,14 @@ describe("a token that calls back in the midst of a transfer", () => {
     await expectSolvent(world);
   });
 
+  it("lets no permit be used while money moves", async () => {
+    const { owner, value, deadline, v, r, s } = await world.permit(alice, 5n);
+    const inner = abi.encodeFunctionData("permit", [owner, value, deadline, v, r, s]);
+    const outcome = await during(inner, () => world.as(alice).deposit(alice.account, 100n));
+    expect(outcome).to.deep.equal({ attempts: 2n, successes: 0n });
+    expect(await world.token.nonces(alice.account)).to.equal(0n);
+  });
+
   it("attack 'withdrawal re-entered': the token is itself a depositor, and gets its money once", async () => {
     const tokenAddress = await world.token.getAddress();
     await world.as(alice).deposit(tokenAddress, 100n);
