@@ -305,6 +305,17 @@ describe("extend", () => {
     );
     await expect(extend(empty, await extension(empty, { capacity: 4 }))).to.emit(market, "Extended");
   });
+
+  it("is paid for by a deal without data as far as its terms say, and has at least a sector of room", async () => {
+    const empty = await world.open({ position: 1, minSectors: 4, endEpoch: epoch + 5 }, { escrow: 4n * 5n * 1_000n });
+    await expect(extend(empty, await extension(empty)))
+      .to.be.revertedWithCustomError(market, "Market_InsufficientEscrow")
+      .withArgs(4n * 15n * RATE, 4n * 5n * RATE);
+    const free = await world.open({ position: 2 });
+    await expect(extend(free, await extension(free, { capacity: 0 })))
+      .to.be.revertedWithCustomError(market, "Market_BadTerms")
+      .withArgs(world.ethers.encodeBytes32String("capacity"));
+  });
 });
 
 describe("refill", () => {

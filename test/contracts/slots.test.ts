@@ -95,6 +95,22 @@ describe("slots", () => {
         .withArgs(bob.address, await world.epoch(), 3);
     });
 
+    it("are given up one by one: their neighbours, near and far, keep what they hold", async () => {
+      const slots = [0, 7, 8, 9, 15, 16, 17, 63, 64, 70];
+      const deals = [];
+      for (const slot of slots) deals.push(await world.active(1 + (slot % 5), { slot }));
+      const left = new Map(slots.map((slot) => [slot, BigInt(1 + (slot % 5))]));
+      for (const gone of [9, 70, 16, 0]) {
+        await world.as(bob).abandon(deals[slots.indexOf(gone)]!);
+        left.delete(gone);
+        const leaves = await market.leaves(bob.account, 0, 71);
+        expect([...leaves.entries()].filter(([, sectors]) => sectors !== 0n)).to.deep.equal([...left]);
+        const { sectors } = await market.providerOf(bob.account);
+        expect(sectors).to.equal([...left.values()].reduce((sum, each) => sum + each, 0n));
+      }
+      await expect(world.prove(bob)).to.emit(market, "Proven");
+    });
+
     it("are at most 4,096: the last one holds a deal like any other", async () => {
       for (const slot of [4096, 4097, 65_535]) {
         expect(await skips(await world.terms({ slot }))).to.deep.equal([[0, "Market_BadTerms"]]);
