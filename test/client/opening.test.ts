@@ -9,6 +9,8 @@ import { World } from "./World.ts";
 const MIB = 2 ** 20;
 const VOLUME = { k: 1, bytes: 8 * MIB, epochs: 10 };
 const SECTORS = 9;
+/** All drives here are strangers of one IP, and a host answers eight requests of those a second. */
+const STRANGER_MS = 250;
 
 describe("opening a volume at providers that want different things", function () {
   this.timeout(60_000);
@@ -51,15 +53,17 @@ describe("opening a volume at providers that want different things", function ()
 
   it("asks the others anew where one refuses after all, for what they want themselves", async () => {
     const wire = await dial(world.ground, small);
-    await world.ground.until("its space is taken", async () => (await wire.ask({})).freeSectors < SECTORS);
+    await world.ground.until("its space is taken", async () => {
+      await sleep(STRANGER_MS);
+      return (await wire.ask({})).freeSectors < SECTORS;
+    });
     const wants = { minSectors: 0, noticeEpochs: 2, answerBond: 1_000n };
     const expected = plain.map(({ address }) => ({ provider: address, ...wants }));
     expect(await opened(2)).to.have.deep.members(expected);
   });
 
   it("says why there are too few", async () => {
-    // All drives here are strangers of one IP, and a host answers eight requests of those a second.
-    await sleep(4_000);
+    await sleep(16 * STRANGER_MS);
     const thrown = await drive.createVolume({ ...VOLUME, n: 3 }).catch((error: unknown) => error);
     if (!SubletException.is(thrown, "TooFewProviders")) throw thrown;
     expect(thrown.error).to.include({ have: 2, need: 3 });
