@@ -269,9 +269,12 @@ describe("commit", () => {
     });
 
     it("goes back to no sectors and forth again: Open, Active, Open, Active", async () => {
+      const empty = async () => world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }));
+      await world.commitAll([await empty()]);
       await world.commit(deal, 2);
-      await world.commitAll([await world.countersigned(deal, await world.revision(deal, 0, { root: ZERO_ROOT }))]);
-      expect((await world.deal(deal)).state).to.equal(1n);
+      for (let again = 0; again < 2; again++) await world.commitAll([await empty()]);
+      const open = await world.deal(deal);
+      expect([open.state, open.misses]).to.deep.equal([1n, 0n]);
       expect(await leaf(deal)).to.equal(0n);
       await world.start();
       await world.commit(deal, 4);
@@ -303,6 +306,7 @@ describe("commit", () => {
         await world.countersigned(lost, await world.revision(lost, 2)),
         await world.countersigned(poor, await world.revision(poor, 1)),
         await world.countersigned({ ...deal, host: dave }, await world.revision(deal, 1)),
+        await world.countersigned({ ...deal, slot: 99 }, await world.revision(deal, 1)),
       ];
       const before = await market.freeBalance(bob.account);
       expect(await world.skipped(world.commitAll(items))).to.deep.equal([
@@ -310,6 +314,7 @@ describe("commit", () => {
         [1, "Market_WrongState"],
         [2, "Market_InsufficientEscrow"],
         [3, "Market_WrongSigner"],
+        [4, "Market_WrongDeal"],
       ]);
       expect(await market.freeBalance(bob.account)).to.equal(before);
       await expect(world.commitAll(new Array(65).fill(items[0])))

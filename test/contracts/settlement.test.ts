@@ -52,6 +52,23 @@ describe("settlement", () => {
         expect(await figures(deal)).to.deep.equal(after);
       });
 
+      it("pays each of two deals its own epochs, were one of them settled later than the other", async () => {
+        const other = await world.active(2, { position: 1 });
+        await world.live(bob, 2);
+        await market.settle([deal]);
+        await world.miss();
+        await world.live(bob, 3);
+        const call = market.settle([deal, other]);
+        for (const [{ id }, earned] of [
+          [deal, 3n * 3n * RATE],
+          [other, 5n * 2n * RATE],
+        ] as const) {
+          await expect(call)
+            .to.emit(market, "Settled")
+            .withArgs(id, committed + 5, earned);
+        }
+      });
+
       it("pays the running epoch as soon as it is proven", async () => {
         await world.prove(bob);
         await expect(market.settle([deal]))
