@@ -355,6 +355,8 @@ describe("setTip", () => {
     await expect(world.as(bob).setTip(relay.account, 70n * LEDGER))
       .to.emit(market, "TipSet")
       .withArgs(bob.address, relay.address, 70n * LEDGER);
+    const { relay: named, tip } = await market.providerOf(bob.account);
+    expect([named, tip]).to.deep.equal([relay.address, 70n * LEDGER]);
   });
 
   async function proveAs(party: typeof relay) {

@@ -95,6 +95,19 @@ describe("slots", () => {
         .withArgs(bob.address, await world.epoch(), 3);
     });
 
+    it("are filled in one call, in whatever order, wherever they lie", async () => {
+      const slots = [9, 0, 64, 1, 8, 70, 10];
+      const items = [];
+      for (const slot of slots) {
+        const deal = await world.open({ slot });
+        items.push(await world.countersigned(deal, await world.revision(deal, 1 + (slot % 5))));
+      }
+      expect(await world.skipped(world.commitAll(items))).to.deep.equal([]);
+      const leaves = await market.leaves(bob.account, 0, 71);
+      for (const slot of slots) expect(leaves[slot], `slot ${slot}`).to.equal(BigInt(1 + (slot % 5)));
+      await expect(world.prove(bob)).to.emit(market, "Proven");
+    });
+
     it("are given up one by one: their neighbours, near and far, keep what they hold", async () => {
       const slots = [0, 7, 8, 9, 15, 16, 17, 63, 64, 70];
       const deals = [];
