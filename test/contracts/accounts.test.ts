@@ -39,6 +39,18 @@ describe("accounts", () => {
         .withArgs(UINT96_MAX, UINT96_MAX + 1n);
       await world.as(alice).deposit(alice.account, UINT96_MAX - held);
       await expect(world.as(alice).deposit(alice.account, (1n << 128n) - 1n)).to.revert(world.ethers);
+      const deal = await world.active(1);
+      await world.as(alice).authorize(carol.account, delegation(SCOPES.AUDIT, 90));
+      const item = await world.item(await world.terms({}, carol), bob.key, 10_000n);
+      for (const [amount, call] of [
+        [10_000n, () => world.openDeals(carol, [item], 1)],
+        [500n, () => world.as(carol).topUp(deal, 300n, 200n)],
+        [1_000n, () => world.as(carol).challenge(deal, 0)],
+      ] as const) {
+        await expect(call())
+          .to.be.revertedWithCustomError(market, "Market_CapacityExceeded")
+          .withArgs(UINT96_MAX, UINT96_MAX + amount);
+      }
     });
   });
 

@@ -324,7 +324,7 @@ describe("proveMany", () => {
     await expect(world.prove(bob)).to.emit(market, "Proven");
   });
 
-  it("skips what comes too early, and what is longer or shorter than it must be", async () => {
+  it("skips what comes too early or for another seed, and what is longer or shorter than it must be", async () => {
     await world.active(2);
     await world.to("commitLast");
     const skips = (seed: string, provider: string, proof: string) =>
@@ -332,12 +332,24 @@ describe("proveMany", () => {
     expect(await skips(ZERO_SEED, dave.address, "0x")).to.deep.equal([[0, "Market_WrongPhase"]]);
     expect(await skips(ZERO_SEED, dave.address, "0x00")).to.deep.equal([[0, "Market_ProofLength"]]);
     await world.to("prove");
+    expect(await skips(ZERO_SEED, bob.address, "0x")).to.deep.equal([[0, "Market_SeedUnknown"]]);
     const seed = await world.recordSeed();
+    expect(await skips(ZERO_SEED, bob.address, "0x")).to.deep.equal([[0, "Market_WrongSeed"]]);
     const proof = await world.proof(bob.address);
     for (const wrong of [`${proof}00`, proof.slice(0, -2)]) {
       expect(await skips(seed, bob.address, wrong)).to.deep.equal([[0, "Market_ProofLength"]]);
     }
     expect(await skips(seed, bob.address, proof)).to.deep.equal([]);
+  });
+
+  it("skips a provider one of whose deals can be proved no more", async () => {
+    await world.active(2, { endEpoch: (await world.epoch()) + 1 });
+    await world.miss();
+    await world.to("prove");
+    const items = [{ provider: bob.address, proof: "0x" }];
+    expect(await world.skipped(market.proveMany(await world.recordSeed(), items))).to.deep.equal([
+      [0, "Market_DealNotProvable"],
+    ]);
   });
 
   it("takes at most 64", async () => {

@@ -79,6 +79,11 @@ describe("HeaderSeedSource", () => {
     ["31 bytes for field 13", replaced(13, RANDOM.slice(0, -2)), randomAt],
     ["33 bytes for field 13", replaced(13, `${RANDOM}00`), randomAt],
     [
+      "a field whose length is cut off",
+      encodeRlp([...fields().slice(0, 13), "0x39"]).replace(/39$/, "b9"),
+      randomAt - 1,
+    ],
+    [
       "a field that claims more than there is",
       good.replace(`a0${RANDOM.slice(2)}`, `b7${RANDOM.slice(2)}`),
       randomAt - 1,

@@ -4,6 +4,7 @@ import type { Contract } from "ethers";
 import { createWorld, LEDGER, RATE, rollBack, type World } from "./fixture.ts";
 
 const fee = await createWorld({ token: "FeeToken", stake: 0n });
+const turned = await createWorld();
 const refusing = await createWorld({ token: "RefusingToken" });
 const silent = await createWorld({ token: "SilentToken" });
 const reentering = await createWorld({ token: "ReenteringToken" });
@@ -55,6 +56,27 @@ describe("a token that takes a fee", () => {
       .to.be.revertedWithCustomError(market, "Market_TransferShort")
       .withArgs(10_000n, 9_900n);
     expect((await fee.ledger(alice.address)).balance).to.equal(0n);
+  });
+});
+
+describe("a token that takes a fee from some day on", () => {
+  rollBack(turned);
+  const { market, token, alice, bob } = turned;
+
+  it("attack 'fee on transfer': nor does an opening, a top-up or a bond count what arrives short", async () => {
+    const deal = await turned.active(2);
+    const item = await turned.item(await turned.terms(), bob.key, 10_000n);
+    const code = await turned.ethers.provider.getCode(await turned.ethers.deployContract("FeeToken"));
+    await turned.connection.networkHelpers.setCode(await token.getAddress(), code);
+    for (const [amount, call] of [
+      [10_000n, () => turned.openDeals(alice, [item], 1)],
+      [500n, () => turned.as(alice).topUp(deal, 300n, 200n)],
+      [1_000n, () => turned.as(alice).challenge(deal, 0)],
+    ] as const) {
+      await expect(call())
+        .to.be.revertedWithCustomError(market, "Market_TransferShort")
+        .withArgs(amount, amount - amount / 100n);
+    }
   });
 });
 
