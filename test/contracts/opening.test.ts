@@ -455,9 +455,12 @@ describe("openDeals", () => {
 
   it("leaves other slots empty: the zero id names no deal", async () => {
     expect((await market.deal(bob.account, 9)).id).to.equal(ZeroHash);
-    await expect(world.as(alice).terminate({ provider: bob.address, slot: 9, id: ZeroHash }))
+    const none = { provider: bob.address, slot: 9, id: ZeroHash };
+    await expect(world.as(alice).terminate(none))
       .to.be.revertedWithCustomError(market, "Market_WrongDeal")
       .withArgs(ZeroHash, ZeroHash);
+    for (const call of [market.settle([none]), market.prune([none]), market.close([none])])
+      expect(await world.skipped(call)).to.deep.equal([[0, "Market_WrongDeal"]]);
   });
 });
 

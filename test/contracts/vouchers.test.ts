@@ -1,6 +1,6 @@
 /** Vouchers: bytes served, paid from a deal's own budget. PROTOCOL section 3. */
 import { expect } from "chai";
-import { TypedDataEncoder } from "ethers";
+import { TypedDataEncoder, ZeroHash } from "ethers";
 import { TYPES } from "../../src/protocol/TypedData.ts";
 import { type Agreement, compact, createWorld, delegation, LEDGER, type Party, rollBack, SCOPES } from "./fixture.ts";
 import { inUpperHalf, MALFORMED } from "./signatures.ts";
@@ -73,6 +73,11 @@ describe("redeem", () => {
       expect(await world.skipped(market.redeem([more]))).to.deep.equal([[0, "Market_WrongSigner"]]);
       const elsewhere = { ...good, provider: dave.address };
       expect(await world.skipped(market.redeem([elsewhere]))).to.deep.equal([[0, "Market_WrongDeal"]]);
+    });
+
+    it("takes none for the deal that is not there, which is nobody's", async () => {
+      const none = await item({ ...deal, slot: 9, id: ZeroHash }, 5n);
+      expect(await world.skipped(market.redeem([none]))).to.deep.equal([[0, "Market_WrongDeal"]]);
     });
 
     for (const [form, change] of Object.entries(MALFORMED)) {
